@@ -1,0 +1,245 @@
+// siokit/core/error.hpp - errors as values: what, whose fault, where.   SPDX-License-Identifier: MIT
+// Owns nothing, allocates nothing. errc is also a std::error_code, for hosts that speak that.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <system_error>
+#include <tl/expected.hpp>
+
+#include "siokit/version.hpp"
+
+/// A bug of siokit itself, never something a peer or a user can cause. Define it yourself to hook in.
+#ifndef SIOKIT_ASSERT
+#include <cassert>
+#define SIOKIT_ASSERT(condition) assert(condition)
+#endif
+
+namespace siokit::inline v0 {
+
+/// Every way in which siokit can fail. One sentence each: what was expected, in the words of `to_string`.
+enum class errc : std::uint8_t {
+  ok,
+  // Use of the API.
+  events_pending,    ///< receive() before poll_event() returned nullopt
+  gone,              ///< the session, socket or listener no longer exists
+  wrong_state,       ///< the verb does not fit the state, e.g. admit() of a session already open
+  invalid_argument,  ///< an argument or option outside its documented range
+  outbox_full,       ///< the peer reads too slowly: the queue limit of its session is reached
+  not_connected,     ///< the socket is not (or no longer) connected to its namespace
+  timed_out,         ///< no answer within the given time
+  out_of_memory,     ///< an allocation failed
+  // Text.
+  bad_utf8,       ///< text that is not valid UTF-8
+  bad_base64,     ///< characters outside the base64 alphabet
+  bad_json,       ///< text that is not one JSON value of RFC 8259
+  json_too_deep,  ///< JSON nested deeper than the limit
+  // Engine.IO.
+  empty_packet,         ///< a packet without its type character
+  unknown_packet_type,  ///< a type outside those the protocol names
+  heartbeat_direction,  ///< a ping sent by the side that must not send it
+  payload_too_large,    ///< a message or body longer than max_http_buffer_size
+  too_many_packets,     ///< more packets in one polling body than the limit
+  overlapping_poll,     ///< a second GET while one is pending
+  overlapping_post,     ///< a second POST while one is being read
+  premature_close,      ///< a polling request was cut before its end
+  bad_content_type,     ///< a binary body in revision 4
+  bad_open_packet,      ///< an open packet without the fields of the handshake
+  ping_timeout,         ///< no heartbeat within ping_timeout
+  upgrade_failed,       ///< the probe of an upgrade was wrong or came too late
+  bad_request,          ///< an HTTP request that Engine.IO does not serve
+  // Socket.IO.
+  illegal_attachments,    ///< a wrong number of attachments, or a placeholder that names none
+  too_many_attachments,   ///< more attachments than max_attachments
+  attachments_too_large,  ///< attachments of one packet longer than the limit
+  invalid_payload,        ///< a payload that does not fit its packet type
+  reserved_event,         ///< an event name that the protocol keeps for itself
+  ack_id_too_large,       ///< an acknowledgement id above 2^53-1
+  unexpected_text,        ///< a text packet while attachments are due
+  unexpected_binary,      ///< an attachment while none is due
+  invalid_state,          ///< a packet for a namespace that is not joined, or a second CONNECT
+  connect_timeout,        ///< no namespace joined within connect_timeout
+  too_many_namespaces,    ///< more namespaces on one connection than the limit
+  namespace_too_long,     ///< a namespace name longer than the limit
+  // Arguments of an event or an acknowledgement; the offset is the index of the argument.
+  missing_argument,     ///< there is no argument at this index
+  wrong_argument_type,  ///< the argument is of another type than the one asked for
+  number_out_of_range,  ///< the number does not fit the type asked for
+  argument_escaped,     ///< a string with escapes was asked for as string_view: ask for std::string
+  // WebSocket.
+  ws_reserved_bits,       ///< RSV bits set without an extension
+  ws_bad_opcode,          ///< an opcode that RFC 6455 reserves
+  ws_not_masked,          ///< a client frame without mask
+  ws_masked,              ///< a server frame with mask
+  ws_bad_control_frame,   ///< a control frame fragmented or longer than 125 bytes
+  ws_bad_continuation,    ///< a continuation without start, or a start inside a message
+  ws_bad_length,          ///< a length not in its shortest form, or above 2^63
+  ws_message_too_large,   ///< a message longer than the limit
+  ws_too_many_fragments,  ///< a message of more fragments than the limit
+  ws_bad_close,           ///< a close frame with an illegal code or length
+  ws_bad_handshake,       ///< a handshake that RFC 6455 does not allow
+};
+
+/// A sentence for people: what was expected, what was found.
+[[nodiscard]] std::string_view to_string(errc code) noexcept;
+
+/// Whose fault. local: the API was misused, nothing changed. remote: the peer broke the protocol or a limit.
+enum class side : std::uint8_t { local, remote };
+
+/// What, whose fault, and where: `offset` is the byte (or the argument index, see errc) where reading
+/// stopped.
+struct error {
+  errc code = errc::ok;
+  side blame = side::local;
+  std::uint32_t offset = 0;
+
+  friend bool operator==(error const&, error const&) = default;
+};
+static_assert(sizeof(error) == 8);
+
+template <class T>
+using result = tl::expected<T, error>;
+
+/// The failure half of a result<T>.
+[[nodiscard]] inline tl::unexpected<error> local_error(errc code, std::size_t offset = 0) noexcept {
+  return tl::unexpected<error>(error{code, side::local, static_cast<std::uint32_t>(offset)});
+}
+[[nodiscard]] inline tl::unexpected<error> remote_error(errc code, std::size_t offset = 0) noexcept {
+  return tl::unexpected<error>(error{code, side::remote, static_cast<std::uint32_t>(offset)});
+}
+
+inline std::string_view to_string(errc code) noexcept {
+  switch (code) {
+    case errc::ok:
+      return "no error";
+    case errc::events_pending:
+      return "input refused: drain poll_event() until it returns nullopt, then call again";
+    case errc::gone:
+      return "the session or socket no longer exists";
+    case errc::wrong_state:
+      return "this call does not fit the present state";
+    case errc::invalid_argument:
+      return "an argument is outside its documented range";
+    case errc::outbox_full:
+      return "the peer reads too slowly: its send queue is full";
+    case errc::not_connected:
+      return "the socket is not connected";
+    case errc::timed_out:
+      return "operation has timed out";
+    case errc::out_of_memory:
+      return "an allocation failed";
+    case errc::bad_utf8:
+      return "expected UTF-8 text, found an invalid byte sequence";
+    case errc::bad_base64:
+      return "expected base64, found a character outside its alphabet";
+    case errc::bad_json:
+      return "expected one JSON value (RFC 8259), found something else";
+    case errc::json_too_deep:
+      return "JSON is nested deeper than the limit";
+    case errc::empty_packet:
+      return "expected a packet type, found an empty packet";
+    case errc::unknown_packet_type:
+      return "unknown packet type";
+    case errc::heartbeat_direction:
+      return "invalid heartbeat direction";
+    case errc::payload_too_large:
+      return "Max payload size exceeded";
+    case errc::too_many_packets:
+      return "more packets in one payload than the limit";
+    case errc::overlapping_poll:
+      return "overlap from client: a GET is already pending";
+    case errc::overlapping_post:
+      return "data request overlap from client: a POST is already being read";
+    case errc::premature_close:
+      return "a polling request was closed before its end";
+    case errc::bad_content_type:
+      return "invalid content: binary bodies do not exist in revision 4";
+    case errc::bad_open_packet:
+      return "expected an open packet with sid, pingInterval and pingTimeout";
+    case errc::ping_timeout:
+      return "no heartbeat from the peer within ping_timeout";
+    case errc::upgrade_failed:
+      return "the probe of the new transport was wrong or came too late";
+    case errc::bad_request:
+      return "Bad request";
+    case errc::illegal_attachments:
+      return "Illegal attachments";
+    case errc::too_many_attachments:
+      return "too many attachments";
+    case errc::attachments_too_large:
+      return "the attachments of one packet exceed the limit";
+    case errc::invalid_payload:
+      return "invalid payload";
+    case errc::reserved_event:
+      return "the event name is reserved by the protocol";
+    case errc::ack_id_too_large:
+      return "an acknowledgement id must not exceed 2^53-1";
+    case errc::unexpected_text:
+      return "got plaintext data when reconstructing a packet";
+    case errc::unexpected_binary:
+      return "got binary data when not reconstructing a packet";
+    case errc::invalid_state:
+      return "invalid state: the packet does not fit the state of its namespace";
+    case errc::connect_timeout:
+      return "no namespace was joined within connect_timeout";
+    case errc::too_many_namespaces:
+      return "more namespaces on one connection than the limit";
+    case errc::namespace_too_long:
+      return "the namespace name is longer than the limit";
+    case errc::missing_argument:
+      return "there is no argument at this index";
+    case errc::wrong_argument_type:
+      return "the argument has another type than the one asked for";
+    case errc::number_out_of_range:
+      return "the number does not fit the type asked for";
+    case errc::argument_escaped:
+      return "the string holds escapes: ask for std::string instead of std::string_view";
+    case errc::ws_reserved_bits:
+      return "reserved bits set without a negotiated extension";
+    case errc::ws_bad_opcode:
+      return "reserved WebSocket opcode";
+    case errc::ws_not_masked:
+      return "expected a masked frame from a client, found an unmasked one";
+    case errc::ws_masked:
+      return "expected an unmasked frame from a server, found a masked one";
+    case errc::ws_bad_control_frame:
+      return "a control frame must be whole and at most 125 bytes long";
+    case errc::ws_bad_continuation:
+      return "continuation frame out of place";
+    case errc::ws_bad_length:
+      return "frame length not in its shortest form, or too large";
+    case errc::ws_message_too_large:
+      return "Max payload size exceeded";
+    case errc::ws_too_many_fragments:
+      return "more fragments in one message than the limit";
+    case errc::ws_bad_close:
+      return "close frame with an illegal code or length";
+    case errc::ws_bad_handshake:
+      return "not a WebSocket handshake of RFC 6455";
+  }
+  return "unknown error";
+}
+
+namespace impl {
+class error_category final : public std::error_category {
+ public:
+  [[nodiscard]] char const* name() const noexcept override { return "siokit"; }
+  [[nodiscard]] std::string message(int code) const override {
+    return std::string(to_string(static_cast<errc>(code)));
+  }
+};
+}  // namespace impl
+
+[[nodiscard]] inline std::error_category const& error_category() noexcept {
+  static impl::error_category const instance;
+  return instance;
+}
+
+[[nodiscard]] inline std::error_code make_error_code(errc code) noexcept {
+  return {static_cast<int>(code), error_category()};
+}
+
+}  // namespace siokit::inline v0
+
+template <>
+struct std::is_error_code_enum<siokit::errc> : std::true_type {};

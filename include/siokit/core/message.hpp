@@ -1,0 +1,181 @@
+// siokit/core/message.hpp - a packet encoded once, shared by everybody it is sent to.
+// SPDX-License-Identifier: MIT One reference-counted block holds the packet as the WebSocket frames a server
+// sends: the text frame, then one binary frame per attachment. The same bytes without their frame headers are
+// the Engine.IO packets, so that no transport needs a second encoding of text. A handle is one pointer; a
+// block belongs to one thread (plain reference count).
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "siokit/core/bytes.hpp"
+#include "siokit/core/frame_header.hpp"
+
+namespace siokit::inline v0 {
+
+namespace impl {
+/// Head of a message block; the bytes follow it. [begin, end) are the frames.
+struct message_block {
+  std::uint32_t references;
+  std::uint32_t begin;
+  std::uint32_t end;
+  std::uint32_t capacity;
+
+  [[nodiscard]] char* bytes() noexcept { return reinterpret_cast<char*>(this + 1); }
+
+  [[nodiscard]] static message_block* create(std::size_t capacity) {
+    auto* memory = ::operator new(sizeof(message_block) + capacity);
+    return ::new (memory) message_block{1, 0, 0, static_cast<std::uint32_t>(capacity)};
+  }
+  static void destroy(message_block* block) noexcept { ::operator delete(block); }
+};
+}  // namespace impl
+
+/// The Engine.IO packets of a message, in order: a forward-only walk over its frames. Borrows the message.
+class packet_walk {
+ public:
+  explicit packet_walk(std::string_view frames) noexcept : rest_(frames) {}
+
+  [[nodiscard]] bool done() const noexcept { return rest_.empty(); }
+
+  /// The next packet: text with its type character, or the bytes of an attachment. Precondition: !done().
+  [[nodiscard]] frame next() noexcept {
+    auto const kind =
+        (static_cast<unsigned char>(rest_[0]) & 0x0F) == 1 ? frame_kind::text : frame_kind::binary;
+    auto const [head, size] = read_frame_header(rest_);
+    frame const packet{kind, rest_.substr(head, size)};
+    rest_.remove_prefix(head + size);
+    return packet;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+/// A shared, immutable, encoded packet. Copying adds a reference. Not thread safe: belongs to one shard.
+class message {
+ public:
+  message() noexcept = default;
+  message(message const& other) noexcept : block_(other.block_) {
+    if (block_ != nullptr) ++block_->references;
+  }
+  message(message&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  message& operator=(message other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~message() {
+    if (block_ != nullptr && --block_->references == 0) impl::message_block::destroy(block_);
+  }
+
+  explicit operator bool() const noexcept { return block_ != nullptr; }
+
+  /// The packet as unmasked WebSocket frames, ready for the wire of a server. Lives as long as the message.
+  [[nodiscard]] std::string_view frames() const noexcept {
+    return block_ == nullptr ? std::string_view{}
+                             : std::string_view{block_->bytes() + block_->begin, block_->end - block_->begin};
+  }
+  /// The same packet as Engine.IO packets, for polling and for hosts with a WebSocket library of their own.
+  [[nodiscard]] packet_walk packets() const noexcept { return packet_walk(frames()); }
+
+ private:
+  friend class message_builder;
+  explicit message(impl::message_block* block) noexcept : block_(block) {}
+
+  impl::message_block* block_ = nullptr;
+};
+static_assert(sizeof(message) == sizeof(void*));
+
+/// Writes one message: first the text (append at its end, prepend at its front), then close_text(), then
+/// attachments. Throws std::bad_alloc when memory ends or the message would exceed 4 GiB.
+class message_builder {
+ public:
+  /// `head_room`: how many bytes prepend() may be given in all. `size_hint`: expected size of the appended
+  /// text.
+  explicit message_builder(std::size_t head_room, std::size_t size_hint = 112)
+      : block_(impl::message_block::create(header_room + head_room + size_hint)) {
+    block_->begin = block_->end = static_cast<std::uint32_t>(header_room + head_room);
+  }
+  message_builder(message_builder const&) = delete;
+  message_builder& operator=(message_builder const&) = delete;
+  ~message_builder() {
+    if (block_ != nullptr) impl::message_block::destroy(block_);
+  }
+
+  void append(char const* data, std::size_t size) {
+    if (size == 0) return;
+    reserve(size);
+    std::memcpy(block_->bytes() + block_->end, data, size);
+    block_->end += static_cast<std::uint32_t>(size);
+  }
+  void append(std::string_view text) { append(text.data(), text.size()); }
+  void push_back(char c) { append(&c, 1); }
+
+  /// Puts `text` before everything written so far. Precondition: fits into the head room.
+  void prepend(std::string_view text) noexcept {
+    block_->begin -= static_cast<std::uint32_t>(text.size());
+    std::memcpy(block_->bytes() + block_->begin, text.data(), text.size());
+  }
+
+  /// Ends the text: writes the frame header into the room before it.
+  void close_text() noexcept {
+    std::size_t const size = block_->end - block_->begin;
+    block_->begin -= static_cast<std::uint32_t>(frame_header_size(size));
+    write_frame_header(block_->bytes() + block_->begin, 0x81, size, false);
+  }
+
+  /// Adds an attachment behind the text. Copies it: the message outlives the argument it came from.
+  void attach(bytes_view data) {
+    char head[header_room];
+    append(head, write_frame_header(head, 0x82, data.size(), false));
+    append(as_text(data));
+  }
+
+  [[nodiscard]] message finish() noexcept { return message(std::exchange(block_, nullptr)); }
+
+ private:
+  static constexpr std::size_t header_room = 10;  // the longest header of an unmasked frame
+
+  void reserve(std::size_t more) {
+    std::size_t const needed = block_->end + more;
+    if (needed <= block_->capacity) return;
+    std::size_t const limit = UINT32_MAX;
+    if (needed > limit) throw_too_large();
+    std::size_t const grown =
+        std::min(limit, std::max<std::size_t>(needed, std::size_t{block_->capacity} * 2));
+    auto* larger = impl::message_block::create(grown);
+    larger->begin = block_->begin;
+    larger->end = block_->end;
+    std::memcpy(larger->bytes() + block_->begin, block_->bytes() + block_->begin,
+                block_->end - block_->begin);
+    impl::message_block::destroy(std::exchange(block_, larger));
+  }
+
+  // Asks for more than can exist, so that the failure is the one that `new` gives, exceptions on or off.
+  [[noreturn]] static void throw_too_large() {
+    static_cast<void>(::operator new(PTRDIFF_MAX));
+    std::terminate();
+  }
+
+  impl::message_block* block_;
+};
+
+/// A message of one text packet, as given: type character and data.
+[[nodiscard]] inline message text_message(std::string_view packet) {
+  message_builder builder(0, packet.size());
+  builder.append(packet);
+  builder.close_text();
+  return builder.finish();
+}
+
+/// A message of one binary packet.
+[[nodiscard]] inline message binary_message(bytes_view packet) {
+  message_builder builder(0, packet.size() + 10);
+  builder.attach(packet);
+  return builder.finish();
+}
+
+}  // namespace siokit::inline v0

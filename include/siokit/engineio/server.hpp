@@ -1,0 +1,471 @@
+// siokit/engineio/server.hpp - all sessions of one Engine.IO server.   SPDX-License-Identifier: MIT
+// Spec: Engine.IO protocol, revision 4. Pure. Owns the sessions, the table of their ids, admission, and every
+// deadline. The host feeds requests, wires and time, and pulls events, responses, transmits and the next
+// deadline; the application (hub/, or your own) takes the events and answers. See docs/embedding.md for a
+// host in one page.
+#pragma once
+
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+#include "siokit/core/deadlines.hpp"
+#include "siokit/engineio/request.hpp"
+#include "siokit/engineio/server_session.hpp"
+
+namespace siokit::inline v0::engineio {
+
+/// What the host learns from request(): what to do next with the exchange.
+struct routed {
+  enum class kind : std::uint8_t {
+    answered,  ///< poll_response() has the answer, now or later
+    post,      ///< read the body, then call post_received(), post_too_large() or exchange_aborted()
+  } next;
+  handle session;  ///< to name in later calls about this exchange; empty when none is concerned
+};
+
+/// What a server tells its application. Views live until the next input.
+struct event {
+  enum class kind : std::uint8_t { handshake_requested, opened, message, upgraded, closed } type;
+  handle session;
+  close_reason reason = close_reason::forced_close;
+  error detail{};
+  frame data{};
+};
+
+/// A response of the server: the session's, or a refusal, or the acceptance of a WebSocket.
+struct server_response {
+  response answer{};
+  handle session{};          ///< with `accept_wire`, or when `initial`
+  bool accept_wire = false;  ///< answer 101, then call wire_opened(session, ...)
+  bool initial = false;      ///< the response to a handshake: initial_headers apply
+  bool refused_wire =
+      false;  ///< a refused WebSocket handshake: the body is plain text, the connection closes
+};
+
+class server {
+ public:
+  explicit server(server_config config) : config_(std::move(config)) {}
+  server(server const&) = delete;
+  server& operator=(server const&) = delete;
+
+  [[nodiscard]] server_config const& config() const noexcept { return config_; }
+
+  // --- Inputs from the host.
+  // -------------------------------------------------------------------------------------
+
+  /// A request whose target config().serves(). Verified and routed; a new session becomes an event
+  /// handshake_requested.
+  routed request(exchange from, engineio::request const& in, time_point now);
+  void post_received(handle session, exchange from, std::span<char> body, time_point now);
+  void post_too_large(handle session, exchange from);
+  /// The connection broke before the answer to `from` was given.
+  void exchange_aborted(handle session, exchange from);
+
+  /// After a response with accept_wire. Error: the WebSocket is unwanted, close it without a code.
+  result<void> wire_opened(handle session, wire which, time_point now);
+  /// One WebSocket message. Error events_pending, local: pull poll_event() first.
+  result<void> receive(handle session, wire which, frame const& in, time_point now);
+  void wire_lost(handle session, wire which, error why = {});
+
+  void advance(time_point now);
+
+  // --- Inputs from the application.
+  // ------------------------------------------------------------------------------
+
+  /// Answers handshake_requested: the session gets this id. Errors, local: gone, wrong_state;
+  /// invalid_argument when the id is empty or in use (the client is then told "Bad request").
+  result<void> admit(handle session, sid id, time_point now);
+  /// Answers handshake_requested with a refusal.
+  result<void> refuse(handle session, refusal why = refusals::forbidden());
+  result<void> send(handle session, message item);
+  void close(handle session, time_point now, bool discard = false);
+
+  // --- Outputs. Pull each until it returns nullopt, events first.
+  // --------------------------------------------------
+
+  [[nodiscard]] std::optional<event> poll_event(time_point now);
+  [[nodiscard]] std::optional<server_response> poll_response();
+  /// A session with something to transmit: pull poll_transmit() for both of its wires.
+  [[nodiscard]] std::optional<handle> poll_ready();
+  [[nodiscard]] std::optional<transmit> poll_transmit(handle session, wire which);
+  [[nodiscard]] time_point next_deadline() const noexcept {
+    return earliest(heartbeats_.next_deadline(), others_.next_deadline());
+  }
+
+  // --- Queries.
+  // --------------------------------------------------------------------------------------------------
+
+  /// The session behind a handle, null when it is gone. Valid until the next input; for reading only.
+  [[nodiscard]] server_session const* find(handle session) const noexcept {
+    entry const* slot = at(session);
+    return slot != nullptr && slot->session ? &*slot->session : nullptr;
+  }
+  /// The handshake request of a session, null when it is gone or was not kept.
+  [[nodiscard]] request_head const* head(handle session) const noexcept {
+    entry const* slot = at(session);
+    return slot != nullptr ? slot->head.get() : nullptr;
+  }
+  /// Sessions that are open, and handshakes that await their answer.
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// The handles of all open sessions, for shutting down.
+  [[nodiscard]] std::vector<handle> sessions() const;
+
+ private:
+  struct entry {
+    std::optional<server_session> session;
+    std::unique_ptr<request_head> head;
+    exchange admission;  // the handshake that awaits its answer
+    std::uint32_t generation = 0;
+    bool used = false;
+    bool websocket = false;    // the transport of the handshake
+    bool initial_due = false;  // the response to the handshake is still to be given
+    bool request_due = false;  // handshake_requested is still to be told
+    bool event_listed = false;
+    bool response_listed = false;
+    bool transmit_listed = false;
+  };
+  /// A FIFO of slots; each slot is in it once at most, which its `listed` flag sees to.
+  struct slot_list {
+    std::vector<std::uint32_t> slots;
+    std::size_t head = 0;
+
+    [[nodiscard]] bool empty() const noexcept { return head == slots.size(); }
+    [[nodiscard]] std::uint32_t front() const noexcept { return slots[head]; }
+    void push(std::uint32_t slot) { slots.push_back(slot); }
+    void pop() noexcept {
+      if (++head == slots.size()) slots.clear(), head = 0;
+    }
+  };
+
+  enum lane : std::uint8_t { ping_lane, pong_lane };
+
+  [[nodiscard]] entry const* at(handle session) const noexcept {
+    if (session.slot >= entries_.size()) return nullptr;
+    entry const& slot = entries_[session.slot];
+    return slot.used && slot.generation == session.generation ? &slot : nullptr;
+  }
+  [[nodiscard]] entry* at(handle session) noexcept {
+    return const_cast<entry*>(static_cast<server const*>(this)->at(session));
+  }
+  [[nodiscard]] handle handle_of(std::uint32_t slot) const noexcept {
+    return {slot, entries_[slot].generation};
+  }
+
+  [[nodiscard]] static event::kind from_session(session_event::kind type) noexcept {
+    switch (type) {
+      case session_event::kind::opened:
+        return event::kind::opened;
+      case session_event::kind::message:
+        return event::kind::message;
+      case session_event::kind::upgraded:
+        return event::kind::upgraded;
+      case session_event::kind::closed:
+        break;
+    }
+    return event::kind::closed;
+  }
+
+  handle allocate();
+  void release(std::uint32_t slot);
+  void settle(std::uint32_t slot);
+  void settle_deadlines(std::uint32_t slot);
+  void respond(exchange to, refusal const& why, bool websocket);
+  template <class Input>
+  void with(handle session, Input&& input) {
+    if (entry* slot = at(session); slot != nullptr && slot->session) {
+      input(*slot->session);
+      settle(session.slot);
+    }
+  }
+
+  server_config config_;
+  std::deque<entry> entries_;  // grows without moving sessions, and without the slack of a doubled vector
+  std::vector<std::uint32_t> free_;
+  std::unordered_map<sid, std::uint32_t> ids_;
+  std::size_t size_ = 0;
+  slot_list events_;
+  slot_list responses_;
+  slot_list transmits_;
+  std::vector<server_response> immediate_;  // answers that belong to no session
+  std::size_t immediate_head_ = 0;
+  deadline_lanes heartbeats_{2};
+  deadline_heap others_;
+};
+
+// --- Requests
+// ------------------------------------------------------------------------------------------------------
+
+inline routed server::request(exchange from, engineio::request const& in, time_point now) {
+  request_parameters const wants(in.target);
+  std::optional<session_facts> facts;
+  handle session;
+  if (wants.sid && wants.sid->size() <= sid::size_max) {
+    if (auto const known = ids_.find(sid(*wants.sid)); known != ids_.end()) {
+      session = handle_of(known->second);
+      facts = session_facts{entries_[known->second].session->current()};
+    }
+  }
+  auto const verified = verify(config_, in, wants, facts ? &*facts : nullptr);
+  if (!verified) {
+    respond(from, verified.error(), in.websocket);
+    return {routed::kind::answered, {}};
+  }
+  switch (*verified) {
+    case route::handshake: {
+      session = allocate();
+      entry& slot = entries_[session.slot];
+      slot.admission = from;
+      slot.websocket = in.websocket;
+      slot.head = std::make_unique<request_head>(in);
+      slot.request_due = true;
+      settle(session.slot);
+      return {routed::kind::answered, session};
+    }
+    case route::poll:
+      with(session, [&](server_session& s) { s.poll_opened(from, now); });
+      return {routed::kind::answered, session};
+    case route::post: {
+      bool const binary = in.find("content-type") == "application/octet-stream";
+      bool accepted = false;
+      with(session, [&](server_session& s) { accepted = s.post_opened(from, binary); });
+      return {accepted ? routed::kind::post : routed::kind::answered, session};
+    }
+    case route::upgrade:
+      // Whether the session wants this wire is decided when it is open; upstream too accepts first and closes
+      // then.
+      immediate_.push_back({.answer = {.to = from, .status = 101}, .session = session, .accept_wire = true});
+      return {routed::kind::answered, session};
+  }
+  return {routed::kind::answered, {}};
+}
+
+inline void server::respond(exchange to, refusal const& why, bool websocket) {
+  server_response out;
+  out.answer.to = to;
+  out.answer.status =
+      websocket ? 400 : why.status;  // upstream answers a refused upgrade with 400, whatever the code
+  out.answer.content_type = websocket ? "text/html" : why.code < 0 ? "" : "application/json";
+  out.answer.body = websocket ? why.message : why.body();
+  out.answer.close = websocket;
+  out.refused_wire = websocket;
+  immediate_.push_back(std::move(out));
+}
+
+inline void server::post_received(handle session, exchange from, std::span<char> body, time_point now) {
+  with(session, [&](server_session& s) { static_cast<void>(s.post_received(from, body, now)); });
+}
+
+inline void server::post_too_large(handle session, exchange from) {
+  with(session, [&](server_session& s) { s.post_too_large(from); });
+}
+
+inline void server::exchange_aborted(handle session, exchange from) {
+  entry* slot = at(session);
+  if (slot != nullptr && !slot->session && slot->admission == from) return release(session.slot);
+  with(session, [&](server_session& s) { s.exchange_aborted(from); });
+}
+
+// --- Admission
+// -----------------------------------------------------------------------------------------------------
+
+inline result<void> server::admit(handle session, sid id, time_point now) {
+  entry* slot = at(session);
+  if (slot == nullptr) return local_error(errc::gone);
+  if (slot->session) return local_error(errc::wrong_state);
+  if (id.empty() || ids_.contains(id)) {
+    static_cast<void>(refuse(session, refusals::bad_request()));
+    return local_error(errc::invalid_argument);
+  }
+  slot->session.emplace(config_, id, slot->websocket ? transport::websocket : transport::polling, now);
+  ids_.emplace(id, session.slot);
+  exchange const from = std::exchange(slot->admission, {});
+  if (slot->websocket) {
+    immediate_.push_back(
+        {.answer = {.to = from, .status = 101}, .session = session, .accept_wire = true, .initial = true});
+  } else {
+    slot->initial_due = true;
+    slot->session->poll_opened(from, now);
+  }
+  if (config_.keep == keep_handshake::query_and_auth) slot->head->drop_headers();
+  if (config_.keep == keep_handshake::none) slot->head.reset();
+  settle(session.slot);
+  return {};
+}
+
+inline result<void> server::refuse(handle session, refusal why) {
+  entry* slot = at(session);
+  if (slot == nullptr) return local_error(errc::gone);
+  if (slot->session) return local_error(errc::wrong_state);
+  respond(slot->admission, why, slot->websocket);
+  release(session.slot);
+  return {};
+}
+
+// --- Wires, time, application
+// --------------------------------------------------------------------------------------
+
+inline result<void> server::wire_opened(handle session, wire which, time_point now) {
+  result<void> outcome = local_error(errc::gone);
+  with(session, [&](server_session& s) { outcome = s.wire_opened(which, now); });
+  return outcome;
+}
+
+inline result<void> server::receive(handle session, wire which, frame const& in, time_point now) {
+  result<void> outcome;
+  with(session, [&](server_session& s) { outcome = s.receive(which, in, now); });
+  return outcome;
+}
+
+inline void server::wire_lost(handle session, wire which, error why) {
+  with(session, [&](server_session& s) { s.wire_lost(which, why); });
+}
+
+inline void server::advance(time_point now) {
+  constexpr auto none = deadline_heap::none;
+  for (auto key = heartbeats_.expire_one(now); key != none; key = heartbeats_.expire_one(now)) {
+    with(handle_of(key), [&](server_session& s) { s.advance(now); });
+  }
+  for (auto key = others_.expire_one(now); key != none; key = others_.expire_one(now)) {
+    with(handle_of(key), [&](server_session& s) { s.advance(now); });
+  }
+}
+
+inline result<void> server::send(handle session, message item) {
+  result<void> outcome = local_error(errc::gone);
+  with(session, [&](server_session& s) { outcome = s.send(std::move(item)); });
+  return outcome;
+}
+
+inline void server::close(handle session, time_point now, bool discard) {
+  with(session, [&](server_session& s) { s.close(now, discard); });
+}
+
+// --- Outputs
+// -------------------------------------------------------------------------------------------------------
+
+inline std::optional<event> server::poll_event(time_point now) {
+  while (!events_.empty()) {
+    std::uint32_t const key = events_.front();
+    handle const session = handle_of(key);
+    if (std::exchange(entries_[key].request_due, false))
+      return event{event::kind::handshake_requested, session};
+    if (auto& held = entries_[key].session) {
+      auto const out = held->poll_event(now);
+      // Settled only at the next pull: a closed session stays in the table while its closed event is handled.
+      if (out) return event{from_session(out->type), session, out->reason, out->detail, out->data};
+    }
+    events_.pop();
+    entries_[key].event_listed = false;
+    if (entries_[key].session) settle(key);
+  }
+  return std::nullopt;
+}
+
+inline std::optional<server_response> server::poll_response() {
+  if (immediate_head_ < immediate_.size()) {
+    server_response out = std::move(immediate_[immediate_head_]);
+    if (++immediate_head_ == immediate_.size()) immediate_.clear(), immediate_head_ = 0;
+    return out;
+  }
+  while (!responses_.empty()) {
+    std::uint32_t const key = responses_.front();
+    if (entries_[key].session) {
+      if (auto out = entries_[key].session->poll_response()) {
+        bool const initial = std::exchange(entries_[key].initial_due, false);
+        return server_response{.answer = std::move(*out), .session = handle_of(key), .initial = initial};
+      }
+    }
+    responses_.pop();
+    entries_[key].response_listed = false;
+    if (entries_[key].session) settle(key);
+  }
+  return std::nullopt;
+}
+
+inline std::optional<handle> server::poll_ready() {
+  while (!transmits_.empty()) {
+    std::uint32_t const key = transmits_.front();
+    transmits_.pop();
+    entries_[key].transmit_listed = false;
+    if (entries_[key].session) return handle_of(key);
+  }
+  return std::nullopt;
+}
+
+inline std::optional<transmit> server::poll_transmit(handle session, wire which) {
+  std::optional<transmit> out;
+  entry* slot = at(session);
+  if (slot == nullptr || !slot->session) return out;
+  out = slot->session->poll_transmit(which);
+  if (!out || out->shut) settle(session.slot);
+  return out;
+}
+
+inline std::vector<handle> server::sessions() const {
+  std::vector<handle> all;
+  for (std::uint32_t key = 0; key < entries_.size(); ++key) {
+    if (entries_[key].used) all.push_back(handle_of(key));
+  }
+  return all;
+}
+
+// --- The table
+// -----------------------------------------------------------------------------------------------------
+
+inline handle server::allocate() {
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(entries_.size()));
+    entries_.emplace_back();
+  }
+  std::uint32_t const key = free_.back();
+  free_.pop_back();
+  entries_[key].used = true;
+  if (++entries_[key].generation == 0) entries_[key].generation = 1;
+  ++size_;
+  return handle_of(key);
+}
+
+inline void server::release(std::uint32_t key) {
+  entry& slot = entries_[key];
+  heartbeats_.disarm(key);
+  others_.disarm(key);
+  slot.session.reset();
+  slot.head.reset();
+  slot.admission = {};
+  slot.used = slot.request_due = slot.initial_due = false;
+  free_.push_back(key);
+  --size_;
+}
+
+/// Brings lists and deadlines in line with a session after any input to it.
+inline void server::settle(std::uint32_t key) {
+  entry& slot = entries_[key];
+  bool const has_event = slot.request_due || (slot.session && slot.session->has_event());
+  if (has_event && !std::exchange(slot.event_listed, true)) events_.push(key);
+  if (!slot.session) return;
+  server_session& session = *slot.session;
+  if (session.has_response() && !std::exchange(slot.response_listed, true)) responses_.push(key);
+  if ((session.has_transmit(session.main_wire()) || session.has_transmit(session.probe_wire())) &&
+      !std::exchange(slot.transmit_listed, true)) {
+    transmits_.push(key);
+  }
+  settle_deadlines(key);
+  if (!session.closed()) return;
+  if (auto const known = ids_.find(session.id()); known != ids_.end() && known->second == key)
+    ids_.erase(known);
+  if (session.finished() && !slot.event_listed) release(key);
+}
+
+inline void server::settle_deadlines(std::uint32_t key) {
+  server_session const& session = *entries_[key].session;
+  time_point const heartbeat = session.heartbeat_deadline();
+  if (heartbeat == never) {
+    heartbeats_.disarm(key);
+  } else if (heartbeat != heartbeats_.deadline_of(key)) {
+    heartbeats_.arm(key, session.awaits_pong() ? pong_lane : ping_lane, heartbeat);
+  }
+  others_.arm(key, session.other_deadline());
+}
+
+}  // namespace siokit::inline v0::engineio

@@ -1,0 +1,571 @@
+// siokit/engineio/server_session.hpp - one Engine.IO session, seen from the server. SPDX-License-Identifier:
+// MIT Spec: Engine.IO protocol, revision 4; the fine print is in docs/protocol.md. Pure: bytes and time in,
+// packets out. Owns its outbox; what only polling and upgrades need hangs on one pointer that a WebSocket
+// session never allocates.
+//
+//   phase     input                                         next
+//   open      close()                                       closing (polling) | closed (websocket)
+//   open      CLOSE packet, wire lost, error, ping timeout  closed
+//   closing   next poll answered, or 30 s passed            closed
+//   upgrade   none -> probing (second wire) -> probed (2probe) -> websocket (5) | none (anything else, or too
+//   late)
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "siokit/core/ids.hpp"
+#include "siokit/core/outbox.hpp"
+#include "siokit/engineio/open_packet.hpp"
+#include "siokit/engineio/payload.hpp"
+#include "siokit/engineio/reason.hpp"
+
+namespace siokit::inline v0::engineio {
+
+/// What a session tells its application. `data` lives until the next input to the session.
+struct session_event {
+  enum class kind : std::uint8_t { opened, message, upgraded, closed } type;
+  close_reason reason = close_reason::forced_close;  ///< closed
+  error detail{};                                    ///< closed: what exactly was wrong
+  frame data{};                                      ///< message
+};
+
+/// One thing to do with a wire: send `data`, or when `shut` is set, close the WebSocket without a code.
+struct transmit {
+  message data{};
+  bool shut = false;
+};
+
+/// The answer to one exchange.
+struct response {
+  exchange to;
+  std::uint16_t status = 200;
+  std::string_view content_type{};  ///< a literal
+  std::string body{};
+  bool destroy = false;  ///< cut the TCP connection instead of answering
+  bool close = false;    ///< answer, then close the TCP connection
+};
+
+class server_session {
+ public:
+  /// Starts a session; its open packet is queued. `config` outlives the session.
+  server_session(server_config const& config, sid id, transport first, time_point now);
+
+  // --- Inputs from the host.
+  // -------------------------------------------------------------------------------------
+
+  /// A WebSocket of this session is open: its first transport, or the second one of an upgrade. Error,
+  /// remote: upgrade_failed when the session wants none; the host then closes the WebSocket without a code.
+  result<void> wire_opened(wire which, time_point now);
+  /// One WebSocket message. Its bytes are read in place: they live until poll_event() has returned nullopt.
+  /// Error, local: events_pending. What the peer did wrong ends in a closed event.
+  result<void> receive(wire which, frame const& in, time_point now);
+  /// The WebSocket is gone. `why`: what its peer did wrong, or errc::ok when it just closed.
+  void wire_lost(wire which, error why = {});
+
+  void poll_opened(exchange which, time_point now);
+  /// False: refused, the answer is ready and the body is of no interest.
+  bool post_opened(exchange which, bool binary_content);
+  /// The whole body of a POST. Same lifetime and error as receive(); written to, since base64 is decoded in
+  /// place.
+  result<void> post_received(exchange which, std::span<char> body, time_point now);
+  void post_too_large(exchange which);
+  /// The connection of an exchange broke before its answer.
+  void exchange_aborted(exchange which);
+
+  /// Time passed. May be called early, late and repeatedly.
+  void advance(time_point now);
+
+  // --- Inputs from the application.
+  // ------------------------------------------------------------------------------
+
+  /// Queues a message. Errors, local: gone after close(), outbox_full (the session is then closed).
+  result<void> send(message item);
+  /// Ends the session after what is queued has been sent; `discard`: at once.
+  void close(time_point now, bool discard = false);
+
+  // --- Outputs. Pull each until it returns nullopt, events first.
+  // --------------------------------------------------
+
+  [[nodiscard]] std::optional<session_event> poll_event(time_point now);
+  [[nodiscard]] std::optional<transmit> poll_transmit(wire which);
+  [[nodiscard]] std::optional<response> poll_response();
+  [[nodiscard]] time_point next_deadline() const noexcept { return earliest(heartbeat_, other_deadline()); }
+
+  [[nodiscard]] bool has_event() const noexcept {
+    return opened_due_ || reading() || closed_due_ || upgraded_due_;
+  }
+  [[nodiscard]] bool has_transmit(wire which) const noexcept;
+  [[nodiscard]] bool has_response() const noexcept;
+
+  // --- Queries.
+  // --------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] sid const& id() const noexcept { return id_; }
+  [[nodiscard]] transport current() const noexcept { return transport_; }
+  [[nodiscard]] bool open() const noexcept { return phase_ == phase::open; }
+  [[nodiscard]] bool closed() const noexcept { return phase_ == phase::closed; }
+  /// Whether a message sent now would leave at once: what a volatile event asks.
+  [[nodiscard]] bool writable() const noexcept {
+    return open() && outbox_.empty() && (transport_ == transport::websocket || (polling_ && polling_->poll));
+  }
+  [[nodiscard]] std::size_t bytes_queued() const noexcept { return outbox_.bytes(); }
+  [[nodiscard]] wire main_wire() const noexcept { return wire_; }
+  [[nodiscard]] wire probe_wire() const noexcept { return polling_ ? polling_->probe : wire{}; }
+  /// The heartbeat's own deadline, and whether it waits for a pong: hosts with many sessions keep it in
+  /// lanes.
+  [[nodiscard]] time_point heartbeat_deadline() const noexcept { return heartbeat_; }
+  [[nodiscard]] bool awaits_pong() const noexcept { return awaits_pong_; }
+  /// Every deadline but the heartbeat.
+  [[nodiscard]] time_point other_deadline() const noexcept {
+    return polling_ ? earliest(polling_->close_deadline,
+                               earliest(polling_->upgrade_deadline, polling_->noop_deadline))
+                    : never;
+  }
+  /// Nothing is left to pull and no wire is left to shut: the session may be destroyed.
+  [[nodiscard]] bool finished() const noexcept {
+    return closed() && !has_event() && !wire_ && !probe_wire() && !has_response();
+  }
+
+ private:
+  enum class phase : std::uint8_t { open, closing, closed };
+  enum class upgrade : std::uint8_t { none, probing, probed, refused };
+  enum class answer : std::uint8_t { ok, bad_request, too_large, destroy, noop, close, noop_close };
+  struct pending_answer {
+    exchange to;
+    answer what;
+  };
+  /// What only a session that polls, or has polled, needs.
+  struct polling_state {
+    exchange poll;
+    exchange post;
+    payload_reader body;
+    wire probe;
+    time_point upgrade_deadline = never;
+    time_point noop_deadline = never;
+    time_point close_deadline = never;
+    std::array<pending_answer, 4> answers{};
+    std::uint8_t answer_count = 0;
+    upgrade stage = upgrade::none;
+    bool pong_due = false;      // 3probe is to be sent on the probe
+    bool handshake_due = true;  // the first response carries the open packet alone
+    bool post_read = false;     // the body of `post` is being read
+  };
+
+  static constexpr auto noop_interval = std::chrono::milliseconds(100);
+  static constexpr auto close_timeout = std::chrono::seconds(30);
+
+  [[nodiscard]] bool reading() const noexcept { return frame_pending_ || (polling_ && polling_->post_read); }
+  void answer_with(exchange to, answer what);
+  void answer_poll(answer what);
+  void accept_packet(packet const& in, time_point now);
+  void receive_probe(frame const& in, time_point now);
+  void complete_upgrade(time_point now);
+  void drop_probe();
+  void fail(close_reason reason, errc code, side blame = side::remote);
+  void end(close_reason reason, error detail);
+  [[nodiscard]] std::optional<session_event> next_packet(time_point now);
+  [[nodiscard]] std::string poll_body();
+
+  server_config const* config_;
+  sid id_;
+  wire wire_;
+  time_point heartbeat_;
+  outbox outbox_;
+  std::unique_ptr<polling_state> polling_;
+  std::string_view frame_;
+  error detail_;
+  transport transport_;
+  phase phase_ = phase::open;
+  close_reason reason_ = close_reason::forced_close;
+  frame_kind frame_kind_ = frame_kind::text;
+  bool frame_pending_ : 1 = false;
+  bool opened_due_ : 1 = false;
+  bool upgraded_due_ : 1 = false;
+  bool closed_due_ : 1 = false;
+  bool awaits_pong_ : 1 = false;
+  bool grace_used_ : 1 = false;
+};
+static_assert(sizeof(server_session) <= 136, "an idle session must stay small: see docs/architecture.md");
+
+inline server_session::server_session(server_config const& config, sid id, transport first, time_point now)
+    : config_(&config), id_(id), heartbeat_(later(now, config.ping_interval)), transport_(first) {
+  if (first == transport::polling) {
+    polling_ = std::make_unique<polling_state>();
+    opened_due_ = true;
+  }
+  outbox_.push(encode_open_packet(config, id_, first));
+}
+
+// --- WebSocket
+// -----------------------------------------------------------------------------------------------------
+
+inline result<void> server_session::wire_opened(wire which, time_point now) {
+  if (phase_ == phase::closed) return remote_error(errc::upgrade_failed);
+  if (transport_ == transport::websocket) {
+    if (wire_) return remote_error(errc::upgrade_failed);
+    wire_ = which;
+    opened_due_ = true;
+    return {};
+  }
+  if (polling_->probe || !config_->allow_upgrades) return remote_error(errc::upgrade_failed);
+  polling_->probe = which;
+  polling_->stage = upgrade::probing;
+  polling_->upgrade_deadline = later(now, config_->upgrade_timeout);
+  return {};
+}
+
+inline result<void> server_session::receive(wire which, frame const& in, time_point now) {
+  if (reading()) return local_error(errc::events_pending);
+  if (which == probe_wire() && which) {
+    receive_probe(in, now);
+    return {};
+  }
+  if (which != wire_ || !open()) return {};  // a late frame of a wire that is no longer ours
+  auto const decoded = decode_packet(in);
+  if (!decoded) {
+    fail(close_reason::parse_error, decoded.error().code);
+    return {};
+  }
+  accept_packet(*decoded, now);
+  return {};
+}
+
+inline void server_session::wire_lost(wire which, error why) {
+  if (!which) return;
+  if (which == probe_wire()) {
+    polling_->probe = {};
+    drop_probe();
+  } else if (which == wire_) {
+    wire_ = {};
+    outbox_.clear();
+    end(why.code == errc::ok ? close_reason::transport_close : close_reason::transport_error, why);
+  }
+}
+
+/// The packets every transport treats alike. A message becomes the pending view.
+inline void server_session::accept_packet(packet const& in, time_point now) {
+  if (awaits_pong_ && in.type != packet_type::pong && !grace_used_) {
+    // A peer that is busy sending is alive: its first other packet restarts the pong timer, once per ping.
+    grace_used_ = true;
+    heartbeat_ = later(now, config_->ping_timeout);
+  }
+  switch (in.type) {
+    case packet_type::message:
+      frame_ = in.data.data;
+      frame_kind_ = in.data.kind;
+      frame_pending_ = true;
+      return;
+    case packet_type::pong:
+      awaits_pong_ = false;
+      heartbeat_ = later(now, config_->ping_interval);
+      return;
+    case packet_type::ping:
+      return fail(close_reason::transport_error, errc::heartbeat_direction);
+    case packet_type::close:
+      if (transport_ == transport::polling) {
+        answer_poll(answer::noop);
+        end(close_reason::transport_close, {});
+      }
+      return;
+    case packet_type::open:
+    case packet_type::upgrade:
+    case packet_type::noop:
+      return;
+  }
+}
+
+// --- Upgrade
+// -------------------------------------------------------------------------------------------------------
+
+inline void server_session::receive_probe(frame const& in, time_point now) {
+  auto& state = *polling_;
+  bool const text = in.kind == frame_kind::text;
+  if (state.stage == upgrade::probing && text && in.data == "2probe") {
+    state.stage = upgrade::probed;
+    state.pong_due = true;
+    state.noop_deadline = later(now, noop_interval);
+  } else if (state.stage == upgrade::probed && text && in.data.starts_with('5')) {
+    complete_upgrade(now);
+  } else if (state.stage != upgrade::refused) {
+    drop_probe();
+  }
+}
+
+inline void server_session::complete_upgrade(time_point) {
+  auto& state = *polling_;
+  if (!open()) {  // closing: the new transport is closed right after its upgrade
+    drop_probe();
+    answer_poll(answer::close);
+    return end(close_reason::forced_close, {});
+  }
+  answer_poll(answer::close);
+  if (state.post) answer_with(std::exchange(state.post, {}), answer::destroy);
+  state.post_read = false;
+  wire_ = std::exchange(state.probe, {});
+  state.stage = upgrade::none;
+  state.upgrade_deadline = state.noop_deadline = never;
+  transport_ = transport::websocket;
+  upgraded_due_ = true;
+}
+
+/// Ends an upgrade that failed; the session goes on polling. The wire stays known until it is shut.
+inline void server_session::drop_probe() {
+  auto& state = *polling_;
+  state.stage = state.probe ? upgrade::refused : upgrade::none;
+  state.pong_due = false;
+  state.upgrade_deadline = state.noop_deadline = never;
+}
+
+// --- Polling
+// -------------------------------------------------------------------------------------------------------
+
+inline void server_session::poll_opened(exchange which, time_point) {
+  if (!polling_ || transport_ != transport::polling || closed()) {
+    if (!polling_) polling_ = std::make_unique<polling_state>();
+    return answer_with(which, answer::bad_request);
+  }
+  if (polling_->poll) {
+    answer_with(which, answer::bad_request);
+    return fail(close_reason::transport_error, errc::overlapping_poll);
+  }
+  polling_->poll = which;
+  if (phase_ == phase::closing) {
+    answer_poll(answer::noop_close);
+    end(close_reason::forced_close, {});
+  }
+}
+
+inline bool server_session::post_opened(exchange which, bool binary_content) {
+  bool const polls = polling_ && transport_ == transport::polling && !closed();
+  if (polls && !polling_->post && !binary_content) {
+    polling_->post = which;
+    return true;
+  }
+  if (!polling_) polling_ = std::make_unique<polling_state>();
+  answer_with(which, answer::bad_request);
+  if (polls)
+    fail(close_reason::transport_error, polling_->post ? errc::overlapping_post : errc::bad_content_type);
+  return false;
+}
+
+inline result<void> server_session::post_received(exchange which, std::span<char> body, time_point) {
+  if (reading()) return local_error(errc::events_pending);
+  if (!polling_ || polling_->post != which) return {};
+  polling_->body = payload_reader(body);
+  polling_->post_read = true;
+  return {};
+}
+
+inline void server_session::post_too_large(exchange which) {
+  if (!polling_ || polling_->post != which) return;
+  answer_with(std::exchange(polling_->post, {}), answer::too_large);
+}
+
+inline void server_session::exchange_aborted(exchange which) {
+  if (!polling_ || !which) return;
+  if (polling_->poll == which) {
+    polling_->poll = {};
+    fail(close_reason::transport_error, errc::premature_close);
+  } else if (polling_->post == which) {
+    polling_->post = {};
+    polling_->post_read = false;
+    fail(close_reason::transport_error, errc::premature_close);
+  }
+}
+
+inline void server_session::answer_with(exchange to, answer what) {
+  auto& state = *polling_;
+  // At most a refused request, the poll, and the POST can await their answers between two pulls of the host.
+  SIOKIT_ASSERT(state.answer_count < state.answers.size());
+  if (state.answer_count < state.answers.size()) state.answers[state.answer_count++] = {to, what};
+}
+
+/// Answers the pending poll, if there is one, with something else than just what is queued.
+inline void server_session::answer_poll(answer what) {
+  if (polling_ && polling_->poll) answer_with(std::exchange(polling_->poll, {}), what);
+}
+
+/// Everything queued, as one body. The first response of a session holds its open packet and nothing else,
+/// which is what clients expect of a handshake.
+inline std::string server_session::poll_body() {
+  std::string body{};
+  body.reserve(outbox_.bytes());
+  while (!outbox_.empty()) {
+    append_message(body, outbox_.pop());
+    if (std::exchange(polling_->handshake_due, false)) break;
+  }
+  return body;
+}
+
+inline bool server_session::has_response() const noexcept {
+  return polling_ && (polling_->answer_count > 0 || (polling_->poll && !outbox_.empty()));
+}
+
+inline std::optional<response> server_session::poll_response() {
+  if (!has_response()) return std::nullopt;
+  constexpr std::string_view text = "text/plain; charset=UTF-8";
+  auto& state = *polling_;
+  if (state.answer_count == 0) return response{std::exchange(state.poll, {}), 200, text, poll_body()};
+  auto const next = state.answers[0];
+  for (std::size_t i = 1; i < state.answer_count; ++i) state.answers[i - 1] = state.answers[i];
+  --state.answer_count;
+  switch (next.what) {
+    case answer::ok:
+      return response{next.to, 200, "text/html", "ok"};
+    case answer::bad_request:
+      return response{next.to, 400};
+    case answer::too_large:
+      return response{.to = next.to, .status = 413, .close = true};
+    case answer::destroy:
+      return response{.to = next.to, .destroy = true};
+    case answer::noop:
+      return response{next.to, 200, text, "6"};
+    case answer::close:
+    case answer::noop_close:
+      break;
+  }
+  // After an upgrade the queue belongs to the WebSocket; else what is queued goes before the CLOSE packet.
+  std::string body = transport_ == transport::polling ? poll_body() : std::string{};
+  if (next.what == answer::noop_close) append_packet(body, {frame_kind::text, "6"});
+  append_packet(body, {frame_kind::text, "1"});
+  return response{next.to, 200, text, std::move(body)};
+}
+
+// --- Time
+// ----------------------------------------------------------------------------------------------------------
+
+inline void server_session::advance(time_point now) {
+  if (closed()) return;
+  if (heartbeat_ <= now) {
+    if (awaits_pong_) {
+      outbox_.clear();
+      return fail(close_reason::ping_timeout, errc::ping_timeout);
+    }
+    awaits_pong_ = true;
+    grace_used_ = false;
+    heartbeat_ = later(now, config_->ping_timeout);
+    outbox_.push(encode_packet(packet_type::ping));
+  }
+  if (!polling_) return;
+  if (polling_->upgrade_deadline <= now) drop_probe();
+  if (polling_->noop_deadline <= now) {
+    polling_->noop_deadline = later(now, noop_interval);
+    if (outbox_.empty()) answer_poll(answer::noop);
+  }
+  if (polling_->close_deadline <= now) end(close_reason::forced_close, {});
+}
+
+// --- Application
+// ---------------------------------------------------------------------------------------------------
+
+inline result<void> server_session::send(message item) {
+  if (!open()) return local_error(errc::gone);
+  if (outbox_.bytes() + item.frames().size() > config_->outbox_bytes_max) {
+    outbox_.clear();
+    fail(close_reason::transport_error, errc::outbox_full);
+    return remote_error(errc::outbox_full);
+  }
+  outbox_.push(std::move(item));
+  return {};
+}
+
+inline void server_session::close(time_point now, bool discard) {
+  if (!open()) return;
+  bool const must_wait = transport_ == transport::polling && !polling_->poll && !discard;
+  if (!must_wait) {
+    answer_poll(answer::close);
+    return end(close_reason::forced_close, {});
+  }
+  phase_ = phase::closing;
+  heartbeat_ = never;
+  polling_->close_deadline = later(now, close_timeout);
+}
+
+inline void server_session::fail(close_reason reason, errc code, side blame) {
+  answer_poll(answer::close);
+  end(reason, {code, blame, 0});
+}
+
+inline void server_session::end(close_reason reason, error detail) {
+  if (closed()) return;
+  phase_ = phase::closed;
+  reason_ = reason;
+  detail_ = detail;
+  heartbeat_ = never;
+  closed_due_ = true;
+  upgraded_due_ = false;
+  if (!polling_) return;
+  drop_probe();
+  polling_->close_deadline = never;
+  if (polling_->post && !polling_->post_read) answer_with(std::exchange(polling_->post, {}), answer::destroy);
+}
+
+// --- Outputs
+// -------------------------------------------------------------------------------------------------------
+
+/// The pending view of a WebSocket frame, or the rest of a polling body.
+inline std::optional<session_event> server_session::next_packet(time_point now) {
+  if (frame_pending_) {
+    frame_pending_ = false;
+    if (!open()) return std::nullopt;
+    return session_event{.type = session_event::kind::message, .data = {frame_kind_, frame_}};
+  }
+  if (!polling_ || !polling_->post_read) return std::nullopt;
+  while (open() && !polling_->body.done()) {
+    auto const decoded = polling_->body.next();
+    if (!decoded) {
+      fail(close_reason::parse_error, decoded.error().code);
+      break;
+    }
+    accept_packet(*decoded, now);
+    if (frame_pending_) {
+      frame_pending_ = false;
+      return session_event{.type = session_event::kind::message, .data = {frame_kind_, frame_}};
+    }
+  }
+  polling_->post_read = false;
+  answer_with(std::exchange(polling_->post, {}), answer::ok);
+  return std::nullopt;
+}
+
+inline std::optional<session_event> server_session::poll_event(time_point now) {
+  if (opened_due_) {
+    opened_due_ = false;
+    return session_event{.type = session_event::kind::opened};
+  }
+  if (reading()) {
+    if (auto message = next_packet(now)) return message;
+  }
+  if (upgraded_due_) {
+    upgraded_due_ = false;
+    return session_event{.type = session_event::kind::upgraded};
+  }
+  if (closed_due_) {
+    closed_due_ = false;
+    return session_event{.type = session_event::kind::closed, .reason = reason_, .detail = detail_};
+  }
+  return std::nullopt;
+}
+
+inline bool server_session::has_transmit(wire which) const noexcept {
+  if (!which) return false;
+  if (which == probe_wire()) return polling_->pong_due || polling_->stage == upgrade::refused;
+  return which == wire_ && (!outbox_.empty() || closed());
+}
+
+/// Once `shut` was handed out, the wire is forgotten.
+inline std::optional<transmit> server_session::poll_transmit(wire which) {
+  if (!has_transmit(which)) return std::nullopt;
+  if (which == probe_wire()) {
+    if (std::exchange(polling_->pong_due, false)) return transmit{encode_packet(packet_type::pong, "probe")};
+    polling_->probe = {};
+    polling_->stage = upgrade::none;
+    return transmit{.shut = true};
+  }
+  if (!outbox_.empty()) return transmit{outbox_.pop()};
+  wire_ = {};
+  return transmit{.shut = true};
+}
+
+}  // namespace siokit::inline v0::engineio
