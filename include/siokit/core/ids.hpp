@@ -55,6 +55,16 @@ static_assert(sizeof(sid) == 24);
   return sid(std::string_view(text.data(), text.size()));
 }
 
+/// The counter that make_sid() put into an id of 20 characters; nothing sensible for other text.
+[[nodiscard]] constexpr std::uint32_t sid_counter(std::string_view id) noexcept {
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::uint32_t counter = 0;
+  for (char const c : id.substr(id.size() < 4 ? 0 : id.size() - 4)) {
+    counter = counter << 6 | (static_cast<std::uint32_t>(alphabet.find(c)) & 63);
+  }
+  return counter;
+}
+
 /// One WebSocket, named by the host. Zero means none.
 struct wire {
   std::uint64_t value = 0;

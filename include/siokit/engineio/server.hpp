@@ -51,8 +51,7 @@ class server {
 
   [[nodiscard]] server_config const& config() const noexcept { return config_; }
 
-  // --- Inputs from the host.
-  // -------------------------------------------------------------------------------------
+  // Inputs from the host.
 
   /// A request whose target config().serves(). Verified and routed; a new session becomes an event
   /// handshake_requested.
@@ -70,8 +69,7 @@ class server {
 
   void advance(time_point now);
 
-  // --- Inputs from the application.
-  // ------------------------------------------------------------------------------
+  // Inputs from the application.
 
   /// Answers handshake_requested: the session gets this id. Errors, local: gone, wrong_state;
   /// invalid_argument when the id is empty or in use (the client is then told "Bad request").
@@ -81,8 +79,7 @@ class server {
   result<void> send(handle session, message item);
   void close(handle session, time_point now, bool discard = false);
 
-  // --- Outputs. Pull each until it returns nullopt, events first.
-  // --------------------------------------------------
+  // Outputs. Pull each until it returns nullopt, events first.
 
   [[nodiscard]] std::optional<event> poll_event(time_point now);
   [[nodiscard]] std::optional<server_response> poll_response();
@@ -93,8 +90,7 @@ class server {
     return earliest(heartbeats_.next_deadline(), others_.next_deadline());
   }
 
-  // --- Queries.
-  // --------------------------------------------------------------------------------------------------
+  // Queries.
 
   /// The session behind a handle, null when it is gone. Valid until the next input; for reading only.
   [[nodiscard]] server_session const* find(handle session) const noexcept {
@@ -193,8 +189,7 @@ class server {
   deadline_heap others_;
 };
 
-// --- Requests
-// ------------------------------------------------------------------------------------------------------
+// Requests.
 
 inline routed server::request(exchange from, engineio::request const& in, time_point now) {
   request_parameters const wants(in.target);
@@ -266,8 +261,7 @@ inline void server::exchange_aborted(handle session, exchange from) {
   with(session, [&](server_session& s) { s.exchange_aborted(from); });
 }
 
-// --- Admission
-// -----------------------------------------------------------------------------------------------------
+// Admission.
 
 inline result<void> server::admit(handle session, sid id, time_point now) {
   entry* slot = at(session);
@@ -302,8 +296,7 @@ inline result<void> server::refuse(handle session, refusal why) {
   return {};
 }
 
-// --- Wires, time, application
-// --------------------------------------------------------------------------------------
+// Wires, time, application.
 
 inline result<void> server::wire_opened(handle session, wire which, time_point now) {
   result<void> outcome = local_error(errc::gone);
@@ -341,8 +334,7 @@ inline void server::close(handle session, time_point now, bool discard) {
   with(session, [&](server_session& s) { s.close(now, discard); });
 }
 
-// --- Outputs
-// -------------------------------------------------------------------------------------------------------
+// Outputs.
 
 inline std::optional<event> server::poll_event(time_point now) {
   while (!events_.empty()) {
@@ -410,8 +402,7 @@ inline std::vector<handle> server::sessions() const {
   return all;
 }
 
-// --- The table
-// -----------------------------------------------------------------------------------------------------
+// The table.
 
 inline handle server::allocate() {
   if (free_.empty()) {

@@ -11,48 +11,22 @@
 //   late)
 #pragma once
 
-#include <array>
 #include <memory>
 
 #include "siokit/core/ids.hpp"
 #include "siokit/core/outbox.hpp"
 #include "siokit/engineio/open_packet.hpp"
-#include "siokit/engineio/payload.hpp"
-#include "siokit/engineio/reason.hpp"
+#include "siokit/engineio/polling.hpp"
+#include "siokit/engineio/session_event.hpp"
 
 namespace siokit::inline v0::engineio {
-
-/// What a session tells its application. `data` lives until the next input to the session.
-struct session_event {
-  enum class kind : std::uint8_t { opened, message, upgraded, closed } type;
-  close_reason reason = close_reason::forced_close;  ///< closed
-  error detail{};                                    ///< closed: what exactly was wrong
-  frame data{};                                      ///< message
-};
-
-/// One thing to do with a wire: send `data`, or when `shut` is set, close the WebSocket without a code.
-struct transmit {
-  message data{};
-  bool shut = false;
-};
-
-/// The answer to one exchange.
-struct response {
-  exchange to;
-  std::uint16_t status = 200;
-  std::string_view content_type{};  ///< a literal
-  std::string body{};
-  bool destroy = false;  ///< cut the TCP connection instead of answering
-  bool close = false;    ///< answer, then close the TCP connection
-};
 
 class server_session {
  public:
   /// Starts a session; its open packet is queued. `config` outlives the session.
   server_session(server_config const& config, sid id, transport first, time_point now);
 
-  // --- Inputs from the host.
-  // -------------------------------------------------------------------------------------
+  // Inputs from the host.
 
   /// A WebSocket of this session is open: its first transport, or the second one of an upgrade. Error,
   /// remote: upgrade_failed when the session wants none; the host then closes the WebSocket without a code.
@@ -76,16 +50,14 @@ class server_session {
   /// Time passed. May be called early, late and repeatedly.
   void advance(time_point now);
 
-  // --- Inputs from the application.
-  // ------------------------------------------------------------------------------
+  // Inputs from the application.
 
   /// Queues a message. Errors, local: gone after close(), outbox_full (the session is then closed).
   result<void> send(message item);
   /// Ends the session after what is queued has been sent; `discard`: at once.
   void close(time_point now, bool discard = false);
 
-  // --- Outputs. Pull each until it returns nullopt, events first.
-  // --------------------------------------------------
+  // Outputs. Pull each until it returns nullopt, events first.
 
   [[nodiscard]] std::optional<session_event> poll_event(time_point now);
   [[nodiscard]] std::optional<transmit> poll_transmit(wire which);
@@ -98,8 +70,7 @@ class server_session {
   [[nodiscard]] bool has_transmit(wire which) const noexcept;
   [[nodiscard]] bool has_response() const noexcept;
 
-  // --- Queries.
-  // --------------------------------------------------------------------------------------------------
+  // Queries.
 
   [[nodiscard]] sid const& id() const noexcept { return id_; }
   [[nodiscard]] transport current() const noexcept { return transport_; }
@@ -130,34 +101,24 @@ class server_session {
  private:
   enum class phase : std::uint8_t { open, closing, closed };
   enum class upgrade : std::uint8_t { none, probing, probed, refused };
-  enum class answer : std::uint8_t { ok, bad_request, too_large, destroy, noop, close, noop_close };
-  struct pending_answer {
-    exchange to;
-    answer what;
-  };
   /// What only a session that polls, or has polled, needs.
-  struct polling_state {
-    exchange poll;
-    exchange post;
-    payload_reader body;
+  struct polling_state : exchanges {
     wire probe;
     time_point upgrade_deadline = never;
     time_point noop_deadline = never;
     time_point close_deadline = never;
-    std::array<pending_answer, 4> answers{};
-    std::uint8_t answer_count = 0;
     upgrade stage = upgrade::none;
     bool pong_due = false;      // 3probe is to be sent on the probe
     bool handshake_due = true;  // the first response carries the open packet alone
-    bool post_read = false;     // the body of `post` is being read
   };
 
   static constexpr auto noop_interval = std::chrono::milliseconds(100);
   static constexpr auto close_timeout = std::chrono::seconds(30);
 
   [[nodiscard]] bool reading() const noexcept { return frame_pending_ || (polling_ && polling_->post_read); }
-  void answer_with(exchange to, answer what);
-  void answer_poll(answer what);
+  void answer_poll(answer what) {
+    if (polling_) polling_->answer_poll(what);
+  }
   void accept_packet(packet const& in, time_point now);
   void receive_probe(frame const& in, time_point now);
   void complete_upgrade(time_point now);
@@ -197,8 +158,7 @@ inline server_session::server_session(server_config const& config, sid id, trans
   outbox_.push(encode_open_packet(config, id_, first));
 }
 
-// --- WebSocket
-// -----------------------------------------------------------------------------------------------------
+// WebSocket.
 
 inline result<void> server_session::wire_opened(wire which, time_point now) {
   if (phase_ == phase::closed) return remote_error(errc::upgrade_failed);
@@ -275,8 +235,7 @@ inline void server_session::accept_packet(packet const& in, time_point now) {
   }
 }
 
-// --- Upgrade
-// -------------------------------------------------------------------------------------------------------
+// Upgrade.
 
 inline void server_session::receive_probe(frame const& in, time_point now) {
   auto& state = *polling_;
@@ -300,7 +259,7 @@ inline void server_session::complete_upgrade(time_point) {
     return end(close_reason::forced_close, {});
   }
   answer_poll(answer::close);
-  if (state.post) answer_with(std::exchange(state.post, {}), answer::destroy);
+  if (state.post) polling_->answer_with(std::exchange(state.post, {}), answer::destroy);
   state.post_read = false;
   wire_ = std::exchange(state.probe, {});
   state.stage = upgrade::none;
@@ -317,16 +276,13 @@ inline void server_session::drop_probe() {
   state.upgrade_deadline = state.noop_deadline = never;
 }
 
-// --- Polling
-// -------------------------------------------------------------------------------------------------------
+// Polling.
 
 inline void server_session::poll_opened(exchange which, time_point) {
-  if (!polling_ || transport_ != transport::polling || closed()) {
-    if (!polling_) polling_ = std::make_unique<polling_state>();
-    return answer_with(which, answer::bad_request);
-  }
+  if (!polling_) polling_ = std::make_unique<polling_state>();
+  if (transport_ != transport::polling || closed()) return polling_->answer_with(which, answer::bad_request);
   if (polling_->poll) {
-    answer_with(which, answer::bad_request);
+    polling_->answer_with(which, answer::bad_request);
     return fail(close_reason::transport_error, errc::overlapping_poll);
   }
   polling_->poll = which;
@@ -343,7 +299,7 @@ inline bool server_session::post_opened(exchange which, bool binary_content) {
     return true;
   }
   if (!polling_) polling_ = std::make_unique<polling_state>();
-  answer_with(which, answer::bad_request);
+  polling_->answer_with(which, answer::bad_request);
   if (polls)
     fail(close_reason::transport_error, polling_->post ? errc::overlapping_post : errc::bad_content_type);
   return false;
@@ -359,7 +315,7 @@ inline result<void> server_session::post_received(exchange which, std::span<char
 
 inline void server_session::post_too_large(exchange which) {
   if (!polling_ || polling_->post != which) return;
-  answer_with(std::exchange(polling_->post, {}), answer::too_large);
+  polling_->answer_with(std::exchange(polling_->post, {}), answer::too_large);
 }
 
 inline void server_session::exchange_aborted(exchange which) {
@@ -372,18 +328,6 @@ inline void server_session::exchange_aborted(exchange which) {
     polling_->post_read = false;
     fail(close_reason::transport_error, errc::premature_close);
   }
-}
-
-inline void server_session::answer_with(exchange to, answer what) {
-  auto& state = *polling_;
-  // At most a refused request, the poll, and the POST can await their answers between two pulls of the host.
-  SIOKIT_ASSERT(state.answer_count < state.answers.size());
-  if (state.answer_count < state.answers.size()) state.answers[state.answer_count++] = {to, what};
-}
-
-/// Answers the pending poll, if there is one, with something else than just what is queued.
-inline void server_session::answer_poll(answer what) {
-  if (polling_ && polling_->poll) answer_with(std::exchange(polling_->poll, {}), what);
 }
 
 /// Everything queued, as one body. The first response of a session holds its open packet and nothing else,
@@ -399,41 +343,22 @@ inline std::string server_session::poll_body() {
 }
 
 inline bool server_session::has_response() const noexcept {
-  return polling_ && (polling_->answer_count > 0 || (polling_->poll && !outbox_.empty()));
+  return polling_ && (polling_->has_answer() || (polling_->poll && !outbox_.empty()));
 }
 
 inline std::optional<response> server_session::poll_response() {
   if (!has_response()) return std::nullopt;
-  constexpr std::string_view text = "text/plain; charset=UTF-8";
-  auto& state = *polling_;
-  if (state.answer_count == 0) return response{std::exchange(state.poll, {}), 200, text, poll_body()};
-  auto const next = state.answers[0];
-  for (std::size_t i = 1; i < state.answer_count; ++i) state.answers[i - 1] = state.answers[i];
-  --state.answer_count;
-  switch (next.what) {
-    case answer::ok:
-      return response{next.to, 200, "text/html", "ok"};
-    case answer::bad_request:
-      return response{next.to, 400};
-    case answer::too_large:
-      return response{.to = next.to, .status = 413, .close = true};
-    case answer::destroy:
-      return response{.to = next.to, .destroy = true};
-    case answer::noop:
-      return response{next.to, 200, text, "6"};
-    case answer::close:
-    case answer::noop_close:
-      break;
-  }
+  if (!polling_->has_answer()) return payload_response(std::exchange(polling_->poll, {}), poll_body());
+  auto const next = polling_->take_answer();
+  if (next.what != answer::close && next.what != answer::noop_close) return fixed_response(next);
   // After an upgrade the queue belongs to the WebSocket; else what is queued goes before the CLOSE packet.
   std::string body = transport_ == transport::polling ? poll_body() : std::string{};
   if (next.what == answer::noop_close) append_packet(body, {frame_kind::text, "6"});
   append_packet(body, {frame_kind::text, "1"});
-  return response{next.to, 200, text, std::move(body)};
+  return payload_response(next.to, std::move(body));
 }
 
-// --- Time
-// ----------------------------------------------------------------------------------------------------------
+// Time.
 
 inline void server_session::advance(time_point now) {
   if (closed()) return;
@@ -456,8 +381,7 @@ inline void server_session::advance(time_point now) {
   if (polling_->close_deadline <= now) end(close_reason::forced_close, {});
 }
 
-// --- Application
-// ---------------------------------------------------------------------------------------------------
+// Application.
 
 inline result<void> server_session::send(message item) {
   if (!open()) return local_error(errc::gone);
@@ -498,11 +422,11 @@ inline void server_session::end(close_reason reason, error detail) {
   if (!polling_) return;
   drop_probe();
   polling_->close_deadline = never;
-  if (polling_->post && !polling_->post_read) answer_with(std::exchange(polling_->post, {}), answer::destroy);
+  if (polling_->post && !polling_->post_read)
+    polling_->answer_with(std::exchange(polling_->post, {}), answer::destroy);
 }
 
-// --- Outputs
-// -------------------------------------------------------------------------------------------------------
+// Outputs.
 
 /// The pending view of a WebSocket frame, or the rest of a polling body.
 inline std::optional<session_event> server_session::next_packet(time_point now) {
@@ -525,7 +449,7 @@ inline std::optional<session_event> server_session::next_packet(time_point now) 
     }
   }
   polling_->post_read = false;
-  answer_with(std::exchange(polling_->post, {}), answer::ok);
+  polling_->answer_with(std::exchange(polling_->post, {}), answer::ok);
   return std::nullopt;
 }
 

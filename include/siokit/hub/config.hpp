@@ -1,0 +1,22 @@
+// siokit/hub/config.hpp - the options of the Socket.IO half of a server.   SPDX-License-Identifier: MIT
+#pragma once
+
+#include "siokit/core/time.hpp"
+#include "siokit/socketio/decoder.hpp"
+
+namespace siokit::inline v0::hub {
+
+struct server_config {
+  /// From the opening of a connection to its end, unless a namespace is joined.
+  duration connect_timeout = std::chrono::seconds(45);
+  /// What a packet may hold.
+  socketio::decoder_limits limits{};
+  /// Acknowledgements that one socket may owe us at a time.
+  std::size_t pending_acks_max = 65'536;
+  /// Rooms that one socket may be in, its own not counted.
+  std::size_t rooms_max = 65'536;
+  /// Unix time, in milliseconds, at the zero of the host's clock: it dates handshakes.
+  std::int64_t unix_time_at_zero = 0;
+};
+
+}  // namespace siokit::inline v0::hub

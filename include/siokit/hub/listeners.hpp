@@ -1,0 +1,113 @@
+// siokit/hub/listeners.hpp - who listens to which event.   SPDX-License-Identifier: MIT
+// Listeners may be added and removed while one of them runs, the running one included: removal marks, and the
+// memory is freed when no dispatch is under way. Looking up an event allocates nothing.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "siokit/hub/handler.hpp"
+
+namespace siokit::inline v0::hub {
+
+/// Names one listener for its removal.
+struct listener_id {
+  std::uint64_t value = 0;
+  friend bool operator==(listener_id, listener_id) = default;
+};
+
+/// A list of callables of one signature that can change while it is walked.
+template <class Handler>
+class listener_list {
+ public:
+  void add(listener_id id, bool once, Handler call) {
+    items_.push_back(std::make_unique<item>(item{id, once, false, std::move(call)}));
+  }
+  bool remove(listener_id id) noexcept {
+    for (auto& entry : items_) {
+      if (entry->id != id || entry->removed) continue;
+      entry->removed = true;
+      sweep();
+      return true;
+    }
+    return false;
+  }
+  void remove_all() noexcept {
+    for (auto& entry : items_) entry->removed = true;
+    sweep();
+  }
+  [[nodiscard]] bool empty() const noexcept { return items_.empty(); }
+
+  /// Calls `visit(handler)` for each listener present when the walk began and not removed since.
+  template <class Visit>
+  void walk(Visit&& visit) {
+    struct guard {
+      listener_list& list;
+      explicit guard(listener_list& l) noexcept : list(l) { ++list.walks_; }
+      ~guard() {
+        --list.walks_;
+        list.sweep();
+      }
+    } const walking(*this);
+    std::size_t const end = items_.size();
+    for (std::size_t i = 0; i < end; ++i) {
+      item& entry = *items_[i];
+      if (entry.removed) continue;
+      if (entry.once) entry.removed = true;
+      visit(entry.call);
+    }
+  }
+
+ private:
+  struct item {
+    listener_id id;
+    bool once;
+    bool removed;
+    Handler call;
+  };
+  void sweep() noexcept {
+    if (walks_ == 0) std::erase_if(items_, [](auto const& entry) { return entry->removed; });
+  }
+
+  std::vector<std::unique_ptr<item>> items_;
+  std::uint32_t walks_ = 0;
+};
+
+/// The listeners of one emitter, by event name.
+class listeners {
+ public:
+  void add(std::string_view event, listener_id id, bool once, event_handler call) {
+    by_event_.try_emplace(std::string(event)).first->second.add(id, once, std::move(call));
+  }
+  bool remove(listener_id id) noexcept {
+    for (auto& [event, list] : by_event_) {
+      if (list.remove(id)) return true;
+    }
+    return any_.remove(id);
+  }
+  void remove_all(std::string_view event) noexcept {
+    if (auto const found = by_event_.find(event); found != by_event_.end()) found->second.remove_all();
+  }
+
+  using any_handler = unique_function<void(socket&, std::string_view, args const&)>;
+  void add_any(listener_id id, any_handler call) { any_.add(id, false, std::move(call)); }
+
+  [[nodiscard]] listener_list<event_handler>* find(std::string_view event) noexcept {
+    auto const found = by_event_.find(event);
+    return found == by_event_.end() ? nullptr : &found->second;
+  }
+  [[nodiscard]] listener_list<any_handler>& any() noexcept { return any_; }
+
+ private:
+  struct text_hash {
+    using is_transparent = void;
+    [[nodiscard]] std::size_t operator()(std::string_view text) const noexcept {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  std::unordered_map<std::string, listener_list<event_handler>, text_hash, std::equal_to<>> by_event_;
+  listener_list<any_handler> any_;
+};
+
+}  // namespace siokit::inline v0::hub

@@ -1,0 +1,63 @@
+// siokit/hub/middleware.hpp - who decides whether a client may join, now or later.   SPDX-License-Identifier:
+// MIT
+#pragma once
+
+#include <string>
+
+#include "siokit/core/unique_function.hpp"
+#include "siokit/engineio/request.hpp"
+#include "siokit/hub/socket_ref.hpp"
+
+namespace siokit::inline v0::hub {
+
+/// The answer of a middleware, to be given once, now or later. Move-only. One that is dropped without an
+/// answer refuses the client, so that none waits for ever.
+class next {
+ public:
+  next(next&&) noexcept = default;
+  next& operator=(next&&) = delete;
+  ~next() {
+    if (socket_) refuse("refused");
+  }
+
+  /// Goes on with the next middleware, or lets the client in.
+  void operator()();
+  /// The client gets connect_error with this message; `data_json`: empty, or one JSON value that becomes its
+  /// `data`.
+  void refuse(std::string_view message, std::string_view data_json = {});
+
+ private:
+  friend class server;
+  next(socket_ref socket, std::uint32_t index) noexcept : socket_(std::move(socket)), index_(index) {}
+
+  socket_ref socket_;
+  std::uint32_t index_;
+};
+
+using middleware = unique_function<void(socket&, next)>;
+
+/// The answer to an Engine.IO handshake (the option allow_request), to be given once, now or later.
+/// Move-only. One that is dropped refuses with 403.
+class admission {
+ public:
+  admission(admission&& other) noexcept : hub_(std::move(other.hub_)), session_(other.session_) {}
+  admission& operator=(admission&&) = delete;
+  ~admission() {
+    if (hub_.get() != nullptr) refuse();
+  }
+
+  void accept();
+  /// The client gets status 403 and a JSON body with this message.
+  void refuse(std::string_view message = "Forbidden");
+
+ private:
+  friend class server;
+  admission(lifeline_ref<server> hub, handle session) noexcept : hub_(std::move(hub)), session_(session) {}
+
+  lifeline_ref<server> hub_;
+  handle session_;
+};
+
+using allow_request_handler = unique_function<void(engineio::request_head const&, admission)>;
+
+}  // namespace siokit::inline v0::hub

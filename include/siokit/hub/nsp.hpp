@@ -1,0 +1,98 @@
+// siokit/hub/nsp.hpp - a namespace: its sockets, rooms, listeners and middleware.   SPDX-License-Identifier:
+// MIT Owns its rooms and everything registered on it; sockets belong to the server. Lives as long as its
+// server.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "siokit/hub/middleware.hpp"
+#include "siokit/hub/socket.hpp"
+
+namespace siokit::inline v0::hub {
+
+using connection_handler = unique_function<void(socket&)>;
+
+class nsp {
+ public:
+  nsp(hub::server& owner, std::string name) : server_(&owner), name_(std::move(name)) {}
+  nsp(nsp const&) = delete;
+  nsp& operator=(nsp const&) = delete;
+
+  [[nodiscard]] std::string_view name() const noexcept { return name_; }
+  [[nodiscard]] hub::server& server() const noexcept { return *server_; }
+
+  // Listeners, for every socket of the namespace.
+
+  /// Called when a client has joined.
+  listener_id on_connection(connection_handler callable);
+  /// Called when a client of this namespace sends `event`; see handler.hpp for what the parameters may be.
+  template <class Callable>
+  listener_id on(std::string_view event, Callable&& callable) {
+    return add(event, false, make_event_handler(std::forward<Callable>(callable)));
+  }
+  template <class Callable>
+  listener_id once(std::string_view event, Callable&& callable) {
+    return add(event, true, make_event_handler(std::forward<Callable>(callable)));
+  }
+  /// Called for every event, before the listeners of the event itself.
+  listener_id on_any(hub::listeners::any_handler callable);
+  /// Called before, and after, a socket has left its rooms.
+  listener_id on_disconnecting(disconnect_handler callable);
+  listener_id on_disconnect(disconnect_handler callable);
+  void off(listener_id which) noexcept;
+  void off(std::string_view event) noexcept { listeners_.remove_all(event); }
+
+  /// Runs before a client may join, in the order of registration; see middleware.hpp.
+  void use(middleware callable) { middlewares_.push_back(std::move(callable)); }
+
+  // Emitting to many.
+
+  template <class... Args>
+  result<void> emit(std::string_view event, Args const&... args) {
+    return everybody().emit(event, args...);
+  }
+  [[nodiscard]] broadcast to(std::string_view room) { return std::move(everybody().to(room)); }
+  [[nodiscard]] broadcast in(std::string_view room) { return to(room); }
+  [[nodiscard]] broadcast except(std::string_view room) { return std::move(everybody().except(room)); }
+  [[nodiscard]] broadcast volatile_() { return std::move(everybody().volatile_()); }
+  void disconnect_sockets(bool close = false) { everybody().disconnect_sockets(close); }
+  void sockets_join(std::string_view room) { everybody().sockets_join(room); }
+  void sockets_leave(std::string_view room) { everybody().sockets_leave(room); }
+
+  // Queries.
+
+  /// The connected socket of this id, null if there is none. Valid for the present call.
+  [[nodiscard]] socket* find(std::string_view id) const noexcept;
+  /// Connected sockets.
+  [[nodiscard]] std::size_t size() const noexcept { return sockets_.size(); }
+  [[nodiscard]] std::vector<socket_ref> sockets() const;
+  /// Ids of the members of a room.
+  [[nodiscard]] std::vector<std::string_view> members(std::string_view room) const;
+
+ private:
+  friend class hub::server;
+  friend class socket;
+  friend class broadcast;
+
+  [[nodiscard]] broadcast everybody() noexcept { return broadcast(*this); }
+  listener_id add(std::string_view event, bool once, event_handler call);
+  /// Calls `visit(socket&)` once for each recipient. `visit` must not change rooms or membership.
+  template <class Visit>
+  void for_each(std::span<std::string const> rooms, std::span<std::string const> except, Visit&& visit);
+  /// The same, as slots, for verbs that do change them.
+  [[nodiscard]] std::vector<std::uint32_t> select(broadcast const& to);
+
+  hub::server* server_;
+  std::string name_;
+  hub::rooms rooms_;
+  std::vector<std::uint32_t> sockets_;  // slots of the connected ones
+  hub::listeners listeners_;
+  listener_list<connection_handler> on_connection_;
+  listener_list<disconnect_handler> on_disconnecting_;
+  listener_list<disconnect_handler> on_disconnect_;
+  std::vector<middleware> middlewares_;
+  std::uint64_t next_ack_id_ = 0;  // one counter for all sockets, as upstream
+};
+
+}  // namespace siokit::inline v0::hub

@@ -1,0 +1,178 @@
+// siokit/hub/server.hpp - a Socket.IO server without I/O.   SPDX-License-Identifier: MIT
+// Spec: Socket.IO protocol, revision 5; the words are those of the official server. Consumes the events of an
+// engineio::server and calls the application's handlers; the only layer of the core where user code runs.
+// Exception-neutral: what a handler throws leaves drain() or advance(), the hub stays consistent, call again.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <unordered_map>
+
+#include "siokit/engineio/server.hpp"
+#include "siokit/hub/config.hpp"
+#include "siokit/hub/nsp.hpp"
+#include "siokit/socketio/server_session.hpp"
+
+namespace siokit::inline v0::hub {
+
+/// Twelve unpredictable bytes, from the host's CSPRNG: every id is made of them.
+using random_source = unique_function<void(std::span<std::uint8_t, 12>)>;
+
+class server {
+ public:
+  /// `engine` outlives the server. `random` is asked for 12 bytes per id.
+  server(engineio::server& engine, server_config config, random_source random)
+      : engine_(&engine), config_(std::move(config)), random_(std::move(random)), lifeline_(*this) {}
+  server(server const&) = delete;
+  server& operator=(server const&) = delete;
+
+  // For the host.
+
+  /// Handles everything the engine has to tell. Call after every input to the engine.
+  void drain(time_point now);
+  /// Time passed: acknowledgements and connects that are overdue. Call beside engine.advance().
+  void advance(time_point now);
+  [[nodiscard]] time_point next_deadline() const noexcept {
+    return earliest(connects_.next_deadline(), acks_.next_deadline());
+  }
+  /// Called at the first verb used outside drain() and advance() since then: the host answers what time it
+  /// is, and pulls the engine's outputs soon.
+  void on_wake(unique_function<time_point()> callable) { wake_ = std::move(callable); }
+  /// The socket whose handler ran last: whose fault an exception is.
+  [[nodiscard]] socket_ref running() const noexcept { return running_; }
+
+  // For the application.
+
+  /// The namespace of this name, made on first use. "chat" and "/chat" are the same.
+  [[nodiscard]] nsp& of(std::string_view name);
+  /// Decides about handshakes before there is a session.
+  void allow_request(allow_request_handler callable) { allow_request_ = std::move(callable); }
+  /// Hears of events whose arguments did not fit the parameters of their listener, which was not called.
+  void on_bad_arguments(unique_function<void(socket&, std::string_view, error)> callable) {
+    bad_arguments_ = std::move(callable);
+  }
+  /// Disconnects everybody with `server shutting down`; new handshakes are refused from now on.
+  void close();
+
+  // The same verbs as on of("/").
+  listener_id on_connection(connection_handler callable) { return root().on_connection(std::move(callable)); }
+  template <class Callable>
+  listener_id on(std::string_view event, Callable&& callable) {
+    return root().on(event, std::forward<Callable>(callable));
+  }
+  void use(middleware callable) { root().use(std::move(callable)); }
+  template <class... Args>
+  result<void> emit(std::string_view event, Args const&... args) {
+    return root().emit(event, args...);
+  }
+  [[nodiscard]] broadcast to(std::string_view room) { return root().to(room); }
+  [[nodiscard]] broadcast in(std::string_view room) { return root().to(room); }
+  [[nodiscard]] broadcast except(std::string_view room) { return root().except(room); }
+
+  [[nodiscard]] engineio::server& engine() noexcept { return *engine_; }
+  [[nodiscard]] std::size_t connections() const noexcept { return connection_count_; }
+
+ private:
+  friend class socket;
+  friend class nsp;
+  friend class broadcast;
+  friend class timed_emit;
+  friend class socket_ref;
+  friend class ack;
+  friend class next;
+  friend class admission;
+
+  static constexpr std::uint32_t none = UINT32_MAX;
+
+  /// The Socket.IO side of one Engine.IO session; its index is the slot of the session.
+  struct connection {
+    explicit connection(handle session, socketio::decoder_limits const& limits, time_point now) noexcept
+        : engine(session), protocol(limits), opened(now) {}
+    handle engine;
+    socketio::server_session protocol;
+    time_point opened;
+    std::uint32_t first_socket = none;
+    errc failure = errc::ok;  // what the peer did wrong on the Socket.IO level
+  };
+  struct closing {
+    std::uint32_t connection;
+    disconnect_reason reason;
+    error detail;
+  };
+  /// From the first input of a turn to its last handler; sockets that ended in it are destroyed at its end.
+  class turn {
+   public:
+    explicit turn(server& hub) noexcept : hub_(hub) { ++hub_.depth_; }
+    turn(turn const&) = delete;
+    turn& operator=(turn const&) = delete;
+    ~turn() {
+      if (--hub_.depth_ == 0) hub_.bury();
+    }
+
+   private:
+    server& hub_;
+  };
+
+  [[nodiscard]] nsp& root() { return of("/"); }
+  [[nodiscard]] sid make_id(std::uint32_t counter);
+  /// The time of the present turn, or the host's when a verb is used outside one.
+  [[nodiscard]] time_point now();
+  [[nodiscard]] listener_id next_listener() noexcept { return {++listener_count_}; }
+  [[nodiscard]] connection* find_connection(handle session) noexcept;
+  [[nodiscard]] socket* find_socket(handle at) const noexcept;
+
+  void on_engine_event(engineio::event const& in, time_point now);
+  void on_message(connection& from, engineio::event const& in);
+  void on_packet(connection& from, socketio::event const& in);
+  void on_connect(connection& from, socketio::event const& in);
+  void on_received(socket& to, socketio::event const& in);
+  void on_acknowledged(socket& to, socketio::event const& in);
+  void request_admission(handle session);
+  void admit(handle session);
+
+  socket& make_socket(nsp& space, connection& owner, std::string_view auth);
+  void run_middleware(socket& candidate, std::uint32_t index);
+  void accept(socket& candidate);
+  void refuse(socket& candidate, std::string_view message, std::string_view data_json);
+  template <class Visit>
+  void dispatch(socket& to, std::string_view event, Visit&& call);
+
+  result<void> send(socket& to, message packet);
+  result<void> expect_ack(socket& from, std::uint64_t id, duration within, ack_handler call);
+  void disconnect(socket& which, bool close);
+  void unlink(socket& which);
+  void withdraw(socket& which) noexcept;
+  void finish(socket& which, disconnect_reason reason, error detail);
+  void finish_closing();
+  void bury();
+
+  engineio::server* engine_;
+  server_config config_;
+  random_source random_;
+  lifeline<server> lifeline_;
+  std::unordered_map<std::string_view, std::unique_ptr<nsp>> nsps_;  // keys are views of the names inside
+  std::deque<std::optional<connection>> connections_;
+  std::size_t connection_count_ = 0;
+  std::vector<std::unique_ptr<socket>> sockets_;
+  std::vector<std::uint32_t> free_sockets_;
+  std::vector<std::uint32_t> graveyard_;
+  std::vector<closing> closing_;
+  deadline_lanes connects_{1};
+  deadline_heap acks_;
+  allow_request_handler allow_request_;
+  unique_function<void(socket&, std::string_view, error)> bad_arguments_;
+  unique_function<time_point()> wake_;
+  socket_ref running_;
+  time_point turn_time_{};
+  std::uint64_t listener_count_ = 0;
+  std::uint32_t generation_ = 0;
+  std::uint32_t mark_ = 0;
+  std::uint32_t depth_ = 0;
+  std::uint32_t id_count_ = 0;
+  bool shutting_down_ = false;
+};
+
+}  // namespace siokit::inline v0::hub
+
+#include "siokit/hub/dispatch.hpp"
+#include "siokit/hub/verbs.hpp"

@@ -1,0 +1,148 @@
+// siokit/hub/socket.hpp - one client in one namespace.   SPDX-License-Identifier: MIT
+// What a handler is given. A socket& is valid until the handler returns; ref() may be kept. Every verb is
+// allowed inside every handler, disconnect() included: a socket is destroyed at the end of the turn.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "siokit/hub/broadcast.hpp"
+#include "siokit/hub/handshake.hpp"
+#include "siokit/hub/listeners.hpp"
+#include "siokit/hub/rooms.hpp"
+#include "siokit/hub/socket_data.hpp"
+#include "siokit/socketio/ack_table.hpp"
+#include "siokit/socketio/reason.hpp"
+
+namespace siokit::inline v0::hub {
+
+using socketio::disconnect_reason;
+
+class nsp;
+class server;
+
+using disconnect_handler = unique_function<void(socket&, disconnect_reason)>;
+
+/// What most sockets never need, allocated on first use.
+struct socket_extras {
+  std::string auth;
+  hub::listeners listeners;
+  listener_list<disconnect_handler> on_disconnecting;
+  listener_list<disconnect_handler> on_disconnect;
+  socketio::ack_table<ack_handler> acks;
+  socket_data data;
+};
+
+/// socket.timeout(5s).emit(...): an emit whose acknowledgement must come in time.
+class timed_emit {
+ public:
+  template <class... Args>
+  result<void> emit(std::string_view event, Args&&... args);
+
+ private:
+  friend class socket;
+  timed_emit(socket& to, duration within) noexcept : socket_(&to), within_(within) {}
+  socket* socket_;
+  duration within_;
+};
+
+class socket {
+ public:
+  socket(socket const&) = delete;
+  socket& operator=(socket const&) = delete;
+
+  /// The id of this socket in its namespace: 20 characters, not the id of the Engine.IO session.
+  [[nodiscard]] std::string_view id() const noexcept { return id_.view(); }
+  [[nodiscard]] hub::nsp& nsp() const noexcept { return *nsp_; }
+  [[nodiscard]] bool connected() const noexcept { return state_ == state::connected; }
+  [[nodiscard]] hub::handshake handshake() const noexcept;
+  /// The transport in use now.
+  [[nodiscard]] engineio::transport transport() const noexcept;
+  /// A reference that may be kept.
+  [[nodiscard]] socket_ref ref() const noexcept;
+
+  /// Sends an event. A callable as last argument asks for an acknowledgement, see make_ack_handler.
+  /// Errors, local: not_connected, reserved_event, too_many_acks, outbox_full.
+  template <class... Args>
+  result<void> emit(std::string_view event, Args&&... args) {
+    return emit_within(never - time_point{}, event, std::forward<Args>(args)...);
+  }
+  /// Sends an event unless the transport is busy; then it is dropped, which is no error.
+  template <class... Args>
+  result<void> volatile_emit(std::string_view event, Args const&... args);
+  /// The acknowledgement callback of the emit that follows fails with errc::timed_out after `within`.
+  [[nodiscard]] timed_emit timeout(duration within) noexcept { return {*this, within}; }
+
+  // Everybody else in the namespace.
+  [[nodiscard]] hub::broadcast broadcast();
+  [[nodiscard]] hub::broadcast to(std::string_view room) { return std::move(broadcast().to(room)); }
+  [[nodiscard]] hub::broadcast in(std::string_view room) { return to(room); }
+  [[nodiscard]] hub::broadcast except(std::string_view room) { return std::move(broadcast().except(room)); }
+
+  /// Error, local: not_connected, or invalid_argument when the socket is in rooms_max rooms.
+  result<void> join(std::string_view room);
+  result<void> leave(std::string_view room);
+  /// The names of its rooms, its own id not counted. Valid until the next join or leave.
+  [[nodiscard]] std::vector<std::string_view> rooms() const;
+
+  /// Listeners of this socket alone, called after those of its namespace.
+  template <class Callable>
+  listener_id on(std::string_view event, Callable&& callable);
+  template <class Callable>
+  listener_id once(std::string_view event, Callable&& callable);
+  listener_id on_any(hub::listeners::any_handler callable);
+  listener_id on_disconnecting(disconnect_handler callable);
+  listener_id on_disconnect(disconnect_handler callable);
+  void off(listener_id which) noexcept;
+  void off(std::string_view event) noexcept;
+
+  /// Leaves the namespace; `close`: every namespace, then the connection. Reason: server namespace
+  /// disconnect.
+  void disconnect(bool close = false);
+  /// Closes the Engine.IO connection without a Socket.IO packet: the client sees `transport close`.
+  void close_connection();
+  /// Application data of any type, default constructed on first access; one type per socket.
+  template <class T>
+  [[nodiscard]] T& data() {
+    return extras().data.get<T>();
+  }
+  /// What exactly ended the connection, beside the reason. errc::ok when nothing was wrong.
+  [[nodiscard]] error last_error() const noexcept { return last_error_; }
+
+  /// Made by its namespace only.
+  socket(hub::nsp& space, handle connection, sid id, std::uint32_t slot, std::uint32_t generation) noexcept
+      : nsp_(&space), connection_(connection), id_(id), slot_(slot), generation_(generation) {}
+
+ private:
+  friend class server;
+  friend class hub::nsp;
+  friend class hub::broadcast;
+  friend class timed_emit;
+  friend class socket_ref;
+  friend class ack;
+  enum class state : std::uint8_t { connecting, connected, disconnected };
+
+  [[nodiscard]] hub::server& hub() const noexcept;
+  [[nodiscard]] socket_extras& extras() {
+    if (!extras_) extras_ = std::make_unique<socket_extras>();
+    return *extras_;
+  }
+  template <class... Args>
+  result<void> emit_within(duration within, std::string_view event, Args&&... args);
+
+  hub::nsp* nsp_;
+  handle connection_;
+  sid id_;
+  rooms::memberships rooms_;
+  std::unique_ptr<socket_extras> extras_;
+  error last_error_;
+  std::uint32_t slot_;
+  std::uint32_t generation_;
+  std::uint32_t next_of_connection_ = UINT32_MAX;
+  std::uint32_t mark_ = 0;  // the last broadcast that reached it
+  std::uint32_t place_in_nsp_ = 0;
+  state state_ = state::connecting;
+};
+static_assert(sizeof(socket) <= 112, "sockets are many: see docs/architecture.md");
+
+}  // namespace siokit::inline v0::hub

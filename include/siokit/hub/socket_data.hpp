@@ -1,0 +1,44 @@
+// siokit/hub/socket_data.hpp - one value of any type that an application keeps with a socket.
+// SPDX-License-Identifier: MIT
+// Without RTTI: the address of a function per type tells types apart. One allocation, on first use.
+#pragma once
+
+#include <utility>
+
+#include "siokit/core/error.hpp"
+
+namespace siokit::inline v0::hub {
+
+class socket_data {
+ public:
+  socket_data() noexcept = default;
+  socket_data(socket_data const&) = delete;
+  socket_data& operator=(socket_data const&) = delete;
+  ~socket_data() { reset(); }
+
+  /// The value, default constructed when there is none; a value of another type is replaced.
+  template <class T>
+  [[nodiscard]] T& get() {
+    if (destroy_ != &destroy<T>) {
+      reset();
+      value_ = new T();
+      destroy_ = &destroy<T>;
+    }
+    return *static_cast<T*>(value_);
+  }
+
+  void reset() noexcept {
+    if (destroy_ != nullptr) std::exchange(destroy_, nullptr)(std::exchange(value_, nullptr));
+  }
+
+ private:
+  template <class T>
+  static void destroy(void* value) noexcept {
+    delete static_cast<T*>(value);
+  }
+
+  void* value_ = nullptr;
+  void (*destroy_)(void*) noexcept = nullptr;
+};
+
+}  // namespace siokit::inline v0::hub

@@ -1,0 +1,178 @@
+// siokit/socketio/server_session.hpp - the Socket.IO half of one connection, seen from the server.
+// SPDX-License-Identifier: MIT
+// Spec: Socket.IO protocol, revision 5. Composed on any Engine.IO session: its messages go in, encoded
+// packets come out as return values, for the host to send. Knows which namespaces are joined. Since one
+// Engine.IO message is at most one event, receive() returns it: there is no queue. Owns the attachments of an
+// unfinished packet, and a list of the namespaces beside "/"; allocates for nothing else.
+//
+//   namespace   packet                    next       event
+//   none        CONNECT                   asked      connect_requested
+//   asked       accept() | reject()       joined | none
+//   joined      EVENT, ACK                joined     received, acknowledged
+//   joined      DISCONNECT, leave()       none       disconnected (the peer's only)
+//   otherwise                             -          error invalid_state: close the connection
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "siokit/core/ids.hpp"
+#include "siokit/socketio/args.hpp"
+#include "siokit/socketio/auth.hpp"
+#include "siokit/socketio/decoder.hpp"
+#include "siokit/socketio/encoder.hpp"
+
+namespace siokit::inline v0::socketio {
+
+/// What the peer did. Views live until the next input, and as long as the frame they were read from.
+struct event {
+  enum class kind : std::uint8_t { connect_requested, received, acknowledged, disconnected } type;
+  bool wants_ack = false;    ///< received: the peer waits for acknowledge()
+  std::uint32_t cookie = 0;  ///< of the namespace, as given to accept()
+  std::uint64_t id = 0;      ///< of the acknowledgement, asked for or given
+  std::string_view nsp{};
+  std::string_view name{};  ///< received: the raw event name, between its quotes; may hold escapes
+  std::string_view auth{};  ///< connect_requested: JSON object, empty if none was sent
+  args arguments{};         ///< received, acknowledged
+};
+
+class server_session {
+ public:
+  /// `limits` outlives the session.
+  explicit server_session(decoder_limits const& limits) noexcept : limits_(&limits) {}
+
+  /// One message of the Engine.IO session below. Nullopt: an attachment, more are due.
+  /// Errors, all remote: those of decoder::feed, invalid_state, too_many_namespaces. After one the connection
+  /// is to be closed: its packets can no longer be trusted.
+  [[nodiscard]] result<std::optional<event>> receive(frame const& in);
+
+  /// Answers connect_requested; the result is to be sent. `cookie` comes back with every event of the
+  /// namespace.
+  [[nodiscard]] result<message> accept(std::string_view nsp, std::uint32_t cookie, sid const& id);
+  /// Answers connect_requested with a refusal. `data_json`: empty, or one JSON value.
+  [[nodiscard]] result<message> reject(std::string_view nsp, std::string_view text,
+                                       std::string_view data_json = {});
+  /// Leaves a namespace; the result is to be sent. Error, local: not_connected.
+  [[nodiscard]] result<message> leave(std::string_view nsp);
+
+  [[nodiscard]] bool joined(std::string_view nsp) const noexcept {
+    membership const* found = find(nsp);
+    return found != nullptr && found->state == stage::joined;
+  }
+  /// Whether any namespace is joined or asked for.
+  [[nodiscard]] bool idle() const noexcept {
+    return root_.state == stage::none && (!others_ || others_->empty());
+  }
+
+  static constexpr std::size_t namespaces_max = 1024;
+
+ private:
+  enum class stage : std::uint8_t { none, asked, joined };
+  struct membership {
+    stage state = stage::none;
+    std::uint32_t cookie = 0;
+  };
+  struct named_membership : membership {
+    std::string nsp;
+  };
+
+  [[nodiscard]] membership const* find(std::string_view nsp) const noexcept {
+    if (nsp == "/") return &root_;
+    if (others_ == nullptr) return nullptr;
+    for (auto const& other : *others_) {
+      if (other.nsp == nsp) return &other;
+    }
+    return nullptr;
+  }
+  [[nodiscard]] membership* find(std::string_view nsp) noexcept {
+    return const_cast<membership*>(static_cast<server_session const*>(this)->find(nsp));
+  }
+  void forget(std::string_view nsp) noexcept {
+    if (nsp == "/") {
+      root_ = {};
+    } else if (others_ != nullptr) {
+      std::erase_if(*others_, [&](named_membership const& other) { return other.nsp == nsp; });
+    }
+  }
+  [[nodiscard]] result<event> connect(packet_view const& in);
+
+  decoder_limits const* limits_;
+  decoder decoder_;
+  std::unique_ptr<std::vector<named_membership>> others_;
+  membership root_;
+};
+
+inline result<event> server_session::connect(packet_view const& in) {
+  membership const* known = find(in.nsp);
+  if (known != nullptr && known->state != stage::none) return remote_error(errc::invalid_state);
+  if (in.nsp == "/") {
+    root_.state = stage::asked;
+  } else {
+    if (!others_) others_ = std::make_unique<std::vector<named_membership>>();
+    if (others_->size() >= namespaces_max) return remote_error(errc::too_many_namespaces);
+    others_->push_back({{stage::asked, 0}, std::string(in.nsp)});
+  }
+  return event{.type = event::kind::connect_requested, .nsp = in.nsp, .auth = in.data};
+}
+
+inline result<std::optional<event>> server_session::receive(frame const& in) {
+  auto const decoded = decoder_.feed(in, *limits_);
+  if (!decoded) return tl::unexpected(decoded.error());
+  if (!*decoded) return std::optional<event>{};
+  packet_view const& packet = **decoded;
+  if (packet.type == packet_type::connect) {
+    return connect(packet).map([](event const& out) { return std::optional<event>(out); });
+  }
+  membership const* known = find(packet.nsp);
+  if (known == nullptr || known->state != stage::joined) return remote_error(errc::invalid_state);
+  event out{.type = event::kind::received, .cookie = known->cookie, .id = packet.id, .nsp = packet.nsp};
+  switch (packet.type) {
+    case packet_type::event:
+    case packet_type::binary_event:
+      out.wants_ack = packet.has_id;
+      out.name = packet.name_raw();
+      out.arguments = args(packet, decoder_.attachments());
+      return std::optional<event>(out);
+    case packet_type::ack:
+    case packet_type::binary_ack:
+      out.type = event::kind::acknowledged;
+      out.arguments = args(packet, decoder_.attachments());
+      return std::optional<event>(out);
+    case packet_type::disconnect:
+      out.type = event::kind::disconnected;
+      forget(packet.nsp);
+      return std::optional<event>(out);
+    case packet_type::connect:
+    case packet_type::connect_error:
+      break;
+  }
+  return remote_error(errc::invalid_state);
+}
+
+inline result<message> server_session::accept(std::string_view nsp, std::uint32_t cookie, sid const& id) {
+  membership* known = find(nsp);
+  if (known == nullptr || known->state != stage::asked) return local_error(errc::wrong_state);
+  known->state = stage::joined;
+  known->cookie = cookie;
+  return encode_connect_reply(nsp, id);
+}
+
+inline result<message> server_session::reject(std::string_view nsp, std::string_view text,
+                                              std::string_view data_json) {
+  membership const* known = find(nsp);
+  if (known == nullptr || known->state != stage::asked) return local_error(errc::wrong_state);
+  message out = encode_connect_error(nsp, text, data_json);
+  forget(nsp);
+  return out;
+}
+
+inline result<message> server_session::leave(std::string_view nsp) {
+  if (!joined(nsp)) return local_error(errc::not_connected);
+  message out = encode_disconnect(nsp);
+  forget(nsp);
+  return out;
+}
+
+}  // namespace siokit::inline v0::socketio
