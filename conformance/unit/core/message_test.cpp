@@ -1,0 +1,104 @@
+#include "siokit/core/message.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "siokit/core/outbox.hpp"
+
+namespace {
+
+using namespace siokit;
+
+std::string packets_of(message const& item) {
+  std::string all;
+  for (auto packets = item.packets(); !packets.done();) {
+    auto const packet = packets.next();
+    all += (packet.kind == frame_kind::text ? "t:" : "b:") + std::string(packet.data) + ";";
+  }
+  return all;
+}
+
+TEST(message, text_is_one_server_frame) {
+  auto const hello = text_message("4hello");
+  EXPECT_EQ(hello.frames(), "\x81\x06"
+                            "4hello");
+  EXPECT_EQ(packets_of(hello), "t:4hello;");
+}
+
+TEST(message, lengths_take_their_shortest_form) {
+  for (std::size_t const size : {0u, 1u, 125u, 126u, 127u, 65535u, 65536u, 100000u}) {
+    std::string const text(size, 'x');
+    auto const item = text_message(text);
+    EXPECT_EQ(item.frames().size(), size + frame_header_size(size));
+    auto packets = item.packets();
+    EXPECT_EQ(packets.next().data, text) << size;
+    EXPECT_TRUE(packets.done());
+  }
+}
+
+TEST(message, prepend_and_attach) {
+  message_builder builder(4, 0);
+  builder.append("[1]");
+  builder.prepend("52");
+  builder.prepend("45");
+  builder.close_text();
+  builder.attach(as_bytes("abc"));
+  builder.attach(as_bytes(""));
+  auto const item = builder.finish();
+  EXPECT_EQ(packets_of(item), "t:4552[1];b:abc;b:;");
+}
+
+TEST(message, grows_and_keeps_the_head_room) {
+  message_builder builder(8, 1);
+  std::string expected;
+  for (int i = 0; i < 1000; ++i) {
+    builder.append("0123456789");
+    expected += "0123456789";
+  }
+  builder.prepend("head");
+  builder.close_text();
+  EXPECT_EQ(packets_of(builder.finish()), "t:head" + expected + ";");
+}
+
+TEST(message, copies_share_one_block) {
+  auto const first = text_message("4x");
+  message second = first;
+  message third;
+  third = second;
+  EXPECT_EQ(third.frames().data(), first.frames().data());
+  second = {};
+  EXPECT_FALSE(second);
+  EXPECT_EQ(packets_of(third), "t:4x;");
+}
+
+TEST(outbox, is_a_queue_that_counts_bytes) {
+  outbox box;
+  EXPECT_TRUE(box.empty());
+  for (int round = 0; round < 3; ++round) {
+    std::size_t bytes = 0;
+    for (int i = 0; i < 40; ++i) {
+      auto item = text_message("4" + std::to_string(i));
+      bytes += item.frames().size();
+      box.push(std::move(item));
+    }
+    EXPECT_EQ(box.size(), 40u);
+    EXPECT_EQ(box.bytes(), bytes);
+    for (int i = 0; i < 40; ++i) EXPECT_EQ(packets_of(box.pop()), "t:4" + std::to_string(i) + ";");
+    EXPECT_EQ(box.bytes(), 0u);
+  }
+}
+
+TEST(outbox, wraps_around) {
+  outbox box;
+  int next_in = 0;
+  int next_out = 0;
+  for (int step = 0; step < 1000; ++step) {
+    for (int i = 0; i < step % 4; ++i) box.push(text_message(std::to_string(next_in++)));
+    for (int i = 0; i < step % 3 && !box.empty(); ++i) {
+      EXPECT_EQ(packets_of(box.pop()), "t:" + std::to_string(next_out++) + ";");
+    }
+  }
+}
+
+}  // namespace
