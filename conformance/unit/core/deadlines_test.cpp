@@ -9,7 +9,9 @@ namespace {
 using namespace siokit;
 using namespace std::chrono_literals;
 
-constexpr time_point at(int ms) { return time_point{} + std::chrono::milliseconds(ms); }
+constexpr time_point at(int ms) {
+  return time_point{} + std::chrono::milliseconds(ms);
+}
 
 TEST(time, later_saturates) {
   EXPECT_EQ(later(at(5), 10ms), at(15));

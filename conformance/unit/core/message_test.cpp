@@ -21,8 +21,9 @@ std::string packets_of(message const& item) {
 
 TEST(message, text_is_one_server_frame) {
   auto const hello = text_message("4hello");
-  EXPECT_EQ(hello.frames(), "\x81\x06"
-                            "4hello");
+  EXPECT_EQ(hello.frames(),
+            "\x81\x06"
+            "4hello");
   EXPECT_EQ(packets_of(hello), "t:4hello;");
 }
 
