@@ -5,7 +5,7 @@
 
 #include <map>
 
-#include "siokit/hub/server.hpp"
+#include "siokit/siokit.hpp"
 
 namespace hub_test {
 

@@ -48,12 +48,16 @@ enum class errc : std::uint8_t {
   ping_timeout,         ///< no heartbeat within ping_timeout
   upgrade_failed,       ///< the probe of an upgrade was wrong or came too late
   bad_request,          ///< an HTTP request that Engine.IO does not serve
+  // HTTP and TLS of net/.
+  header_too_large,  ///< the head of an HTTP message above the limits
+  tls_failed,        ///< TLS: the handshake, a record or the certificate of the peer
   // Socket.IO.
   illegal_attachments,    ///< a wrong number of attachments, or a placeholder that names none
   too_many_attachments,   ///< more attachments than max_attachments
   attachments_too_large,  ///< attachments of one packet longer than the limit
   invalid_payload,        ///< a payload that does not fit its packet type
   reserved_event,         ///< an event name that the protocol keeps for itself
+  too_many_acks,          ///< more acknowledgements pending than the limit
   ack_id_too_large,       ///< an acknowledgement id above 2^53-1
   unexpected_text,        ///< a text packet while attachments are due
   unexpected_binary,      ///< an attachment while none is due
@@ -162,6 +166,10 @@ inline std::string_view to_string(errc code) noexcept {
       return "the probe of the new transport was wrong or came too late";
     case errc::bad_request:
       return "Bad request";
+    case errc::header_too_large:
+      return "the head of an HTTP message exceeds the limits";
+    case errc::tls_failed:
+      return "TLS failed";
     case errc::illegal_attachments:
       return "Illegal attachments";
     case errc::too_many_attachments:
@@ -172,6 +180,7 @@ inline std::string_view to_string(errc code) noexcept {
       return "invalid payload";
     case errc::reserved_event:
       return "the event name is reserved by the protocol";
+    case errc::too_many_acks: return "more acknowledgements are pending than the limit: wait, or use timeout()";
     case errc::ack_id_too_large:
       return "an acknowledgement id must not exceed 2^53-1";
     case errc::unexpected_text:

@@ -114,7 +114,7 @@ namespace impl {
           ++at;
           continue;
         }
-        while (at != end && *at != ',' && *at != ']' && *at != '}' && *at != ':' && !json_space(*at)) ++at;
+        while (at != end && *at != ',' && *at != ']' && *at != '}' && !json_space(*at)) ++at;
     }
     if (depth == 0) return at;
   }

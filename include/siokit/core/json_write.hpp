@@ -1,7 +1,6 @@
 // siokit/core/json_write.hpp - scalars as JSON.                      SPDX-License-Identifier: MIT
 // Spec: RFC 8259, byte for byte what JSON.stringify of JavaScript writes.  In: strings, numbers, bool, null.
-// Out: appended to anything with append(char const*, std::size_t) and push_back(char). Allocates nothing
-// itself.
+// Out: appended to anything with append(char const*, std::size_t) and push_back(char). Allocates nothing.
 #pragma once
 
 #include <charconv>
@@ -92,9 +91,8 @@ void json_write_digits(Out& out, std::string_view digits, int point) {
 template <class Out, json_floating Floating>
 void json_write(Out& out, Floating value) {
   if (!std::isfinite(value)) return json_write(out, nullptr);
-  if (value == 0) return out.push_back('0');
-  if (value < 0) out.push_back('-');
-  char text[32];  // d.ddde+xx or de+xx
+  if (value < 0) out.push_back('-');  // which -0 is not
+  char text[32];                      // d.ddde+xx or de+xx
   auto const done = std::to_chars(text, text + sizeof text, std::fabs(value), std::chars_format::scientific);
   char* digits = text;
   char* e = text + 1;

@@ -261,8 +261,9 @@ inline void server::withdraw(socket& which) noexcept {
 }
 
 inline void server::finish(socket& which, disconnect_reason reason, error detail) {
-  if (which.state_ == socket::state::disconnected) return;
+  if (which.state_ == socket::state::disconnected || which.state_ == socket::state::leaving) return;
   bool const was_connected = which.connected();
+  if (was_connected) which.state_ = socket::state::leaving;
   unlink(which);
   graveyard_.push_back(which.slot_);
   acks_.disarm(which.slot_);

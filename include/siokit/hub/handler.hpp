@@ -31,7 +31,12 @@ template <class... Types>
 struct type_list {};
 
 template <class Callable>
-struct parameters_of : parameters_of<decltype(&Callable::operator())> {};
+struct parameters_of {};
+template <class Callable>
+requires requires {
+  &Callable::operator();
+}
+struct parameters_of<Callable> : parameters_of<decltype(&Callable::operator())> {};
 template <class R, class... P>
 struct parameters_of<R (*)(P...)> {
   using list = type_list<P...>;

@@ -22,7 +22,11 @@ class server {
  public:
   /// `engine` outlives the server. `random` is asked for 12 bytes per id.
   server(engineio::server& engine, server_config config, random_source random)
-      : engine_(&engine), config_(std::move(config)), random_(std::move(random)), lifeline_(*this) {}
+      : engine_(&engine),
+        config_(std::move(config)),
+        random_(std::move(random)),
+        lifeline_(*this),
+        root_(&of("/")) {}
   server(server const&) = delete;
   server& operator=(server const&) = delete;
 
@@ -113,7 +117,7 @@ class server {
     server& hub_;
   };
 
-  [[nodiscard]] nsp& root() { return of("/"); }
+  [[nodiscard]] nsp& root() noexcept { return *root_; }
   [[nodiscard]] sid make_id(std::uint32_t counter);
   /// The time of the present turn, or the host's when a verb is used outside one.
   [[nodiscard]] time_point now();
@@ -151,6 +155,7 @@ class server {
   random_source random_;
   lifeline<server> lifeline_;
   std::unordered_map<std::string_view, std::unique_ptr<nsp>> nsps_;  // keys are views of the names inside
+  nsp* root_;                                                        // "/" always exists
   std::deque<std::optional<connection>> connections_;
   std::size_t connection_count_ = 0;
   std::vector<std::unique_ptr<socket>> sockets_;

@@ -54,7 +54,10 @@ class socket {
   /// The id of this socket in its namespace: 20 characters, not the id of the Engine.IO session.
   [[nodiscard]] std::string_view id() const noexcept { return id_.view(); }
   [[nodiscard]] hub::nsp& nsp() const noexcept { return *nsp_; }
-  [[nodiscard]] bool connected() const noexcept { return state_ == state::connected; }
+  [[nodiscard]] hub::server& server() const noexcept;
+  [[nodiscard]] bool connected() const noexcept {
+    return state_ == state::connected || state_ == state::leaving;
+  }
   [[nodiscard]] hub::handshake handshake() const noexcept;
   /// The transport in use now.
   [[nodiscard]] engineio::transport transport() const noexcept;
@@ -120,9 +123,9 @@ class socket {
   friend class timed_emit;
   friend class socket_ref;
   friend class ack;
-  enum class state : std::uint8_t { connecting, connected, disconnected };
+  /// leaving: its disconnecting listeners are being told.
+  enum class state : std::uint8_t { connecting, connected, leaving, disconnected };
 
-  [[nodiscard]] hub::server& hub() const noexcept;
   [[nodiscard]] socket_extras& extras() {
     if (!extras_) extras_ = std::make_unique<socket_extras>();
     return *extras_;

@@ -58,6 +58,7 @@ inline result<void> server::expect_ack(socket& from, std::uint64_t id, duration 
 }
 
 inline void server::disconnect(socket& which, bool close) {
+  if (which.state_ != socket::state::connected) return;
   turn const scope(*this);
   handle const session = which.connection_;
   if (!close) {
@@ -116,14 +117,14 @@ result<void> ack::operator()(Args const&... args) {
   if (to == nullptr || !to->connected()) return local_error(errc::gone);
   auto packet = socketio::encode_ack(to->nsp().name(), id_, args...);
   if (!packet) return tl::unexpected(packet.error());
-  return to->hub().send(*to, std::move(*packet));
+  return to->server().send(*to, std::move(*packet));
 }
 
 inline void next::operator()() {
   socket_ref const to = std::exchange(socket_, {});
   socket* candidate = to.get();
   if (candidate == nullptr) return;
-  server& hub = candidate->hub();
+  server& hub = candidate->server();
   server::turn const scope(hub);
   static_cast<void>(hub.now());
   hub.run_middleware(*candidate, index_);
@@ -133,7 +134,7 @@ inline void next::refuse(std::string_view message, std::string_view data_json) {
   socket_ref const to = std::exchange(socket_, {});
   socket* candidate = to.get();
   if (candidate == nullptr) return;
-  server& hub = candidate->hub();
+  server& hub = candidate->server();
   server::turn const scope(hub);
   static_cast<void>(hub.now());
   hub.refuse(*candidate, message, data_json);
@@ -154,11 +155,11 @@ inline void admission::refuse(std::string_view message) {
 
 // socket.
 
-inline server& socket::hub() const noexcept {
+inline server& socket::server() const noexcept {
   return nsp_->server();
 }
 inline socket_ref socket::ref() const noexcept {
-  return {hub().lifeline_.ref(), handle{slot_, generation_}};
+  return {server().lifeline_.ref(), handle{slot_, generation_}};
 }
 inline broadcast socket::broadcast() {
   hub::broadcast others(*nsp_);
@@ -167,7 +168,7 @@ inline broadcast socket::broadcast() {
 }
 
 inline hub::handshake socket::handshake() const noexcept {
-  server& owner = hub();
+  hub::server& owner = server();
   auto const* from = owner.find_connection(connection_);
   time_point const opened = from == nullptr ? time_point{} : from->opened;
   auto const since_zero =
@@ -177,7 +178,7 @@ inline hub::handshake socket::handshake() const noexcept {
 }
 
 inline engineio::transport socket::transport() const noexcept {
-  auto const* session = hub().engine_->find(connection_);
+  auto const* session = server().engine_->find(connection_);
   return session == nullptr ? engineio::transport::polling : session->current();
 }
 
@@ -187,7 +188,7 @@ result<void> socket::emit_within(duration within, std::string_view event, Args&&
   if constexpr (!impl::ends_in_callback<Args...>) {
     auto packet = socketio::encode_event(nsp_->name(), {}, event, args...);
     if (!packet) return tl::unexpected(packet.error());
-    return hub().send(*this, std::move(*packet));
+    return server().send(*this, std::move(*packet));
   } else {
     auto all = std::forward_as_tuple(std::forward<Args>(args)...);
     constexpr std::size_t last = sizeof...(Args) - 1;
@@ -199,15 +200,15 @@ result<void> socket::emit_within(duration within, std::string_view event, Args&&
     if (!packet) return tl::unexpected(packet.error());
     using callback = std::tuple_element_t<last, decltype(all)>;
     auto const expected =
-        hub().expect_ack(*this, id, within, make_ack_handler(std::forward<callback>(std::get<last>(all))));
+        server().expect_ack(*this, id, within, make_ack_handler(std::forward<callback>(std::get<last>(all))));
     if (!expected) return expected;
-    return hub().send(*this, std::move(*packet));
+    return server().send(*this, std::move(*packet));
   }
 }
 
 template <class... Args>
 result<void> socket::volatile_emit(std::string_view event, Args const&... args) {
-  auto const* session = hub().engine_->find(connection_);
+  auto const* session = server().engine_->find(connection_);
   if (session == nullptr || !session->writable()) return {};
   return emit(event, args...);
 }
@@ -221,14 +222,14 @@ result<void> timed_emit::emit(std::string_view event, Args&&... args) {
 
 inline result<void> socket::join(std::string_view room) {
   if (state_ == state::disconnected) return local_error(errc::not_connected);
-  if (rooms_.size() >= hub().config_.rooms_max) return local_error(errc::invalid_argument);
+  if (rooms_.size() >= server().config_.rooms_max) return local_error(errc::invalid_argument);
   nsp_->rooms_.join(room, slot_, rooms_);
   return {};
 }
 
 inline result<void> socket::leave(std::string_view room) {
   if (state_ == state::disconnected) return local_error(errc::not_connected);
-  auto& all = hub().sockets_;
+  auto& all = server().sockets_;
   nsp_->rooms_.leave(
       room, rooms_, [&](std::uint32_t slot) -> auto& { return all[slot]->rooms_; });
   return {};
@@ -242,28 +243,28 @@ inline std::vector<std::string_view> socket::rooms() const {
 
 template <class Callable>
 listener_id socket::on(std::string_view event, Callable&& callable) {
-  auto const id = hub().next_listener();
+  auto const id = server().next_listener();
   extras().listeners.add(event, id, false, make_event_handler(std::forward<Callable>(callable)));
   return id;
 }
 template <class Callable>
 listener_id socket::once(std::string_view event, Callable&& callable) {
-  auto const id = hub().next_listener();
+  auto const id = server().next_listener();
   extras().listeners.add(event, id, true, make_event_handler(std::forward<Callable>(callable)));
   return id;
 }
 inline listener_id socket::on_any(listeners::any_handler callable) {
-  auto const id = hub().next_listener();
+  auto const id = server().next_listener();
   extras().listeners.add_any(id, std::move(callable));
   return id;
 }
 inline listener_id socket::on_disconnecting(disconnect_handler callable) {
-  auto const id = hub().next_listener();
+  auto const id = server().next_listener();
   extras().on_disconnecting.add(id, false, std::move(callable));
   return id;
 }
 inline listener_id socket::on_disconnect(disconnect_handler callable) {
-  auto const id = hub().next_listener();
+  auto const id = server().next_listener();
   extras().on_disconnect.add(id, false, std::move(callable));
   return id;
 }
@@ -276,10 +277,10 @@ inline void socket::off(std::string_view event) noexcept {
 }
 
 inline void socket::disconnect(bool close) {
-  hub().disconnect(*this, close);
+  server().disconnect(*this, close);
 }
 inline void socket::close_connection() {
-  hub().engine_->close(connection_, hub().now());
+  server().engine_->close(connection_, server().now());
 }
 
 // nsp.

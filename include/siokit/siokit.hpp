@@ -1,0 +1,23 @@
+// siokit/siokit.hpp - the pure layers, and the names applications use.   SPDX-License-Identifier: MIT
+#pragma once
+
+#include "siokit/hub/server.hpp"
+
+namespace siokit::inline v0 {
+
+using engineio::keep_handshake;
+using engineio::transport;
+using hub::ack;
+using hub::admission;
+using hub::broadcast;
+using hub::handshake;
+using hub::listener_id;
+using hub::next;
+using hub::nsp;
+using hub::socket;
+using hub::socket_ref;
+using socketio::args;
+using socketio::disconnect_reason;
+using socketio::owned_args;
+
+}  // namespace siokit::inline v0
