@@ -435,7 +435,7 @@ TEST(websocket_decoder, limit_of_fragments) {
   stream = sent(opcodes::binary, "a", false) + sent(opcodes::continuation, "b", false) +
            sent(opcodes::continuation, "c");
   EXPECT_EQ(both(stream + stream, with), "binary(abc)binary(abc)");
-  setup const none{.limits = {.fragments_max = 0}};  // is taken for 1
+  setup const none{.limits = {.fragments_max = 0}};  // as good as 1
   EXPECT_EQ(both(sent(opcodes::text, "a") + stream, none), "text(a)" + failure(errc::ws_too_many_fragments));
 }
 
@@ -499,6 +499,17 @@ TEST(websocket_decoder, an_idle_decoder_owns_no_memory) {
   }
 }
 
+TEST(websocket_decoder, a_failed_decoder_owns_no_memory) {
+  std::string stream = sent(opcodes::text, "he", false) + sent(opcodes::text, "llo");
+  decoder reader(role::server);
+  heap_log const used = measure([&] {
+    std::span<char> input(stream);
+    EXPECT_FALSE(reader.next(input));
+  });
+  EXPECT_GT(used.allocations, 0u);
+  EXPECT_EQ(used.allocations, used.releases);
+}
+
 TEST(websocket_decoder, memory_follows_what_came) {
   std::string stream = sent(opcodes::binary, std::string(1'000'000, 'x')).substr(0, 100);
   decoder reader(role::server);
@@ -507,6 +518,15 @@ TEST(websocket_decoder, memory_follows_what_came) {
     EXPECT_TRUE(reader.next(input).has_value());
   });
   EXPECT_LT(used.bytes, 500u) << "grown from the length that was announced";
+
+  // The last frame of a message never gets more than it needs.
+  std::string exact = sent(opcodes::binary, std::string(1000, 'x')).substr(0, 600);
+  used = measure([&] {
+    decoder last(role::server);
+    std::span<char> input(exact);
+    EXPECT_TRUE(last.next(input).has_value());
+  });
+  EXPECT_EQ(used.bytes, 1000 + sizeof(websocket::impl::assembly));
 
   // Doubling: a large message in small pieces costs few allocations, and no more than thrice its bytes.
   std::vector<char> piece(100, 'x');

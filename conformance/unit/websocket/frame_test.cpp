@@ -63,6 +63,8 @@ TEST(websocket_frame, close) {
     EXPECT_EQ(sent.substr(2, fits.size()), fits) << before;
     EXPECT_EQ(sent.substr(2 + fits.size()), before <= 120 ? std::string(120 - before, 'b') : "") << before;
   }
+  EXPECT_EQ(close(1000, std::string(200, '\x80')).size(), 2u)
+      << "not UTF-8: no reason is better than a bad one";
   std::string frame;
   append_close(frame, close_codes::none);
   append_close(frame, close_codes::too_big);

@@ -22,6 +22,7 @@ struct gather_list {
   std::size_t count = 0;
   std::size_t bytes = 0;
 
+  void clear() noexcept { count = bytes = 0; }
   void add(std::string_view data) noexcept {
     if (data.empty()) return;
     buffers[count++] = asio::const_buffer(data.data(), data.size());

@@ -21,9 +21,9 @@ class array_writer {
   template <class T>
   void add(T const& value) {
     if constexpr (std::is_same_v<T, args>) {
-      value.for_each([&](std::string_view json) {
+      value.for_each([&](std::string_view element) {
         separate();
-        writer_.json(json, value.attachments());
+        writer_.json(element, value.attachments());
       });
     } else if constexpr (std::is_same_v<T, owned_args>) {
       add(value.view());

@@ -28,7 +28,7 @@ enum class role : std::uint8_t { server, client };
 struct decoder_limits {
   /// Longest message as it is on the wire, in bytes: of a compressed one it is the compressed length.
   std::size_t message_bytes_max = 1'000'000;
-  /// Most frames of one message, at least 1. Stops a peer that sends empty fragments for ever.
+  /// Most frames of one message; 0 is as good as 1. Stops a peer that sends empty fragments for ever.
   std::uint32_t fragments_max = 1024;
 };
 
@@ -172,7 +172,7 @@ class decoder {
   /// `allow_rsv1`: permessage-deflate was negotiated; compressed messages are handed out as they are.
   explicit decoder(role own, decoder_limits const& limits = {}, bool allow_rsv1 = false) noexcept
       : bytes_max_(std::min(limits.message_bytes_max, std::size_t{PTRDIFF_MAX} / 4)),
-        fragments_max_(std::max(limits.fragments_max, std::uint32_t{1})),
+        fragments_max_(limits.fragments_max),
         role_(own),
         allow_rsv1_(allow_rsv1) {}
 

@@ -1,0 +1,77 @@
+# make serve | test | test-<preset> | test-all | bench | lint | format | deps | clean   (see CONTRIBUTING.md)
+
+JOBS ?= $(shell nproc)
+PORT ?= 3000
+ARGS ?=
+export CMAKE_C_COMPILER_LAUNCHER ?= $(shell command -v ccache)
+export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
+
+SERVE_PACKAGES = g++ cmake ninja-build libexpected-dev libasio-dev libssl-dev zlib1g-dev node-llhttp \
+  nlohmann-json3-dev libcli11-dev libspdlog-dev
+TEST_PACKAGES = $(SERVE_PACKAGES) libgtest-dev libbenchmark-dev python3 ccache clang-format-14 clang-tidy-14 \
+  $(if $(shell command -v node),,nodejs npm)
+ALL_PACKAGES = clang-14 g++-mingw-w64-x86-64
+OFFICIAL = conformance/official
+PRESETS = release debug asan-ubsan tsan core-noexcept clang
+SOURCES = $(shell find include conformance reference-server reference-client bench -name node_modules -prune \
+  -o -name '*.[ch]pp' -print 2>/dev/null)
+
+install = $(if $(filter no,$(DEPS)),,@conformance/checks/packages.sh $(1))
+
+.PHONY: serve test test-all test-long $(PRESETS:%=test-%) bench lint format deps deps-serve deps-test deps-all
+.PHONY: clean
+.NOTPARALLEL:
+
+serve: deps-serve
+	cmake --preset serve
+	cmake --build --preset serve
+	build/serve/reference-server/siokit-server --port $(PORT) $(ARGS)
+
+test: test-release test-asan-ubsan
+
+test-all: deps deps-all
+	conformance/checks/steps.sh lint $(filter-out test-debug,$(PRESETS:%=test-%)) test-long
+
+$(PRESETS:%=test-%): test-%: deps
+	cmake --preset $*
+	cmake --build --preset $* --parallel $(JOBS)
+	ctest --preset $* --parallel $(JOBS)
+
+test-clang test-long: deps-all
+test-long: deps
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS)
+	ctest --preset long
+
+bench: deps
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target bench-micro bench-floor bench-load siokit-server
+	build/release/bench/bench-micro
+	bench/whole_server.sh build/release $(ARGS)
+
+lint: deps
+	clang-format-14 --dry-run -Werror $(SOURCES)
+	cmake --preset release
+	run-clang-tidy-14 -quiet -j $(JOBS) -p build/release 'conformance/checks/odr/two|reference-(server|client)/'
+
+format:
+	clang-format-14 -i $(SOURCES)
+
+# What is needed to build; DEPS=no skips it.
+deps-serve:
+	$(call install,$(SERVE_PACKAGES))
+
+deps-test:
+	$(call install,$(TEST_PACKAGES))
+
+deps-all:
+	$(call install,$(ALL_PACKAGES))
+
+deps: deps-test $(OFFICIAL)/node_modules/.package-lock.json
+
+$(OFFICIAL)/node_modules/.package-lock.json: $(OFFICIAL)/package-lock.json | deps-test
+	cd $(OFFICIAL) && npm ci --no-audit --no-fund
+	touch $@
+
+clean:
+	rm -rf build

@@ -1,0 +1,11 @@
+file(REMOVE_RECURSE ${STAGE} ${PREFIX})
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${STAGE}
+                COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET)
+file(RENAME ${STAGE} ${PREFIX})
+file(GLOB_RECURSE texts ${PREFIX}/*.cmake)
+foreach(text IN LISTS texts)
+  file(STRINGS ${text} found REGEX "${BUILD}|${STAGE}")
+  if(found)
+    message(FATAL_ERROR "${text} names a folder of this machine: ${found}")
+  endif()
+endforeach()

@@ -1,0 +1,385 @@
+// siokit/net/connection.hpp - one TCP connection: HTTP first, a WebSocket later perhaps.
+// SPDX-License-Identifier: MIT
+// In: readiness of the socket. on_readable() reads into the loop's buffer, takes TLS off, and parses in place:
+// receive_requests() (connection_http.hpp) or receive_frames() (connection_websocket.hpp), which call the
+// engine. Out: write() and transmit(), corked by the loop. An idle WebSocket is this object and nothing else;
+// parser, TLS, unsent and unread bytes hang on pointers that are null until needed.
+#pragma once
+
+#include "siokit/net/loop.hpp"
+#include "siokit/net/tls_filter.hpp"
+#include "siokit/websocket/decoder.hpp"
+#include "siokit/websocket/frame.hpp"
+#include "siokit/websocket/handshake.hpp"
+
+namespace siokit::inline v0::net::impl {
+
+/// What a connection needs while it speaks HTTP.
+struct http_state {
+  /// What the deadline of the connection is for.
+  enum class phase : std::uint8_t { head, body, answer, answered, idle };
+  enum class sink : std::uint8_t { nowhere, engine, route };
+
+  explicit http_state(http_limits const& limits) : parser(limits) {}
+
+  /// Whether the parser may go on: the present request is not read to its end, or has been answered.
+  [[nodiscard]] bool may_read() const noexcept { return reading || !awaiting; }
+  [[nodiscard]] bool is_idle() const noexcept { return !reading && !awaiting; }
+  [[nodiscard]] bool is_slow() const noexcept { return waits_for == phase::head || waits_for == phase::body; }
+
+  http_parser parser;
+  std::string remote_address;
+  std::string body;
+  std::size_t skipped = 0;  // bytes of a body that nobody wants
+  phase waits_for = phase::head;
+  sink body_to = sink::nowhere;
+  bool reading = false;   // between the head of a request and its end
+  bool awaiting = false;  // between the head of a request and its answer
+  bool close = false;     // after the next answer
+};
+
+class connection final : public counted {
+ public:
+  connection(loop& shared, stream_socket socket)
+      : socket_(std::move(socket)),
+        loop_(&shared),
+        decoder_(websocket::role::server,
+                 {.message_bytes_max = shared.engine().config().max_http_buffer_size}) {}
+
+  /// Joins the loop. `tls`: may be empty.
+  void start(tls_context const& tls);
+
+  // --- From the loop, within a turn.
+
+  /// The engine's answer to the present exchange.
+  void answer(engineio::server_response& out);
+  /// Sends what the engine has for this wire, until it has no more or the peer reads no more.
+  void transmit();
+  /// Goes on with what was put off.
+  void resume();
+  /// The deadline has come.
+  void expire();
+  /// No further request will be served.
+  void close_soon();
+  /// Ends the connection at once, and tells the engine what that breaks.
+  void cut();
+
+  // --- From anywhere.
+
+  /// Writes the answer to the present request.
+  void respond(std::uint16_t status, std::string_view body, std::span<owned_header const> headers);
+  /// Ends the connection at once, without a word to anybody.
+  void abandon() noexcept;
+  /// The same when the loop itself is at its end.
+  void detach() noexcept;
+
+ private:
+  friend class loop;
+  enum class mode : std::uint8_t { http, websocket, closing };
+
+  // Reading.
+  void in_turn(void (connection::*work)());
+  void wait_readable();
+  void on_readable();
+  void receive(std::span<char> in);
+  void consume(std::span<char> in);
+  void hold(std::span<char const> in);
+  /// How much may be read: what has to wait must fit into the buffer of the loop.
+  [[nodiscard]] std::size_t room() const noexcept {
+    return loop::buffer_size - (held_ ? held_->size() : 0);
+  }
+
+  // HTTP: connection_http.hpp.
+  void receive_requests(std::span<char>& in);
+  void reject(std::uint16_t status);
+  void on_head();
+  void on_body(std::string_view part);
+  void on_body_too_large();
+  void on_complete();
+  void on_answered();
+  void wait_for(http_state::phase what);
+  [[nodiscard]] http_request present_request() const noexcept;
+  [[nodiscard]] std::size_t body_max() const noexcept;
+
+  // WebSocket: connection_websocket.hpp.
+  void accept_websocket(handle session, std::span<owned_header const> headers);
+  void receive_frames(std::span<char>& in);
+  void send_pong(std::string_view data);
+  void send_control(std::uint8_t opcode, std::string_view payload);
+  void close_websocket(std::uint16_t code);
+  void lose_wire(error why);
+  void await_reader();
+
+  // Writing.
+  void write(std::string_view first, std::string_view second = {});
+  void write_messages(std::size_t count);
+  void write_plain(std::string_view first, std::string_view second = {});
+  [[nodiscard]] std::size_t write_some(gather_list const& from);
+  void encrypt(std::string_view plain);
+  void flush_tls();
+  void wait_writable();
+  void on_writable();
+
+  // Ending.
+  void finish();
+  void shut_down();
+  void arm(duration from_now) { loop_->arm(name_, later(loop_->now(), from_now)); }
+
+  stream_socket socket_;
+  loop* loop_;              // null once this connection is over
+  std::uint64_t name_ = 0;  // of the present exchange, or of the wire
+  handle session_;          // of the exchange that awaits its answer, or of the wire
+  websocket::decoder decoder_;
+  std::unique_ptr<http_state> http_;
+  std::unique_ptr<tls_filter> tls_;
+  std::unique_ptr<backlog> backlog_;   // what the socket did not take
+  std::unique_ptr<std::string> held_;  // what was read too early
+  mode mode_ = mode::http;
+  bool waits_readable_ = false;
+  bool waits_writable_ = false;
+  bool resume_listed_ = false;
+  bool broken_ = false;       // a write failed
+  bool pong_queued_ = false;  // in the backlog: one is enough
+};
+
+// --- Reading
+
+inline void connection::start(tls_context const& tls) {
+  std::error_code ignored;  // a socket that is dead already shows it when it is read
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  if (tls) tls_ = std::make_unique<tls_filter>(tls.get(), tls_role::server);
+  name_ = loop_->enlist(ref<connection>(this));
+  arm(loop_->options().header_timeout);
+  wait_readable();
+}
+
+inline void connection::wait_readable() {
+  if (std::exchange(waits_readable_, true)) return;
+  socket_.async_wait(asio::socket_base::wait_read, [self = ref<connection>(this)](std::error_code) {
+    self->waits_readable_ = false;
+    self->in_turn(&connection::on_readable);
+  });
+}
+
+inline void connection::wait_writable() {
+  if (std::exchange(waits_writable_, true)) return;
+  socket_.async_wait(asio::socket_base::wait_write, [self = ref<connection>(this)](std::error_code) {
+    self->waits_writable_ = false;
+    self->in_turn(&connection::on_writable);
+  });
+}
+
+/// Runs a handler; whatever it throws, the connection goes on.
+inline void connection::in_turn(void (connection::*work)()) {
+  if (loop_ == nullptr) return;
+  try {
+    loop_->turn([this, work] { (this->*work)(); });
+  } catch (...) {
+    if (loop_ != nullptr) loop_->resume_later(*this);
+    throw;
+  }
+}
+
+inline void connection::on_readable() {
+  // Bounded, so that a peer which sends without end does not keep the others waiting.
+  constexpr int reads_at_once = 4;
+  for (int i = 0; i < reads_at_once && room() > 0; ++i) {
+    auto const buffer = loop_->input_buffer().first(room());
+    std::error_code failure;
+    std::size_t const size = socket_.read_some(asio::buffer(buffer.data(), buffer.size()), failure);
+    if (failure == asio::error::would_block || failure == asio::error::try_again) break;
+    if (failure) return cut();
+    receive(buffer.first(size));
+    if (loop_ == nullptr) return;
+    if (size < buffer.size()) break;
+  }
+  if (room() > 0) wait_readable();
+}
+
+/// Takes TLS off, if there is any. The buffer has room for all that can come of one read.
+inline void connection::receive(std::span<char> in) {
+  if (!tls_) return consume(in);
+  std::span<char> const plain = loop_->plain_buffer();
+  std::size_t size = 0;
+  auto more = tls_->feed(in).and_then([&] { return tls_->read(plain); });
+  for (; more && *more > 0; more = tls_->read(plain.subspan(size))) size += *more;
+  flush_tls();  // of a handshake, or an alert
+  consume(plain.first(size));
+  if (loop_ != nullptr && (!more || tls_->closed())) cut();
+}
+
+/// Reads what can be read now, and keeps what can't. When the application throws, the rest is kept too.
+inline void connection::consume(std::span<char> in) {
+  if (held_) return hold(in);
+  try {
+    if (mode_ == mode::http) receive_requests(in);
+    if (mode_ == mode::websocket) receive_frames(in);
+  } catch (...) {
+    if (loop_ != nullptr) {
+      hold(in);
+      loop_->resume_later(*this);
+    }
+    throw;
+  }
+  if (loop_ != nullptr) hold(in);
+}
+
+inline void connection::hold(std::span<char const> in) {
+  if (in.empty() || mode_ == mode::closing) return;
+  if (!held_) held_ = std::make_unique<std::string>();
+  held_->append(in.data(), in.size());
+}
+
+inline void connection::resume() {
+  resume_listed_ = false;
+  if (loop_ == nullptr) return;
+  if (broken_) return cut();
+  if (backlog_) wait_writable();
+  if (held_) {
+    // Back into the loop's buffer: there it outlives an exception, until the engine has been drained.
+    auto const in = loop_->whole_buffer().first(held_->size());
+    std::memcpy(in.data(), held_->data(), in.size());
+    held_.reset();
+    consume(in);
+  }
+  if (loop_ != nullptr && room() > 0) wait_readable();
+}
+
+// --- Writing
+
+/// Sends bytes of our own. They are copied if the socket does not take them.
+inline void connection::write(std::string_view first, std::string_view second) {
+  if (!tls_) return write_plain(first, second);
+  encrypt(first);
+  encrypt(second);
+  flush_tls();
+}
+
+inline void connection::write_plain(std::string_view first, std::string_view second) {
+  if (broken_) return;
+  std::size_t sent = 0;
+  if (!backlog_) {
+    gather_list& list = loop_->gather;
+    list.clear();
+    list.add(first);
+    list.add(second);
+    sent = write_some(list);
+    if (sent == list.bytes) return;
+    backlog_ = std::make_unique<backlog>();
+    wait_writable();
+  }
+  std::size_t const of_first = std::min(sent, first.size());
+  backlog_->append(first.substr(of_first));
+  backlog_->append(second.substr(sent - of_first));
+}
+
+inline void connection::encrypt(std::string_view plain) {
+  if (tls_->write(plain)) return;
+  broken_ = true;
+  loop_->resume_later(*this);
+}
+
+inline void connection::flush_tls() {
+  std::string& cipher = loop_->cipher;
+  cipher.clear();
+  if (tls_->drain(cipher)) write_plain(cipher);
+}
+
+/// One write, never blocking. A dead socket takes everything, and the connection is cut in this turn.
+inline std::size_t connection::write_some(gather_list const& from) {
+  std::error_code failure;
+  std::size_t const sent = socket_.write_some(from.view(), failure);
+  if (!failure) return sent;
+  if (failure == asio::error::would_block || failure == asio::error::try_again) return 0;
+  broken_ = true;
+  loop_->resume_later(*this);
+  return from.bytes;
+}
+
+inline void connection::on_writable() {
+  if (!backlog_) return;
+  gather_list& list = loop_->gather;
+  list.clear();
+  backlog_->gather(list);
+  std::size_t const sent = write_some(list);
+  backlog_->consume(sent);
+  if (!backlog_->empty()) {
+    if (sent > 0 && mode_ != mode::websocket) arm(loop_->options().write_timeout);
+    return wait_writable();
+  }
+  backlog_.reset();
+  pong_queued_ = false;
+  switch (mode_) {
+    case mode::websocket:
+      return transmit();
+    case mode::closing:
+      return shut_down();
+    case mode::http:
+      if (!http_->awaiting) return on_answered();
+      if (held_) loop_->resume_later(*this);
+  }
+}
+
+// --- Ending
+
+/// Nothing more will be said. The peer has some time to take what is on its way, and to close its side.
+inline void connection::finish() {
+  mode_ = mode::closing;
+  if (held_) loop_->resume_later(*this);  // it may have stopped reading
+  held_.reset();
+  if (backlog_) return arm(loop_->options().write_timeout);
+  shut_down();
+}
+
+inline void connection::shut_down() {
+  if (tls_) {
+    tls_->shutdown();
+    flush_tls();
+    if (backlog_) return arm(loop_->options().write_timeout);
+  }
+  arm(loop_->options().linger_timeout);
+  std::error_code ignored;
+  socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+}
+
+/// Ends the connection at once, and tells the engine what that breaks. The application may do anything then,
+/// so this comes last.
+inline void connection::cut() {
+  loop& shared = *loop_;
+  handle const session = session_;
+  bool const was_wire = mode_ == mode::websocket;
+  abandon();
+  if (!session) return;
+  if (was_wire) {
+    shared.input([&](engineio::server& engine) { engine.wire_lost(session, wire{name_}); });
+  } else {
+    shared.exchange_input([&](engineio::server& engine) { engine.exchange_aborted(session, exchange{name_}); });
+  }
+}
+
+/// Ends the connection at once, without a word to anybody.
+inline void connection::abandon() noexcept {
+  loop_->delist(name_);
+  detach();
+}
+
+inline void connection::detach() noexcept {
+  loop_ = nullptr;
+  std::error_code ignored;
+  socket_.close(ignored);
+}
+
+inline void connection::expire() {
+  bool const slow_request = mode_ == mode::http && http_ && http_->is_slow();
+  if (!slow_request) return cut();
+  reject(408);
+}
+
+inline void connection::close_soon() {
+  if (mode_ != mode::http) return;
+  if (!http_ || http_->is_idle()) return finish();
+  http_->close = true;
+}
+
+}  // namespace siokit::inline v0::net::impl

@@ -1,0 +1,235 @@
+// siokit/net/connection_http.hpp - the HTTP half of a connection.   SPDX-License-Identifier: MIT
+// Spec: RFC 9112.  In: bytes of requests.  Out: inputs to the engine or calls of a route, and answers.
+// One request at a time: the next one is parsed when the present one was read and answered, and the answer
+// has left. Answers thereby come in the order of the requests. A client that sends a POST behind a GET which
+// waits for packets, on the same connection, has it read only after that GET is answered.
+#pragma once
+
+#include "siokit/net/connection.hpp"
+#include "siokit/net/http_response.hpp"
+
+namespace siokit::inline v0::net::impl {
+
+/// Internet Explorer took the packets of a poll for an attack.
+[[nodiscard]] inline bool is_internet_explorer(engineio::request const& in) noexcept {
+  auto const agent = in.find("user-agent").value_or("");
+  return agent.find(";MSIE") != agent.npos || agent.find("Trident/") != agent.npos;
+}
+
+// --- Requests
+
+inline void connection::receive_requests(std::span<char>& in) {
+  if (!http_) {
+    http_ = std::make_unique<http_state>(loop_->options().head);
+    std::error_code gone;
+    auto const peer = socket_.remote_endpoint(gone);
+    if (!gone && is_tcp(peer)) http_->remote_address = to_tcp(peer).address().to_string();
+  }
+  while (loop_ != nullptr && mode_ == mode::http && http_->may_read() && !backlog_) {
+    bool const any = !in.empty();
+    std::span<char const> rest = in;
+    auto const step = http_->parser.next(rest);
+    in = in.last(rest.size());
+    if (!step) return reject(http_->parser.status());
+    switch (step->type) {
+      case http_parser::step::kind::need_more:
+        if (any) wait_for(http_->reading ? http_state::phase::body : http_state::phase::head);
+        return;
+      case http_parser::step::kind::head:
+        on_head();
+        break;
+      case http_parser::step::kind::body:
+        on_body(step->body);
+        break;
+      case http_parser::step::kind::complete:
+        on_complete();
+        break;
+    }
+  }
+}
+
+/// The request as far as it is known. Borrows the state; good until the next request.
+inline http_request connection::present_request() const noexcept {
+  http_head const& head = http_->parser.head();
+  http_request out;
+  out.method = head.method;
+  out.target = head.target;
+  out.headers = head.headers;
+  out.remote_address = http_->remote_address;
+  out.secure = tls_ != nullptr;
+  out.body = http_->body;
+  if (!head.upgrade) return out;
+  out.websocket = websocket::verify_request({.method = head.method,
+                                             .upgrade = "websocket",  // which the parser has checked,
+                                             .connection = "upgrade",  // as this
+                                             .version = head.find("sec-websocket-version").value_or(""),
+                                             .key = head.find("sec-websocket-key").value_or("")})
+                      .has_value();
+  return out;
+}
+
+inline void connection::on_head() {
+  http_state& state = *http_;
+  http_head const& head = state.parser.head();
+  state.reading = state.awaiting = true;
+  state.close = !head.keep_alive || head.upgrade || loop_->closing();
+  state.body.clear();
+  state.skipped = 0;
+  state.body_to = http_state::sink::nowhere;
+  name_ = loop_->rename(name_);
+  http_request const request = present_request();
+  if (loop_->engine().config().serves(head.target)) {
+    loop_->exchange_input([&](engineio::server& engine) {
+      auto const routed = engine.request(exchange{name_}, request, loop_->now());
+      session_ = routed.session;
+      if (routed.next == engineio::routed::kind::post) state.body_to = http_state::sink::engine;
+    });
+    if (loop_ == nullptr) return;
+  } else if (loop_->routes().find(request.path()) != nullptr) {
+    state.body_to = http_state::sink::route;
+  } else {
+    return respond(404, {}, {});
+  }
+  if (state.body_to == http_state::sink::nowhere) return;
+  if (head.content_length.value_or(0) > body_max()) return on_body_too_large();
+  if (head.expects_continue) write("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+inline std::size_t connection::body_max() const noexcept {
+  return http_->body_to == http_state::sink::route ? loop_->options().route_body_max
+                                                   : loop_->engine().config().max_http_buffer_size;
+}
+
+inline void connection::on_body(std::string_view part) {
+  http_state& state = *http_;
+  if (state.body_to == http_state::sink::nowhere) {
+    state.skipped += part.size();
+    if (state.skipped <= body_max()) return;
+    state.close = true;  // sooner than read it all
+    if (!state.awaiting) finish();
+  } else if (state.body.size() + part.size() > body_max()) {
+    on_body_too_large();
+  } else {
+    state.body += part;
+  }
+}
+
+inline void connection::on_body_too_large() {
+  http_state& state = *http_;
+  state.close = true;
+  if (std::exchange(state.body_to, http_state::sink::nowhere) == http_state::sink::route) {
+    return respond(413, {}, {});
+  }
+  loop_->exchange_input(
+      [this](engineio::server& engine) { engine.post_too_large(session_, exchange{name_}); });
+}
+
+inline void connection::on_complete() {
+  http_state& state = *http_;
+  state.reading = false;
+  switch (std::exchange(state.body_to, http_state::sink::nowhere)) {
+    case http_state::sink::engine: {
+      http_request const request = present_request();
+      auto const shown = loop_->show(request);
+      loop_->exchange_input([&](engineio::server& engine) {
+        engine.post_received(session_, exchange{name_}, {state.body.data(), state.body.size()}, loop_->now());
+      });
+      break;
+    }
+    case http_state::sink::route: {
+      http_request const request = present_request();
+      auto const handler = loop_->routes().find(request.path());
+      loop_->input([&](engineio::server&) { (*handler)(request, loop_->make_reply(name_)); });
+      break;
+    }
+    case http_state::sink::nowhere:
+      if (!state.awaiting) return on_answered();
+  }
+  if (loop_ != nullptr && mode_ == mode::http && state.awaiting) wait_for(http_state::phase::answer);
+}
+
+// --- Answers
+
+inline void connection::answer(engineio::server_response& out) {
+  engineio::response& what = out.answer;
+  if (what.destroy) {
+    session_ = {};
+    return cut();
+  }
+  std::vector<owned_header> headers;
+  if (!what.content_type.empty()) headers.push_back({"Content-Type", std::string(what.content_type)});
+  http_request const request = present_request();
+  if (what.status == 200) {
+    headers.push_back({"Cache-Control", "no-store"});
+    if (is_internet_explorer(request)) headers.push_back({"X-XSS-Protection", "0"});
+  }
+  host_hooks& hooks = loop_->hooks();
+  if (out.initial && hooks.on_initial_headers) hooks.on_initial_headers(headers, request);
+  if (loop_ != nullptr && hooks.on_headers) hooks.on_headers(headers, request);
+  if (loop_ == nullptr) return;
+  if (out.accept_wire) return accept_websocket(out.session, headers);
+  http_->close |= what.close;
+  respond(what.status, what.body, headers);
+}
+
+/// Writes the answer to the present request.
+inline void connection::respond(std::uint16_t status, std::string_view body,
+                                std::span<owned_header const> headers) {
+  http_state& state = *http_;
+  http_head const& head = state.parser.head();
+  state.close |= loop_->closing();
+  std::string& text = loop_->text;
+  text.clear();
+  auto& fields = loop_->fields;
+  fields.assign(1, {"Date", loop_->date()});
+  for (auto const& [name, value] : headers) fields.push_back({name, value});
+  if (!append_response_head(text, status, fields, body.size(), !state.close, head.minor_version)) {
+    // A header of the application that can't be sent.
+    static_cast<void>(append_response_head(text, 500, {}, body.size(), !state.close, head.minor_version));
+  }
+  write(text, head.method == "HEAD" ? std::string_view{} : body);
+  state.awaiting = false;
+  session_ = {};
+  on_answered();
+}
+
+/// The answer is given. Goes on with this connection, if there is more to come.
+inline void connection::on_answered() {
+  http_state& state = *http_;
+  if (state.close) return finish();
+  if (backlog_) return wait_for(http_state::phase::answered);
+  wait_for(state.reading ? http_state::phase::body : http_state::phase::idle);
+  if (held_) loop_->resume_later(*this);
+}
+
+/// What can't be understood, or comes too slowly.
+inline void connection::reject(std::uint16_t status) {
+  http_state& state = *http_;
+  if (state.reading && !state.awaiting) return finish();  // it has its answer already
+  handle const session = state.reading ? session_ : handle{};
+  exchange const aborted{name_};
+  state.close = true;
+  respond(status, {}, {});
+  if (session) {
+    loop_->exchange_input([&](engineio::server& engine) { engine.exchange_aborted(session, aborted); });
+  }
+}
+
+inline void connection::wait_for(http_state::phase what) {
+  if (std::exchange(http_->waits_for, what) == what) return;
+  host_options const& options = loop_->options();
+  switch (what) {
+    case http_state::phase::head:
+      return arm(options.header_timeout);
+    case http_state::phase::body:
+      return arm(options.body_timeout);
+    case http_state::phase::answer:
+      return loop_->arm(name_, never);
+    case http_state::phase::answered:
+      return arm(options.write_timeout);
+    case http_state::phase::idle:
+      return arm(options.keep_alive_timeout);
+  }
+}
+
+}  // namespace siokit::inline v0::net::impl

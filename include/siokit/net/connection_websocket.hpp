@@ -1,0 +1,149 @@
+// siokit/net/connection_websocket.hpp - the WebSocket half of a connection.   SPDX-License-Identifier: MIT
+// Spec: RFC 6455.  In: bytes, unmasked where they lie; each message is one input to the engine.  Out: the
+// messages of the session as the frames they are, and control frames of our own.
+#pragma once
+
+#include <openssl/sha.h>
+
+#include "siokit/net/connection.hpp"
+
+namespace siokit::inline v0::net::impl {
+
+/// The SHA-1 that a handshake is confirmed with.
+[[nodiscard]] inline std::array<unsigned char, 20> sha1(std::string_view text) noexcept {
+  std::array<unsigned char, 20> digest;
+  SHA1(reinterpret_cast<unsigned char const*>(text.data()), text.size(), digest.data());
+  return digest;
+}
+
+/// Answers 101; from here on the connection is a wire of its session.
+inline void connection::accept_websocket(handle session, std::span<owned_header const> headers) {
+  auto const key = present_request().find("sec-websocket-key").value_or("");
+  std::string& text = loop_->text;
+  text.clear();
+  auto const accept = websocket::accept_key(key, sha1);
+  static_cast<void>(websocket::append_response(text, {accept.data(), accept.size()}, headers));
+  write(text);
+  http_.reset();
+  mode_ = mode::websocket;
+  session_ = session;
+  name_ = loop_->rename(name_);
+  loop_->arm(name_, never);
+  loop_->resume_later(*this);  // a client in a hurry may have sent frames already
+  loop_->input([this](engineio::server& engine) {
+    if (engine.wire_opened(session_, wire{name_}, loop_->now())) return;
+    session_ = {};
+    close_websocket(websocket::close_codes::none);
+  });
+}
+
+inline void connection::receive_frames(std::span<char>& in) {
+  using kind = websocket::event::kind;
+  while (mode_ == mode::websocket) {
+    auto const next = decoder_.next(in);
+    if (!next) {
+      close_websocket(websocket::close_code(next.error().code));
+      return lose_wire(next.error());
+    }
+    if (!*next) return;
+    websocket::event const& event = **next;
+    switch (event.type) {
+      case kind::message:
+        loop_->input([&](engineio::server& engine) {
+          static_cast<void>(
+              engine.receive(session_, wire{name_}, {event.payload, event.data}, loop_->now()));
+        });
+        if (loop_ == nullptr) return;
+        break;
+      case kind::ping:
+        send_pong(event.data);
+        break;
+      case kind::pong:
+        break;
+      case kind::close:
+        close_websocket(event.code);
+        return lose_wire({});
+    }
+  }
+}
+
+/// A peer that sends pings and reads nothing is owed one pong, not all of them.
+inline void connection::send_pong(std::string_view data) {
+  if (std::exchange(pong_queued_, backlog_ != nullptr)) return;
+  send_control(websocket::opcodes::pong, data);
+}
+
+inline void connection::send_control(std::uint8_t opcode, std::string_view payload) {
+  char head[websocket::frame_header_max];
+  std::size_t const size = websocket::encode_header(head, opcode, true, payload.size());
+  write({head, size}, payload);
+}
+
+/// Says goodbye. What the peer may still send is of no interest.
+inline void connection::close_websocket(std::uint16_t code) {
+  char payload[websocket::control_payload_max];
+  send_control(websocket::opcodes::close, {payload, websocket::encode_close(payload, code)});
+  finish();
+}
+
+/// Tells the engine that this wire is gone. The application may do anything then, so this comes last.
+inline void connection::lose_wire(error why) {
+  handle const session = std::exchange(session_, {});
+  if (!session) return;
+  wire const lost{name_};
+  loop_->input([&](engineio::server& engine) { engine.wire_lost(session, lost, why); });
+}
+
+inline void connection::transmit() {
+  while (mode_ == mode::websocket && session_) {
+    if (backlog_) return await_reader();
+    gather_list& list = loop_->gather;
+    list.clear();
+    std::size_t count = 0;
+    bool shut = false;
+    while (!list.full()) {
+      auto next = loop_->engine().poll_transmit(session_, wire{name_});
+      if (!next) break;
+      if ((shut = next->shut)) break;
+      list.add(next->data.frames());
+      loop_->messages[count++] = std::move(next->data);
+    }
+    bool const more = list.full();
+    if (count > 0) write_messages(count);
+    if (shut) {
+      session_ = {};  // the session has forgotten this wire
+      return close_websocket(websocket::close_codes::none);
+    }
+    if (!more) return;
+  }
+}
+
+/// Sends loop_->messages, of which loop_->gather is the list. What is left is kept by reference.
+inline void connection::write_messages(std::size_t count) {
+  std::span<message> const items(loop_->messages.data(), count);
+  if (tls_) {
+    std::string& text = loop_->text;  // one record for many small messages
+    text.clear();
+    for (message const& item : items) text += item.frames();
+    write(text);
+  } else if (!broken_) {
+    std::size_t const bytes = loop_->gather.bytes;
+    std::size_t const sent = write_some(loop_->gather);
+    if (sent < bytes) {
+      backlog_ = std::make_unique<backlog>();
+      backlog_->keep(items, sent);
+      wait_writable();
+    }
+  }
+  for (message& item : items) item = message();
+}
+
+/// The socket takes no more. That is the business of the session's heartbeat, unless the session is over.
+inline void connection::await_reader() {
+  auto const* session = loop_->engine().find(session_);
+  if (session == nullptr || session->closed()) {
+    arm(loop_->options().write_timeout);
+  }
+}
+
+}  // namespace siokit::inline v0::net::impl

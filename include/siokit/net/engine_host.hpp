@@ -1,0 +1,107 @@
+// siokit/net/engine_host.hpp - runs an Engine.IO server on Asio.   SPDX-License-Identifier: MIT
+// One host, one engineio::server, one io_context, one thread. The host feeds the server with requests, frames
+// and time, tells the application when there are events to pull, and sends what comes of it. Plain HTTP routes
+// are served beside. Nothing here is thread safe: use asio::post to come from elsewhere.
+//
+//   asio::io_context context;
+//   engineio::server engine({.path = "/engine.io/"});
+//   net::engine_host host(context, engine);
+//   host.on_drain([&](time_point now) { while (auto event = engine.poll_event(now)) handle(*event); });
+//   host.listen({asio::ip::address_v4::loopback(), 3000});
+//   context.run();
+#pragma once
+
+#include "siokit/net/turn.hpp"
+
+namespace siokit::inline v0::net {
+
+class engine_host {
+ public:
+  /// `context` and `engine` outlive the host.
+  engine_host(asio::io_context& context, engineio::server& engine, host_options options = {})
+      : loop_(new impl::loop(context, engine, options)) {}
+  engine_host(engine_host const&) = delete;
+  engine_host& operator=(engine_host const&) = delete;
+  /// Ends everything at once, without a word to peers. Allowed at any moment, inside a hook too; the engine
+  /// is not touched any more, though sessions may still believe in their wires.
+  ~engine_host() { loop_->stop(); }
+
+  // --- Hooks, to be set before listen(). They run on the thread that runs the io_context, never in one of
+  // --- one's own calls of the host. What they throw leaves through io_context::run(), which may be called
+  // --- again: nothing is lost but, after a hook of headers, the connection it was for.
+
+  /// After every input to the engine. Required: pull engine.poll_event(now) until it returns nullopt.
+  void on_drain(unique_function<void(time_point now)> hook) { loop_->hooks().on_drain = std::move(hook); }
+  /// When the application wants to be called without an input: asked at the end of a turn, `never` for none.
+  void on_next_deadline(unique_function<time_point()> hook) {
+    loop_->hooks().on_next_deadline = std::move(hook);
+  }
+  /// May add to and change the headers of every answer of the engine, of 101 too.
+  void on_headers(unique_function<void(std::vector<owned_header>&, engineio::request const&)> hook) {
+    loop_->hooks().on_headers = std::move(hook);
+  }
+  /// The same for the answer to a handshake, before on_headers.
+  void on_initial_headers(unique_function<void(std::vector<owned_header>&, engineio::request const&)> hook) {
+    loop_->hooks().on_initial_headers = std::move(hook);
+  }
+
+  // --- Listening.
+
+  /// Opens a listener, as many as wanted, until close(). Port 0 takes a free one. Returns where it listens.
+  /// `tls`: empty for plain TCP. The unspecified address of IPv6 stands for all of IPv4 too.
+  tl::expected<asio::ip::tcp::endpoint, std::error_code> listen(asio::ip::tcp::endpoint const& at,
+                                                                tls_context tls = {});
+  /// Ends all listeners; connections stay.
+  void stop_listening() {
+    for (auto const& one : loop_->listeners()) one->close();
+    loop_->listeners().clear();
+  }
+
+  // --- Plain HTTP.
+
+  /// Answers requests for exactly this path, unless the engine serves it. The last handler of a path counts.
+  void route(std::string path, route_handler handler) {
+    loop_->routes().add(std::move(path), std::move(handler));
+  }
+  /// Answers requests that have no route: 404 unless set.
+  void otherwise(route_handler handler) { loop_->routes().otherwise(std::move(handler)); }
+
+  // --- Verbs.
+
+  /// The application did something outside a hook: have it drained and sent, soon.
+  void wake() { loop_->wake(); }
+  /// Stops listening, closes every session, and every connection when its answer has left. What is left after
+  /// `grace` is cut. The io_context then runs out of work.
+  void close(duration grace = std::chrono::seconds(5)) { loop_->close(grace); }
+
+  // --- Queries.
+
+  /// The time of this turn; what to tell the engine within a hook. Elsewhere take net::now().
+  [[nodiscard]] time_point turn_time() const noexcept { return loop_->now(); }
+  /// Within on_drain: the POST that carried the messages being pulled; null when they came over a WebSocket.
+  [[nodiscard]] http_request const* current_request() const noexcept { return loop_->request(); }
+  /// Connections that are open, or not yet closed by their peers.
+  [[nodiscard]] std::size_t connections() const noexcept { return loop_->connections(); }
+
+  [[nodiscard]] engineio::server& engine() const noexcept { return loop_->engine(); }
+
+ private:
+  ref<impl::loop> loop_;
+};
+
+inline tl::expected<asio::ip::tcp::endpoint, std::error_code> engine_host::listen(
+    asio::ip::tcp::endpoint const& at, tls_context tls) {
+  if (loop_->closing()) return tl::unexpected(std::make_error_code(std::errc::operation_canceled));
+  ref<impl::listener> const fresh(new impl::listener(*loop_, std::move(tls)));
+  std::error_code failure = fresh->open(at);
+  auto const bound = failure ? impl::stream_protocol::endpoint{} : fresh->local_endpoint(failure);
+  if (failure) {
+    fresh->close();
+    return tl::unexpected(failure);
+  }
+  loop_->listeners().push_back(fresh);
+  fresh->wait();
+  return impl::to_tcp(bound);
+}
+
+}  // namespace siokit::inline v0::net

@@ -1,0 +1,79 @@
+// siokit/net/http_route.hpp - plain HTTP next to Engine.IO.   SPDX-License-Identifier: MIT
+// A handler is given a request and a reply. The reply may be kept and given later, from the same thread; it
+// knows by itself when nobody waits for it any more.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "siokit/core/unique_function.hpp"
+#include "siokit/engineio/request.hpp"
+#include "siokit/net/ref.hpp"
+
+namespace siokit::inline v0::net {
+
+namespace impl {
+class loop;
+}
+
+/// A header field that owns its text.
+struct owned_header {
+  std::string name;
+  std::string value;
+};
+
+/// A whole request. Everything is borrowed until the handler returns.
+struct http_request : engineio::request {
+  std::string_view body{};
+
+  [[nodiscard]] std::string_view path() const noexcept { return target.substr(0, target.find('?')); }
+  [[nodiscard]] engineio::query_view query() const noexcept { return engineio::query_view(target); }
+};
+
+/// The right to answer one request, once. Dropped without an answer it answers 500 for you.
+class http_reply {
+ public:
+  http_reply(http_reply&&) noexcept = default;
+  http_reply& operator=(http_reply&&) = delete;
+  ~http_reply();
+
+  /// Answers. Content-Length, Connection and Date are added. False: the client is gone.
+  bool send(std::uint16_t status, std::string_view body = {}, std::vector<owned_header> headers = {});
+  /// The common case: 200 with a body of this type.
+  bool send_ok(std::string_view content_type, std::string_view body) {
+    return send(200, body, {{"Content-Type", std::string(content_type)}});
+  }
+
+ private:
+  friend class impl::loop;
+  http_reply(ref<impl::loop> owner, std::uint64_t exchange) noexcept
+      : loop_(std::move(owner)), exchange_(exchange) {}
+
+  ref<impl::loop> loop_;
+  std::uint64_t exchange_;
+};
+
+/// May throw: the client is then answered 500 and the exception goes on to io_context::run().
+using route_handler = unique_function<void(http_request const&, http_reply)>;
+
+namespace impl {
+/// Who answers which path.
+class route_table {
+ public:
+  void add(std::string path, route_handler handler) { exact_[std::move(path)] = std::move(handler); }
+  void otherwise(route_handler handler) { otherwise_ = std::move(handler); }
+
+  /// Null when there is nothing at `path`.
+  [[nodiscard]] route_handler* find(std::string_view path) {
+    if (auto const known = exact_.find(path); known != exact_.end()) return &known->second;
+    return otherwise_ ? &otherwise_ : nullptr;
+  }
+
+ private:
+  std::map<std::string, route_handler, std::less<>> exact_;
+  route_handler otherwise_;
+};
+}  // namespace impl
+
+}  // namespace siokit::inline v0::net

@@ -1,0 +1,90 @@
+// siokit/net/listener.hpp - accepts connections.   SPDX-License-Identifier: MIT
+// Waits for readiness, then takes what is there, a bounded number at once. When the process is out of
+// descriptors it pauses: the connection it can't take would keep the listener ready for ever.
+#pragma once
+
+#include <asio/ip/v6_only.hpp>
+
+#include "siokit/net/loop.hpp"
+
+namespace siokit::inline v0::net::impl {
+
+class listener final : public counted {
+ public:
+  listener(loop& shared, tls_context tls)
+      : loop_(&shared), acceptor_(shared.context().get_executor()), tls_(std::move(tls)) {}
+
+  /// Binds and listens. On failure the listener is of no use.
+  [[nodiscard]] std::error_code open(stream_protocol::endpoint const& at) {
+    std::error_code failure;
+    auto const step = [&failure](auto&& action) {
+      if (!failure) action();
+    };
+    acceptor_.open(at.protocol(), failure);
+#ifndef _WIN32  // there it would let two programs share a port
+    step([&] { acceptor_.set_option(asio::socket_base::reuse_address(true), failure); });
+#endif
+    if (at.protocol().family() == asio::ip::tcp::v6().family()) {
+      step([&] { acceptor_.set_option(asio::ip::v6_only(false), failure); });
+    }
+    step([&] { acceptor_.bind(at, failure); });
+    step([&] { acceptor_.listen(loop_->options().backlog, failure); });
+    // Without this option Asio answers a connection that vanished by waiting for the next one: it would block.
+    step([&] { acceptor_.set_option(asio::socket_base::enable_connection_aborted(true), failure); });
+    step([&] { acceptor_.non_blocking(true, failure); });
+    return failure;
+  }
+
+  [[nodiscard]] stream_protocol::endpoint local_endpoint(std::error_code& failure) const {
+    return acceptor_.local_endpoint(failure);
+  }
+
+  /// When to try again, `never` unless it pauses.
+  [[nodiscard]] time_point retry_at() const noexcept { return retry_at_; }
+
+  void wait() {
+    retry_at_ = never;
+    acceptor_.async_wait(asio::socket_base::wait_read, [self = ref<listener>(this)](std::error_code) {
+      if (self->loop_ == nullptr) return;
+      try {
+        self->loop_->turn([&self] { self->accept(); });
+      } catch (...) {
+        if (self->loop_ != nullptr) self->wait();
+        throw;
+      }
+    });
+  }
+
+  void close() noexcept {
+    loop_ = nullptr;
+    retry_at_ = never;
+    std::error_code ignored;
+    acceptor_.close(ignored);
+  }
+
+ private:
+  static constexpr int accepts_at_once = 64;
+
+  void accept() {
+    for (int i = 0; i < accepts_at_once; ++i) {
+      stream_socket socket(loop_->context().get_executor());
+      std::error_code failure;
+      acceptor_.accept(socket, failure);
+      if (failure == asio::error::would_block || failure == asio::error::try_again) break;
+      if (failure == asio::error::connection_aborted) continue;
+      if (failure) {
+        retry_at_ = later(loop_->now(), loop_->options().accept_pause);
+        return;
+      }
+      loop_->open(std::move(socket), tls_);
+    }
+    wait();
+  }
+
+  loop* loop_;
+  stream_acceptor acceptor_;
+  tls_context tls_;
+  time_point retry_at_ = never;
+};
+
+}  // namespace siokit::inline v0::net::impl

@@ -1,0 +1,244 @@
+// siokit/net/loop.hpp - what the connections of one host share.   SPDX-License-Identifier: MIT
+// Owns the turn (input, drain, flush), its time, every deadline of net/ and the one timer, the names by which
+// the engine knows exchanges and wires, and the buffers that no idle connection has to have.
+#pragma once
+
+#include <array>
+#include <asio/post.hpp>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "siokit/core/deadlines.hpp"
+#include "siokit/engineio/server.hpp"
+#include "siokit/net/backlog.hpp"
+#include "siokit/net/clock.hpp"
+#include "siokit/net/http_parser.hpp"
+#include "siokit/net/http_response.hpp"
+#include "siokit/net/http_route.hpp"
+#include "siokit/net/socket.hpp"
+#include "siokit/net/tls_context.hpp"
+
+namespace siokit::inline v0::net {
+
+struct host_options {
+  /// Limits of the head of a request: see http_parser.
+  http_limits head{};
+  /// Longest body of a request that goes to a route, in bytes.
+  std::size_t route_body_max = 1'000'000;
+  /// From the connection, or the first byte of a request, to the end of its head.
+  duration header_timeout = std::chrono::seconds(20);
+  /// From the head of a request to the end of its body.
+  duration body_timeout = std::chrono::seconds(60);
+  /// From an answer to the next request.
+  duration keep_alive_timeout = std::chrono::seconds(65);
+  /// How long a peer may take nothing of an answer before it is cut.
+  duration write_timeout = std::chrono::seconds(30);
+  /// How long a peer may take to close its side after we closed ours.
+  duration linger_timeout = std::chrono::seconds(3);
+  /// Between two attempts to accept when the process is out of descriptors.
+  duration accept_pause = std::chrono::milliseconds(100);
+  /// Connections that the system keeps ready for a listener.
+  int backlog = 511;
+};
+
+/// Where the application comes in. None may run the io_context; each may destroy the host.
+struct host_hooks {
+  /// After every input: pull engine.poll_event(now) until it returns nullopt.
+  unique_function<void(time_point now)> on_drain;
+  /// When the application itself wants on_drain to be called.
+  unique_function<time_point()> on_next_deadline;
+  /// Adds to the headers of every answer of the engine, 101 included.
+  unique_function<void(std::vector<owned_header>&, engineio::request const&)> on_headers;
+  /// The same, for answers to a handshake; called first.
+  unique_function<void(std::vector<owned_header>&, engineio::request const&)> on_initial_headers;
+};
+
+namespace impl {
+
+class connection;
+class listener;
+
+class loop final : public counted {
+ public:
+  loop(asio::io_context& context, engineio::server& engine, host_options options);
+  ~loop();
+
+  [[nodiscard]] asio::io_context& context() const noexcept { return context_; }
+  [[nodiscard]] engineio::server& engine() const noexcept { return engine_; }
+  [[nodiscard]] host_options const& options() const noexcept { return options_; }
+  [[nodiscard]] host_hooks& hooks() noexcept { return hooks_; }
+  [[nodiscard]] route_table& routes() noexcept { return routes_; }
+  [[nodiscard]] std::vector<ref<listener>>& listeners() noexcept { return listeners_; }
+  /// The time of this turn.
+  [[nodiscard]] time_point now() const noexcept { return now_; }
+  /// False once the host is destroyed: nothing may be touched any more but this object.
+  [[nodiscard]] bool running() const noexcept { return running_; }
+  void refresh_time() noexcept {
+    if (!in_turn_) now_ = net::now();
+  }
+  /// Whether close() was called: connections end with their next answer.
+  [[nodiscard]] bool closing() const noexcept { return closing_; }
+  [[nodiscard]] std::size_t connections() const noexcept { return places_.size() - free_.size(); }
+
+  // --- The turn. A handler of Asio does all its work inside one turn().
+
+  /// Runs `work`, then delivers what came of it, `quota` outputs at most. An exception leaves everything
+  /// consistent and is passed on; a turn of its own then finishes what was left.
+  template <class Work>
+  void turn(Work&& work, std::size_t quota = outputs_at_once);
+  /// One input to the engine, and the application's answer to it.
+  template <class Input>
+  void input(Input&& in);
+  /// The same for an exchange. Its answers are pulled in this turn: a session has room for few of them.
+  template <class Input>
+  void exchange_input(Input&& in) {
+    exchanges_due_ = true;
+    input(std::forward<Input>(in));
+  }
+  /// Asks for a turn of its own, once, after the handlers that are ready now.
+  void schedule();
+  /// The application did something by itself.
+  void wake() {
+    drain_due_ = true;
+    if (!in_turn_) schedule();
+  }
+  /// Asks for `who.resume()` in this turn.
+  void resume_later(connection& who);
+  void arm_timer();
+
+  void open(stream_socket socket, tls_context const& tls);
+  void close(duration grace);
+  void stop() noexcept;
+
+  // --- Names. The low half is the place of a connection, the high half counts the uses of that place, so that
+  // --- what is meant for a former exchange or wire finds nobody.
+
+  [[nodiscard]] std::uint64_t enlist(ref<connection> who);
+  void delist(std::uint64_t name);
+  [[nodiscard]] std::uint64_t rename(std::uint64_t name) noexcept;
+  [[nodiscard]] ref<connection> find(std::uint64_t name) const noexcept;
+  /// Sets the one deadline of a connection; `never` withdraws it.
+  void arm(std::uint64_t name, time_point at) { deadlines_.arm(place_of(name), at); }
+  [[nodiscard]] http_reply make_reply(std::uint64_t exchange) noexcept { return {ref(this), exchange}; }
+
+  /// The POST whose packets are being handled, null outside of that.
+  [[nodiscard]] http_request const* request() const noexcept { return request_; }
+  /// Makes `one` the present request for the life of the result.
+  [[nodiscard]] auto show(http_request const& one) {
+    struct scope {
+      ref<loop> owner;
+      ~scope() { owner->request_ = nullptr; }
+    };
+    request_ = &one;
+    return scope{ref<loop>(this)};
+  }
+
+  // --- Scratch memory, good until the next use by anybody.
+
+  /// What one read fills.
+  [[nodiscard]] std::span<char> input_buffer() const noexcept { return {input_.get(), buffer_size}; }
+  /// For what had to wait, which is what one read has brought, and the record that TLS had not completed.
+  [[nodiscard]] std::span<char> whole_buffer() const noexcept { return {input_.get(), whole_size}; }
+  /// For what TLS has deciphered; allocated on first use.
+  [[nodiscard]] std::span<char> plain_buffer() {
+    if (!plain_) plain_.reset(new char[whole_size]);
+    return {plain_.get(), whole_size};
+  }
+  std::array<message, gather_max> messages;
+  gather_list gather;
+  std::string text;
+  std::string cipher;
+  std::vector<header> fields;
+  /// The Date header of this second.
+  [[nodiscard]] std::string_view date();
+
+  static constexpr std::size_t buffer_size = 64 * 1024;
+  static constexpr std::size_t whole_size = buffer_size + 32 * 1024;
+
+ private:
+  struct place {
+    ref<connection> who;
+    std::uint32_t generation = 0;
+  };
+  static constexpr std::size_t outputs_at_once = 2;
+
+  [[nodiscard]] static std::uint32_t place_of(std::uint64_t name) noexcept {
+    return static_cast<std::uint32_t>(name);
+  }
+  void drain();
+  void end_turn() noexcept {
+    in_turn_ = false;
+    if (!running_) release_hooks();
+  }
+  void flush(std::size_t quota);
+  void deliver(engineio::server_response& out);
+  void transmit(handle session);
+  void on_timer();
+  void begin_closing();
+  void cut_all();
+  void release_hooks() noexcept;
+
+  asio::io_context& context_;
+  engineio::server& engine_;
+  host_options const options_;
+  host_hooks hooks_;
+  route_table routes_;
+  std::vector<ref<listener>> listeners_;
+  std::optional<steady_timer> timer_;
+  time_point armed_ = never;   // what timer_ waits for
+  time_point cut_at_ = never;  // when close() loses its patience
+  time_point now_ = net::now();
+  std::chrono::sys_seconds date_of_{};
+  std::string date_;
+  std::vector<place> places_;
+  std::vector<std::uint32_t> free_;
+  std::vector<ref<connection>> resumed_;
+  deadline_heap deadlines_;
+  std::unique_ptr<char[]> input_{new char[whole_size]};
+  std::unique_ptr<char[]> plain_;
+  http_request const* request_ = nullptr;
+  bool running_ = true;
+  bool closing_ = false;
+  bool closing_due_ = false;
+  bool in_turn_ = false;
+  bool scheduled_ = false;      // a turn is posted
+  bool drain_due_ = false;      // an exception left events behind
+  bool exchanges_due_ = false;  // answers must not wait for the end of the turn
+};
+
+template <class Work>
+void loop::turn(Work&& work, std::size_t quota) {
+  if (!running_) return;
+  ref<loop> const self(this);  // the application may destroy the host meanwhile
+  now_ = net::now();
+  in_turn_ = true;
+  try {
+    if (drain_due_) drain();
+    if (running_) work();
+    flush(scheduled_ ? 0 : quota);
+  } catch (...) {
+    end_turn();
+    if (running_) schedule();
+    throw;
+  }
+  end_turn();
+}
+
+template <class Input>
+void loop::input(Input&& in) {
+  if (drain_due_) drain();
+  if (!running_) return;
+  drain_due_ = true;
+  in(engine_);
+  drain();
+}
+
+inline void loop::drain() {
+  drain_due_ = true;
+  if (hooks_.on_drain) hooks_.on_drain(now_);
+  drain_due_ = false;
+}
+
+}  // namespace impl
+}  // namespace siokit::inline v0::net

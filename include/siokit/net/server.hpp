@@ -1,0 +1,235 @@
+// siokit/net/server.hpp - a Socket.IO server, ready to run.   SPDX-License-Identifier: MIT
+// Puts together the Engine.IO server, the hub and the binding on an io_context. All verbs of hub::server are its own.
+// Not thread safe but for post(): one server belongs to the thread that runs its io_context.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <exception>
+#include <stdexcept>
+#include <string>
+
+#include "siokit/net/engine_host.hpp"
+#include "siokit/net/random.hpp"
+#include "siokit/net/tls_context.hpp"
+#include "siokit/siokit.hpp"
+
+namespace siokit::inline v0::net {
+
+/// Names and defaults of the official server, in snake_case.
+struct server_options {
+  /// An address; empty: every address of this machine.
+  std::string host{};
+  std::uint16_t port = 3000;  ///< 0: a free one
+  /// PEM files; both or none. With them the server speaks TLS.
+  std::string tls_cert{};
+  std::string tls_key{};
+
+  std::string path = "/socket.io/";
+  bool add_trailing_slash = true;
+  duration ping_interval = std::chrono::seconds(25);
+  duration ping_timeout = std::chrono::seconds(20);
+  duration upgrade_timeout = std::chrono::seconds(10);
+  duration connect_timeout = std::chrono::seconds(45);
+  std::size_t max_http_buffer_size = 1'000'000;
+  engineio::transport_set transports{};
+  bool allow_upgrades = true;
+  engineio::keep_handshake keep_handshake = engineio::keep_handshake::all;
+  std::size_t outbox_bytes_max = 64 * 1024 * 1024;
+  socketio::decoder_limits limits{};
+  host_options http{};
+
+  [[nodiscard]] engineio::server_config engine() const {
+    engineio::server_config out;
+    out.path = engineio::normalized_path(path, add_trailing_slash);
+    out.ping_interval = ping_interval;
+    out.ping_timeout = ping_timeout;
+    out.upgrade_timeout = upgrade_timeout;
+    out.max_http_buffer_size = max_http_buffer_size;
+    out.transports = transports;
+    out.allow_upgrades = allow_upgrades;
+    out.keep = keep_handshake;
+    out.outbox_bytes_max = outbox_bytes_max;
+    return out;
+  }
+  [[nodiscard]] hub::server_config hub() const {
+    hub::server_config out;
+    out.connect_timeout = connect_timeout;
+    out.limits = limits;
+    auto const unix_now = std::chrono::system_clock::now().time_since_epoch();
+    out.unix_time_at_zero =
+        std::chrono::duration_cast<std::chrono::milliseconds>(unix_now - net::now().time_since_epoch())
+            .count();
+    return out;
+  }
+};
+
+namespace impl {
+/// What must exist before the hub: its base class, so that it is made first and destroyed last.
+struct server_parts {
+  server_parts(asio::io_context* given, server_options wanted)
+      : settings(std::move(wanted)),
+        own_context(given == nullptr ? std::make_unique<asio::io_context>(ASIO_CONCURRENCY_HINT_UNSAFE_IO)
+                                     : nullptr),
+        context(given == nullptr ? *own_context : *given),
+        sessions(settings.engine()) {}
+
+  server_options settings;
+  std::unique_ptr<asio::io_context> own_context;
+  asio::io_context& context;
+  engineio::server sessions;
+};
+}  // namespace impl
+
+class server : private impl::server_parts, public hub::server {
+ public:
+  /// A server with an io_context of its own, to be run by run().
+  explicit server(server_options options = {}) : server(nullptr, std::move(options)) {}
+  /// A server on the caller's io_context, which outlives it and is run by one thread.
+  server(asio::io_context& context, server_options options = {}) : server(&context, std::move(options)) {}
+  ~server() { *alive_ = nullptr; }
+
+  /// Opens the listener of the options. Returns its URL; on failure one line that says what and why.
+  tl::expected<std::string, std::string> listen();
+  /// Opens one more listener, plain or TLS. Port 0 takes a free one. Returns where it listens.
+  tl::expected<asio::ip::tcp::endpoint, std::error_code> listen(asio::ip::tcp::endpoint at,
+                                                                tls_context tls = {}) {
+    return host_.listen(at, std::move(tls));
+  }
+  /// Listens, unless listen() was called, and runs the io_context until nothing is left to do after close().
+  /// Throws std::runtime_error when it can't listen.
+  void run();
+  /// Stops listening, disconnects every socket (`server shutting down`), and lets connections end within `grace`.
+  void close(duration grace = std::chrono::seconds(5));
+
+  /// Calls `f()` on the thread of the server, soon. The one verb that may be used from any thread.
+  template <class Callable>
+  void post(Callable&& f) {
+    asio::post(context, [alive = alive_, call = std::forward<Callable>(f)]() mutable {
+      if (*alive != nullptr) (*alive)->guarded(call);
+    });
+  }
+  /// Calls `f()` after `delay`, unless the server is gone by then.
+  template <class Callable>
+  void after(duration delay, Callable&& f);
+
+  /// Answers plain HTTP at exactly this path.
+  void route(std::string path, route_handler handler) { host_.route(std::move(path), std::move(handler)); }
+  /// Adds headers to every answer of the engine, or to the answer of each handshake alone.
+  void on_headers(unique_function<void(std::vector<owned_header>&, engineio::request const&)> callable) {
+    host_.on_headers(std::move(callable));
+  }
+  void on_initial_headers(
+      unique_function<void(std::vector<owned_header>&, engineio::request const&)> callable) {
+    host_.on_initial_headers(std::move(callable));
+  }
+  /// Hears of exceptions that left a handler, and of the socket it ran for (null when that is gone). That socket's
+  /// connection is closed afterwards. Default: nothing but that.
+  void on_handler_error(unique_function<void(std::exception_ptr, hub::socket*)> callable) {
+    on_error_ = std::move(callable);
+  }
+
+  [[nodiscard]] asio::io_context& context() noexcept { return impl::server_parts::context; }
+  [[nodiscard]] engine_host& host() noexcept { return host_; }
+
+ private:
+  using steady_timer =
+      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                                 asio::io_context::executor_type>;
+
+  server(asio::io_context* given, server_options wanted);
+
+  /// Runs user code; what it throws goes to on_handler_error. False when it threw.
+  template <class Callable>
+  bool guarded(Callable&& call) noexcept;
+
+  engine_host host_;
+  unique_function<void(std::exception_ptr, hub::socket*)> on_error_;
+  // Shared with posted calls, which may outlive the server; written by the server's thread alone.
+  std::shared_ptr<server*> alive_ = std::make_shared<server*>(this);
+  bool listening_ = false;
+};
+
+inline server::server(asio::io_context* given, server_options wanted)
+    : impl::server_parts(given, std::move(wanted)),
+      hub::server(impl::server_parts::sessions, settings.hub(), random_pool{}),
+      host_(impl::server_parts::context, impl::server_parts::sessions, settings.http) {
+  // Again until nothing throws: what was pending when a handler threw is still to be handled.
+  host_.on_drain([this](time_point now) {
+    while (!guarded([&] { advance(now); })) {
+    }
+  });
+  host_.on_next_deadline([this] { return next_deadline(); });
+  on_wake([this] {
+    host_.wake();
+    return net::now();
+  });
+}
+
+template <class Callable>
+bool server::guarded(Callable&& call) noexcept {
+  try {
+    call();
+    return true;
+  } catch (...) {
+    hub::socket* at_fault = running().get();
+    if (on_error_) on_error_(std::current_exception(), at_fault);
+    if (at_fault != nullptr) at_fault->close_connection();
+    return false;
+  }
+}
+
+template <class Callable>
+void server::after(duration delay, Callable&& f) {
+  auto timer = std::make_shared<steady_timer>(context().get_executor(), delay);
+  timer->async_wait(
+      [timer, alive = alive_, call = std::forward<Callable>(f)](std::error_code failure) mutable {
+        if (!failure && *alive != nullptr) (*alive)->guarded(call);
+      });
+}
+
+inline tl::expected<std::string, std::string> server::listen() {
+  tls_context tls;
+  if (!settings.tls_cert.empty() || !settings.tls_key.empty()) {
+    auto made = make_server_context(settings.tls_cert, settings.tls_key);
+    if (!made) return tl::unexpected(made.error());
+    tls = std::move(*made);
+  }
+  std::error_code failure;
+  bool const anywhere = settings.host.empty();
+  auto const address = asio::ip::make_address(anywhere ? "::" : settings.host, failure);
+  if (failure) return tl::unexpected("host: " + settings.host + " is not an IP address");
+  auto bound = listen({address, settings.port}, tls);
+  // A machine without IPv6 still has every address of IPv4.
+  if (!bound && anywhere) bound = listen({asio::ip::address_v4::any(), settings.port}, tls);
+  std::string const shown = anywhere          ? "127.0.0.1"
+                            : address.is_v6() ? "[" + settings.host + "]"
+                                              : settings.host;
+  if (!bound) {
+    return tl::unexpected("cannot listen on " + shown + ":" + std::to_string(settings.port) + ": " +
+                          bound.error().message());
+  }
+  listening_ = true;
+  return (tls ? "https://" : "http://") + shown + ":" + std::to_string(bound->port());
+}
+
+inline void server::run() {
+  if (!listening_) {
+    auto const bound = listen();
+    if (!bound) throw std::runtime_error(bound.error());
+  }
+  context().run();
+}
+
+inline void server::close(duration grace) {
+  while (!guarded([this] { hub::server::close(); })) {
+  }
+  host_.close(grace);
+}
+
+}  // namespace siokit::inline v0::net
+
+namespace siokit::inline v0 {
+using net::server;
+using net::server_options;
+}  // namespace siokit::inline v0

@@ -1,0 +1,38 @@
+// siokit/net/socket.hpp - the kinds of Asio objects in use.   SPDX-License-Identifier: MIT
+// With the executor's own type in place of any_executor an object is half as large. The protocol is generic:
+// TCP now, local sockets the day they are wanted.
+#pragma once
+
+#include <algorithm>
+#include <asio/basic_socket_acceptor.hpp>
+#include <asio/basic_stream_socket.hpp>
+#include <asio/basic_waitable_timer.hpp>
+#include <asio/generic/stream_protocol.hpp>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <cstring>
+
+#include "siokit/version.hpp"
+
+namespace siokit::inline v0::net::impl {
+
+using executor = asio::io_context::executor_type;
+using stream_protocol = asio::generic::stream_protocol;
+using stream_socket = asio::basic_stream_socket<stream_protocol, executor>;
+using stream_acceptor = asio::basic_socket_acceptor<stream_protocol, executor>;
+using steady_timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                asio::wait_traits<std::chrono::steady_clock>, executor>;
+
+[[nodiscard]] inline bool is_tcp(stream_protocol::endpoint const& at) noexcept {
+  int const family = at.protocol().family();
+  return family == asio::ip::tcp::v4().family() || family == asio::ip::tcp::v6().family();
+}
+
+/// Precondition: is_tcp(at).
+[[nodiscard]] inline asio::ip::tcp::endpoint to_tcp(stream_protocol::endpoint const& at) noexcept {
+  asio::ip::tcp::endpoint out;
+  std::memcpy(out.data(), at.data(), std::min(at.size(), out.capacity()));
+  return out;
+}
+
+}  // namespace siokit::inline v0::net::impl

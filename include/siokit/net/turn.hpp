@@ -1,0 +1,235 @@
+// siokit/net/turn.hpp - the parts of a loop that reach into its connections.   SPDX-License-Identifier: MIT
+// Flush is what corks: within a turn it hands out a few outputs at once, which is all there is when one peer
+// asks and is answered, and leaves the rest, such as a broadcast, to a turn that runs after all handlers that
+// are ready now. So a burst of input leaves in one gathered write per connection.
+#pragma once
+
+#include "siokit/net/connection_http.hpp"
+#include "siokit/net/connection_websocket.hpp"
+#include "siokit/net/listener.hpp"
+
+namespace siokit::inline v0::net {
+namespace impl {
+
+inline loop::loop(asio::io_context& context, engineio::server& engine, host_options options)
+    : context_(context), engine_(engine), options_(options), timer_(std::in_place, context.get_executor()) {}
+
+inline loop::~loop() = default;
+
+// --- Flush
+
+/// Hands out at most `quota` outputs of the engine now, and asks for a turn for the rest.
+inline void loop::flush(std::size_t quota) {
+  while (running_) {
+    if (quota == 0 && !exchanges_due_) return schedule();
+    if (auto out = engine_.poll_response()) {
+      deliver(*out);
+    } else if (exchanges_due_ = false; !resumed_.empty()) {
+      ref<connection> const who = std::move(resumed_.back());
+      resumed_.pop_back();
+      who->resume();
+    } else if (quota == 0) {
+      return schedule();
+    } else if (auto const ready = engine_.poll_ready()) {
+      transmit(*ready);
+    } else if (drain_due_) {
+      drain();
+    } else {
+      return arm_timer();
+    }
+    if (quota > 0) --quota;
+  }
+}
+
+inline void loop::deliver(engineio::server_response& out) {
+  if (auto const target = find(out.answer.to.value)) {
+    try {
+      return target->answer(out);
+    } catch (...) {  // of a hook: the engine has given its answer, so the client can't have another
+      target->abandon();
+      throw;
+    }
+  }
+  // The client of a WebSocket handshake is gone, and its session must be told so.
+  if (!out.accept_wire || !out.initial) return;
+  input([&](engineio::server& engine) {
+    constexpr wire nobody{UINT64_MAX};
+    if (engine.wire_opened(out.session, nobody, now_)) engine.wire_lost(out.session, nobody);
+  });
+}
+
+inline void loop::transmit(handle session) {
+  auto const* known = engine_.find(session);
+  if (known == nullptr) return;
+  for (wire const which : {known->main_wire(), known->probe_wire()}) {
+    if (!running_) return;
+    if (auto const target = find(which.value)) target->transmit();
+  }
+}
+
+inline void loop::schedule() {
+  if (std::exchange(scheduled_, true)) return;
+  asio::post(context_, [self = ref<loop>(this)] {
+    self->scheduled_ = false;
+    self->turn(
+        [&self] {
+          if (std::exchange(self->closing_due_, false)) self->begin_closing();
+        },
+        SIZE_MAX);
+  });
+}
+
+inline void loop::resume_later(connection& who) {
+  if (std::exchange(who.resume_listed_, true)) return;
+  resumed_.emplace_back(&who);
+  if (!in_turn_) schedule();
+}
+
+// --- Time
+
+inline void loop::arm_timer() {
+  if (connections() == 0) cut_at_ = never;
+  time_point next = earliest(engine_.next_deadline(), earliest(deadlines_.next_deadline(), cut_at_));
+  for (auto const& one : listeners_) next = earliest(next, one->retry_at());
+  if (hooks_.on_next_deadline) next = earliest(next, hooks_.on_next_deadline());
+  if (!running_ || next == armed_) return;
+  // A timer that fires too early finds nothing to do and is armed again: cheaper than moving it each time.
+  if (next > armed_ && next != never) return;
+  armed_ = next;
+  timer_->expires_at(to_steady(next));  // withdraws the earlier wait
+  if (next == never) return;
+  timer_->async_wait([self = ref<loop>(this)](std::error_code failure) {
+    if (failure || !self->running_) return;
+    self->armed_ = never;
+    self->turn([&self] { self->on_timer(); });
+  });
+}
+
+inline void loop::on_timer() {
+  input([this](engineio::server& engine) { engine.advance(now_); });
+  while (running_) {
+    auto const at = deadlines_.expire_one(now_);
+    if (at == deadline_heap::none) break;
+    if (ref<connection> const who = places_[at].who) who->expire();
+  }
+  for (std::size_t i = 0; running_ && i < listeners_.size(); ++i) {
+    if (listeners_[i]->retry_at() <= now_) listeners_[i]->wait();
+  }
+  if (running_ && cut_at_ <= now_) cut_all();
+}
+
+// --- Names
+
+inline std::string_view loop::date() {
+  auto const now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  if (date_.empty() || now != date_of_) {
+    date_.clear();
+    append_http_date(date_, now);
+    date_of_ = now;
+  }
+  return date_;
+}
+
+inline std::uint64_t loop::enlist(ref<connection> who) {
+  if (free_.empty()) {
+    places_.emplace_back();
+    free_.push_back(static_cast<std::uint32_t>(places_.size() - 1));
+  }
+  std::uint32_t const at = free_.back();
+  free_.pop_back();
+  places_[at].who = std::move(who);
+  return rename(at);
+}
+
+inline std::uint64_t loop::rename(std::uint64_t name) noexcept {
+  std::uint32_t const at = place_of(name);
+  if (++places_[at].generation == 0) places_[at].generation = 1;
+  return std::uint64_t{places_[at].generation} << 32 | at;
+}
+
+inline void loop::delist(std::uint64_t name) {
+  std::uint32_t const at = place_of(name);
+  deadlines_.disarm(at);
+  free_.push_back(at);
+  places_[at].who = {};
+}
+
+inline ref<connection> loop::find(std::uint64_t name) const noexcept {
+  std::uint32_t const at = place_of(name);
+  bool const known = at < places_.size() && places_[at].generation == name >> 32;
+  return known ? places_[at].who : ref<connection>{};
+}
+
+// --- Beginning and end
+
+inline void loop::open(stream_socket socket, tls_context const& tls) {
+  ref<connection> const fresh(new connection(*this, std::move(socket)));
+  fresh->start(tls);
+}
+
+inline void loop::close(duration grace) {
+  if (!running_) return;
+  closing_ = true;
+  for (auto const& one : listeners_) one->close();
+  cut_at_ = earliest(cut_at_, later(net::now(), grace));
+  closing_due_ = true;
+  schedule();
+}
+
+/// Ends what can be ended without harm; the rest ends with its next answer, or when its peer has closed.
+inline void loop::begin_closing() {
+  input([this](engineio::server& engine) {
+    for (handle const session : engine.sessions()) engine.close(session, now_, true);
+  });
+  for (std::size_t i = 0; running_ && i < places_.size(); ++i) {
+    if (ref<connection> const who = places_[i].who) who->close_soon();
+  }
+}
+
+inline void loop::cut_all() {
+  cut_at_ = never;
+  for (std::size_t i = 0; running_ && i < places_.size(); ++i) {
+    if (ref<connection> const who = places_[i].who) who->cut();
+  }
+}
+
+/// At once, and from anywhere: no handler that still runs or is still queued will do anything.
+inline void loop::stop() noexcept {
+  running_ = false;
+  for (auto const& one : listeners_) one->close();
+  listeners_.clear();
+  resumed_.clear();
+  free_.clear();
+  for (auto& one : std::exchange(places_, {})) {
+    if (one.who) one.who->detach();
+  }
+  timer_.reset();
+  if (!in_turn_) release_hooks();
+}
+
+inline void loop::release_hooks() noexcept {
+  hooks_ = {};
+  routes_ = {};
+}
+
+}  // namespace impl
+
+inline http_reply::~http_reply() {
+  if (!loop_) return;
+  try {
+    send(500);
+  } catch (...) {  // out of memory: the client will have to give up by itself
+  }
+}
+
+inline bool http_reply::send(std::uint16_t status, std::string_view body, std::vector<owned_header> headers) {
+  auto const owner = std::exchange(loop_, {});
+  if (!owner || !owner->running()) return false;
+  auto const client = owner->find(exchange_);
+  if (!client) return false;
+  owner->refresh_time();
+  client->respond(status, body, headers);
+  return true;
+}
+
+}  // namespace siokit::inline v0::net

@@ -1,0 +1,41 @@
+// The test-bed: servers with a written contract, for people who write Socket.IO clients.
+// SPDX-License-Identifier: MIT
+//
+//   contract              offers
+//   load (default)        message-with-ack, message -> message-back, broadcast, join, room
+//   protocol              what the Socket.IO protocol document's test suite expects
+//   client-suite          what the official JavaScript client's tests expect
+//   engine-echo           Engine.IO without Socket.IO: every message comes back
+//   engine-client-suite   what the official Engine.IO client's tests expect
+//
+// docs/testbed.md has the tables: options, namespaces, events and answers of each.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "settings.hpp"
+#include "siokit/net/server.hpp"
+
+namespace testbed {
+
+/// One contract: its option defaults, and what it installs on a server. One of the two installers is set.
+struct contract {
+  std::string_view name;
+  void (*defaults)(settings&);
+  void (*socketio)(siokit::server&);
+  void (*engineio)(siokit::net::engine_host&);
+};
+
+/// The contract of this name, null if there is none.
+contract const* find(std::string_view name);
+/// The names of all contracts, for messages.
+std::string names();
+
+void install_load(siokit::server& io);
+void install_protocol(siokit::server& io);
+void install_client_suite(siokit::server& io);
+void install_engine_echo(siokit::net::engine_host& host);
+void install_engine_client_suite(siokit::net::engine_host& host);
+
+}  // namespace testbed

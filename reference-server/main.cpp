@@ -1,0 +1,133 @@
+// siokit-server: a Socket.IO server to test clients against.   SPDX-License-Identifier: MIT
+// Reads the options, opens the listener, runs the chosen application, and ends cleanly on SIGINT and SIGTERM.
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <asio/basic_signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "apps/testbed/testbed.hpp"
+#include "page.hpp"
+#include "settings.hpp"
+
+namespace {
+
+using nlohmann::json;
+
+void set_up_log(settings const& s) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("siokit-server"));
+  spdlog::set_level(spdlog::level::from_str(s.log_level));
+  spdlog::set_pattern(s.log_json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%v"})"
+                                 : "%Y-%m-%d %H:%M:%S.%e %-5l %v",
+                      spdlog::pattern_time_type::utc);
+}
+
+siokit::server_options options_of(settings const& s) {
+  namespace engineio = siokit::engineio;
+  siokit::server_options out;
+  out.host = s.host;
+  out.port = s.port;
+  out.path = s.path;
+  out.add_trailing_slash = s.add_trailing_slash;
+  out.ping_interval = s.ping_interval;
+  out.ping_timeout = s.ping_timeout;
+  out.upgrade_timeout = s.upgrade_timeout;
+  out.connect_timeout = s.connect_timeout;
+  out.max_http_buffer_size = s.max_http_buffer_size;
+  out.transports.polling = s.transports.find("polling") != std::string::npos;
+  out.transports.websocket = s.transports.find("websocket") != std::string::npos;
+  out.allow_upgrades = s.allow_upgrades;
+  out.limits.max_attachments = static_cast<std::uint8_t>(s.max_attachments);
+  out.outbox_bytes_max = s.outbox_bytes_max;
+  out.keep_handshake = s.keep_handshake == "all"    ? engineio::keep_handshake::all
+                       : s.keep_handshake == "none" ? engineio::keep_handshake::none
+                                                    : engineio::keep_handshake::query_and_auth;
+  out.tls_cert = s.tls_cert;
+  out.tls_key = s.tls_key;
+  return out;
+}
+
+void add_routes(siokit::server& io, settings const& s) {
+  using siokit::net::http_reply;
+  using siokit::net::http_request;
+  io.route("/",
+           [](http_request const&, http_reply reply) { reply.send_ok("text/html; charset=utf-8", page); });
+  io.route("/health", [](http_request const&, http_reply reply) {
+    reply.send_ok("application/json", R"({"status":"ok"})");
+  });
+  auto const started = std::chrono::steady_clock::now();
+  io.route("/stats", [&io, started, contract = s.contract](http_request const&, http_reply reply) {
+    auto const up = std::chrono::steady_clock::now() - started;
+    json const stats{{"version", SIOKIT_VERSION_STRING},
+                     {"contract", contract},
+                     {"uptime_ms", std::chrono::duration_cast<std::chrono::milliseconds>(up).count()},
+                     {"sessions", io.engine().size()},
+                     {"sockets", io.of("/").size()},
+                     {"connections", io.host().connections()}};
+    reply.send_ok("application/json", stats.dump());
+  });
+}
+
+void add_logs(siokit::server& io) {
+  io.on_connection([](siokit::socket& s) {
+    spdlog::debug("connect sid={} address={} transport={}", s.id(), s.handshake().address(),
+                  siokit::engineio::to_string(s.transport()));
+  });
+  io.of("/").on_disconnect([](siokit::socket& s, siokit::disconnect_reason why) {
+    auto const detail = s.last_error().code;
+    spdlog::debug(
+        "disconnect sid={} reason=\"{}\"{}{}", s.id(), to_string(why),
+        detail == siokit::errc::ok ? "" : " detail=", detail == siokit::errc::ok ? "" : to_string(detail));
+  });
+  io.on_bad_arguments([](siokit::socket& s, std::string_view event, siokit::error why) {
+    spdlog::debug("arguments sid={} event={} index={} detail={}", s.id(), event, why.offset,
+                  to_string(why.code));
+  });
+  io.on_handler_error([](std::exception_ptr failure, siokit::socket* s) {
+    try {
+      std::rethrow_exception(failure);
+    } catch (std::exception const& error) {
+      spdlog::error("handler sid={} failed: {}", s == nullptr ? "-" : s->id(), error.what());
+    } catch (...) {
+      spdlog::error("handler sid={} failed", s == nullptr ? "-" : s->id());
+    }
+  });
+}
+
+/// Runs until a signal comes. Returns the exit code.
+int serve(settings const& s) {
+  siokit::server io(options_of(s));
+  auto const* contract = testbed::find(s.contract);
+  if (contract->socketio != nullptr) contract->socketio(io);
+  if (contract->engineio != nullptr) contract->engineio(io.host());
+  add_routes(io, s);
+  add_logs(io);
+  auto const bound = io.listen();
+  if (!bound) {
+    std::fprintf(stderr, "siokit-server: %s\n", bound.error().c_str());
+    return 1;
+  }
+  std::printf("listening on %s\n", bound->c_str());
+  std::fflush(stdout);
+  spdlog::info("contract={} path={} url={}", s.contract, s.path, *bound);
+  asio::basic_signal_set<asio::io_context::executor_type> signals(io.context().get_executor(), SIGINT,
+                                                                  SIGTERM);
+  signals.async_wait([&](std::error_code failure, int signal) {
+    if (failure) return;
+    spdlog::info("stopping signal={} sessions={}", signal, io.engine().size());
+    io.close();
+  });
+  io.run();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  settings s;
+  if (int const code = read_command_line(argc, argv, s); code >= 0) return code;
+  set_up_log(s);
+  return serve(s);
+}

@@ -1,0 +1,34 @@
+// What the command line says.   SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+/// One field per option; names and defaults are those of the official server. Contracts change defaults
+/// before the command line is read, so what a user types always wins.
+struct settings {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 3000;
+  std::string path = "/socket.io/";
+  bool add_trailing_slash = true;
+  std::chrono::milliseconds ping_interval{25'000};
+  std::chrono::milliseconds ping_timeout{20'000};
+  std::chrono::milliseconds upgrade_timeout{10'000};
+  std::chrono::milliseconds connect_timeout{45'000};
+  std::size_t max_http_buffer_size = 1'000'000;
+  std::string transports = "polling,websocket";
+  bool allow_upgrades = true;
+  std::size_t max_attachments = 10;
+  std::size_t outbox_bytes_max = 64 * 1024 * 1024;
+  std::string keep_handshake = "all";
+  std::string tls_cert;
+  std::string tls_key;
+  std::string app = "testbed";
+  std::string contract = "load";
+  std::string log_level = "info";
+  bool log_json = false;
+};
+
+/// Reads the command line. Returns the exit code when the program is to end at once, -1 when it is to go on.
+int read_command_line(int argc, char const* const* argv, settings& out);
