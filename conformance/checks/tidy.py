@@ -15,7 +15,7 @@ SOURCES = {".hpp", ".cpp", ".py", ".cmake", ".txt", ".mjs", ".sh", ".md", ""}
 CODE = {".hpp", ".cpp", ".py", ".cmake"}
 SKIPPED = {"build", "node_modules", "__pycache__", "corpus", ".git", ".cache"}
 
-PURE = {"core", "engineio", "socketio", "hub", "websocket", "json", "sim"}
+PURE = {"core", "engineio", "socketio", "hub", "websocket", "json", "sim", "siokit"}
 CALLBACK_FREE = {"engineio", "socketio", "websocket", "json"}
 NET = {"net"}
 LIBRARY = PURE | NET
@@ -96,7 +96,7 @@ def strip(text):
 
 
 def functions(code):
-    """(name, first line, last line) of every outermost function of stripped code; approximate, by braces."""
+    """(name, first line, last line) of the outermost functions of stripped code; by braces, roughly."""
     code = re.sub(r"^[ \t]*#(?:.*\\\n)*.*$", lambda found: "\n" * found[0].count("\n"), code, flags=re.M)
     line, head, start, scopes, found = 1, "", 1, [], []
     ended = ("", 1)  # head and first line of the scope that ended last: `a_{1} {` goes on with the constructor
@@ -163,7 +163,7 @@ class Tree:
                 self.report(path, 1, "ascii", "-", "source files are text")
                 continue
             self.check_text(path, text)
-            if path.suffix in {".hpp", ".cpp"} and path.parts[0] != "conformance":  # a test may be a long table
+            if path.suffix in {".hpp", ".cpp"} and path.parts[0] != "conformance":  # tests may be long tables
                 self.check_functions(path, text)
             if path.parts[:2] == ("include", "siokit"):
                 self.check_header(path, text)
@@ -191,7 +191,7 @@ class Tree:
                 self.report(path, first, "function", name, f"{size} lines, at most {MAX_FUNCTION}")
 
     def check_header(self, path, text):
-        layer = path.parts[2] if len(path.parts) > 3 else "core"
+        layer = path.parts[2] if len(path.parts) > 3 else "core" if path.stem == "version" else "siokit"
         lines = text.split("\n")
         if len(lines) - 1 > MAX_LINES:
             size = f"{len(lines) - 1} lines, at most {MAX_LINES}"
@@ -250,6 +250,10 @@ class Tree:
             if layer in self.layers and path.stem not in self.layers[layer][1]:
                 advice = f"CMakeLists.txt: add {path.stem} to siokit_layer({layer} ...)"
                 self.report(path.relative_to(self.root), 1, "unlisted", "-", advice)
+        for path in sorted((self.root / "include/siokit").glob("*.hpp")):
+            name = str(path.relative_to(self.root))
+            if name not in (self.root / "CMakeLists.txt").read_text():
+                self.report(name, 1, "unlisted", "-", f"CMakeLists.txt: add {name} to a layer")
 
     def find(self, path, pattern):
         file = self.root / path

@@ -9,6 +9,7 @@ import tidy
 HEAD = "// siokit/{} - an example.   SPDX-License-Identifier: MIT\n#pragma once\n"
 CLEAN = {
     "CMakeLists.txt": """project(siokit VERSION 1.2.3)
+include/siokit/version.hpp
 siokit_layer(core ON tl::expected HEADERS
   a b)
 siokit_layer(engineio ON siokit::core HEADERS c)
@@ -75,6 +76,7 @@ PLANTED = [
     ("include/siokit/hub/d.hpp", "// end", "newline: "),
     ("docs/guide.md", "TO" "DO: write\n", "unfinished: "),
     ("include/siokit/core/new.hpp", HEAD.format("core/new.hpp"), "unlisted: CMakeLists.txt: add new"),
+    ("include/siokit/new.hpp", HEAD.format("new.hpp"), "unlisted: CMakeLists.txt: add include"),
     ("include/siokit/extra/new.hpp", HEAD.format("extra/new.hpp"), "layer: extra"),
     ("include/siokit/core/b.hpp", None, "opening: "),
     ("conformance/checks/allow.txt", "banned include/siokit/core/a.hpp rand: no reason\n", "excuse: "),

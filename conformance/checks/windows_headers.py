@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-fsyntax-only",
          "-DASIO_STANDALONE", "-DASIO_NO_DEPRECATED", "-D_WIN32_WINNT=0x0A00", f"-I{ROOT / 'include'}"]
-PREFIXES = [Path("/usr/include"), *Path("/usr/include").glob("*-linux-gnu"), Path("/usr/share/include/llhttp")]
+SYSTEM = Path("/usr/include")
+PREFIXES = [SYSTEM, *SYSTEM.glob("*-linux-gnu"), Path("/usr/share/include/llhttp")]
 WANTED = ["tl", "asio", "asio.hpp", "openssl", "zlib.h", "zconf.h", "nlohmann", "llhttp.h"]
 
 
@@ -46,9 +47,9 @@ def main():
             return header, subprocess.run(command, input=text, capture_output=True, text=True)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            failed = [(header, done.stderr) for header, done in pool.map(compile_it, headers) if done.returncode]
-    for header, messages in failed:
-        errors = re.findall(r"^.*error.*$", messages, re.M)
+            failed = [(header, done) for header, done in pool.map(compile_it, headers) if done.returncode]
+    for header, done in failed:
+        errors = re.findall(r"^.*error.*$", done.stderr, re.M)
         print(header.relative_to(ROOT), *errors[:5], sep="\n    ")
     print(f"{len(headers) - len(failed)} of {len(headers)} headers compile after <windows.h>")
     sys.exit(1 if failed or not headers else 0)

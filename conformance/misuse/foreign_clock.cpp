@@ -1,4 +1,4 @@
-// A time point of another clock is not a siokit time point.   error: (cannot convert|no known conversion|could not convert)
+// Time points of other clocks do not fit.   error: cannot convert|no known conversion|could not convert
 #include "siokit/core/time.hpp"
 
 siokit::time_point deadline(std::chrono::steady_clock::time_point host) {

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Compiles FILE twice: as it is, which must fail with the message its first line names, and with RIGHT defined,
-which must compile; so that it fails for the reason given and for no other.
+"""Compiles FILE twice: as it is, which must fail with the message that its first line names, and with RIGHT
+defined, which must compile: so it fails for the reason given and for no other.
 
     misuse.py FILE COMPILER [FLAG...]
 
 The first line of FILE: `// What is wrong.   error: <regex>`
 """
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ with open(file, encoding="utf-8") as source:
 
 def compile_it(*flags):
     command = [*compiler, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", *flags, file]
-    done = subprocess.run(command, capture_output=True, text=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"})
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
     return done.returncode == 0, done.stderr
 
 

@@ -76,11 +76,17 @@ TEST(EngineHostPolling, EchoesThroughPostAndPoll) {
   world w;
   client c(w);
   shake_hands(c);
-  std::string const answer = c.ask(post(poll_of(0), "4one\x1e" "4two\x1e" "bAQID"));
+  std::string const answer = c.ask(post(poll_of(0),
+                                        "4one\x1e"
+                                        "4two\x1e"
+                                        "bAQID"));
   EXPECT_TRUE(has(answer, "\r\nContent-Type: text/html\r\n"));
   EXPECT_TRUE(has(answer, "\r\nContent-Length: 2\r\n"));
   EXPECT_EQ(body_of(answer), "ok");
-  EXPECT_EQ(body_of(c.ask(get(poll_of(0)))), "4one\x1e" "4two\x1e" "bAQID");
+  EXPECT_EQ(body_of(c.ask(get(poll_of(0)))),
+            "4one\x1e"
+            "4two\x1e"
+            "bAQID");
 }
 
 TEST(EngineHostPolling, AnswersAPendingPollFromAnotherConnection) {
@@ -100,10 +106,13 @@ TEST(EngineHostPolling, ReadsAPostByteByByteAndInChunks) {
   shake_hands(c);
   c.send_by_byte(post(poll_of(0), "4one"));
   EXPECT_EQ(body_of(c.response()), "ok");
-  c.send_by_byte("POST " + poll_of(0) +
-                 " HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n4t\r\n2\r\nwo\r\n0\r\n\r\n");
+  c.send_by_byte(
+      "POST " + poll_of(0) +
+      " HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n4t\r\n2\r\nwo\r\n0\r\n\r\n");
   EXPECT_EQ(body_of(c.response()), "ok");
-  EXPECT_EQ(body_of(c.ask(get(poll_of(0)))), "4one\x1e" "4two");
+  EXPECT_EQ(body_of(c.ask(get(poll_of(0)))),
+            "4one\x1e"
+            "4two");
 }
 
 TEST(EngineHostPolling, ReadsAPostBehindAPendingPollWhenThatIsAnswered) {
@@ -332,7 +341,12 @@ TEST(EngineHost, LosesNothingWhenTheApplicationThrows) {
   };
   client c(w);
   shake_hands(c);
-  c.send(post(poll_of(0), "4a!\x1e" "4b\x1e" "4c!\x1e" "4d") + get(poll_of(0)));
+  c.send(post(poll_of(0),
+              "4a!\x1e"
+              "4b\x1e"
+              "4c!\x1e"
+              "4d") +
+         get(poll_of(0)));
   int caught = 0;
   for (auto const limit = std::chrono::steady_clock::now() + 5s;
        c.in.find("4d") == std::string::npos && std::chrono::steady_clock::now() < limit;) {
@@ -347,7 +361,11 @@ TEST(EngineHost, LosesNothingWhenTheApplicationThrows) {
   EXPECT_EQ(thrown, 2);
   EXPECT_EQ(caught, 2);
   EXPECT_EQ(body_of(c.response()), "ok");
-  EXPECT_EQ(body_of(c.response()), "4a!\x1e" "4b\x1e" "4c!\x1e" "4d");
+  EXPECT_EQ(body_of(c.response()),
+            "4a!\x1e"
+            "4b\x1e"
+            "4c!\x1e"
+            "4d");
 }
 
 TEST(EngineHost, MayBeDestroyedInItsOwnHook) {
@@ -360,7 +378,9 @@ TEST(EngineHost, MayBeDestroyedInItsOwnHook) {
   client c(w, at), other(w, at);
   shake_hands(c);
   other.send(get("/elsewhere"));
-  c.send(post(poll_of(0), "4one\x1e" "4two"));
+  c.send(post(poll_of(0),
+              "4one\x1e"
+              "4two"));
   EXPECT_TRUE(c.until_ended());
   EXPECT_TRUE(other.until_ended());
   EXPECT_FALSE(w.host);
@@ -414,9 +434,10 @@ TEST(EngineHost, ClosesEverythingAndLetsTheContextEnd) {
 TEST(EngineHost, CutsWhatDoesNotEndWithinTheGrace) {
   world w;
   client c(w);
-  w.host->otherwise([kept = std::vector<net::http_reply>()](net::http_request const&, net::http_reply reply) mutable {
-    kept.push_back(std::move(reply));
-  });
+  w.host->otherwise(
+      [kept = std::vector<net::http_reply>()](net::http_request const&, net::http_reply reply) mutable {
+        kept.push_back(std::move(reply));
+      });
   c.send(get("/never"));
   EXPECT_TRUE(c.stays_quiet());
   w.host->close(20ms);
@@ -487,7 +508,8 @@ TEST(EngineHostHttp, ServesRoutes) {
 TEST(EngineHostHttp, AnswersPipelinedRequestsInTheirOrder) {
   world w;
   std::vector<net::http_reply> kept;
-  w.host->route("/late", [&](net::http_request const&, net::http_reply reply) { kept.push_back(std::move(reply)); });
+  w.host->route("/late",
+                [&](net::http_request const&, net::http_reply reply) { kept.push_back(std::move(reply)); });
   w.host->route("/now", [](net::http_request const&, net::http_reply reply) { reply.send_ok("a/b", "now"); });
   client c(w);
   c.send(get("/now") + get("/late") + get("/now") + get("/now"));
@@ -503,7 +525,8 @@ TEST(EngineHostHttp, AnswersPipelinedRequestsInTheirOrder) {
 TEST(EngineHostHttp, KnowsWhenNobodyWaitsForAReply) {
   world w;
   std::vector<net::http_reply> kept;
-  w.host->otherwise([&](net::http_request const&, net::http_reply reply) { kept.push_back(std::move(reply)); });
+  w.host->otherwise(
+      [&](net::http_request const&, net::http_reply reply) { kept.push_back(std::move(reply)); });
   auto const at = w.listen();
   client c(w, at), other(w, at);
   c.send(get("/"));
@@ -557,9 +580,8 @@ TEST(EngineHostHttp, CutsAPeerThatDoesNotTakeItsAnswer) {
   net::host_options options;
   options.write_timeout = 30ms;
   world w({}, options);
-  w.host->otherwise([](net::http_request const&, net::http_reply reply) {
-    reply.send(200, std::string(8'000'000, 'x'));
-  });
+  w.host->otherwise(
+      [](net::http_request const&, net::http_reply reply) { reply.send(200, std::string(8'000'000, 'x')); });
   client c(w);
   c.send(get("/"));
   ASSERT_TRUE(w.until([&] { return w.host->connections() == 1; }));

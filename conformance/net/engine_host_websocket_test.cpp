@@ -261,7 +261,8 @@ TEST(EngineHostPressure, KeepsMessagesUntilTheirReaderReads) {
   c.open();
   c.next();
   int const count = 2000;
-  for (int i = 0; i < count; ++i) w.send(w.last, text_message("4" + std::to_string(i) + std::string(8000, ' ')));
+  for (int i = 0; i < count; ++i)
+    w.send(w.last, text_message("4" + std::to_string(i) + std::string(8000, ' ')));
   w.host->wake();
   for (int i = 0; i < 20; ++i) w.context.restart(), w.context.run_one_for(1ms);
   std::size_t const queued = w.engine.find(w.last)->bytes_queued();
@@ -430,7 +431,8 @@ TEST(EngineHostWebsocket, BroadcastsOfOneTurnLeaveTogether) {
     clients.emplace_back(w, at).open();
     clients.back().next();
   }
-  for (int i = 0; i < 20; ++i) clients[static_cast<std::size_t>(i)].say(opcodes::text, "4" + std::to_string(i));
+  for (int i = 0; i < 20; ++i)
+    clients[static_cast<std::size_t>(i)].say(opcodes::text, "4" + std::to_string(i));
   for (auto& one : clients) {
     for (int i = 0; i < 20; ++i) EXPECT_EQ(one.next(), "text 4" + std::to_string(i));
   }

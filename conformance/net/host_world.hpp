@@ -32,16 +32,12 @@ struct world {
         case engineio::event::kind::handshake_requested:
           static_cast<void>(engine.admit(event->session, sid(sid_of(admitted++)), now));
           break;
-        case engineio::event::kind::message:
-          echo(event->session, event->data);
-          break;
+        case engineio::event::kind::message: echo(event->session, event->data); break;
         case engineio::event::kind::opened:
           log.emplace_back("opened");
           last = event->session;
           break;
-        case engineio::event::kind::upgraded:
-          log.emplace_back("upgraded");
-          break;
+        case engineio::event::kind::upgraded: log.emplace_back("upgraded"); break;
         case engineio::event::kind::closed:
           log.push_back("closed: " + std::string(to_string(event->reason)));
           if (event->detail.code != errc::ok) log.back() += ", " + std::string(to_string(event->detail.code));
@@ -166,8 +162,9 @@ inline std::string get(std::string_view target, std::string_view more = {}) {
   return "GET " + std::string(target) + " HTTP/1.1\r\nHost: test\r\n" + std::string(more) + "\r\n";
 }
 inline std::string post(std::string_view target, std::string_view body, std::string_view more = {}) {
-  return "POST " + std::string(target) + " HTTP/1.1\r\nHost: test\r\nContent-Length: " +
-         std::to_string(body.size()) + "\r\n" + std::string(more) + "\r\n" + std::string(body);
+  return "POST " + std::string(target) +
+         " HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+         std::string(more) + "\r\n" + std::string(body);
 }
 inline std::string const polling = "/engine.io/?EIO=4&transport=polling";
 inline std::string poll_of(int number) {

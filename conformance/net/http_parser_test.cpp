@@ -29,7 +29,7 @@ std::string describe(http_head const& head) {
   return out + "\n";
 }
 
-/// Feeds bytes from memory of their own and writes down what comes of it. Adjacent pieces of a body become one.
+/// Feeds bytes from memory of their own and writes down what comes of it. Pieces of a body become one.
 struct feeder {
   http_parser parser;
   std::string log;
@@ -387,6 +387,7 @@ TEST(http_parser, refuses_wrong_first_lines) {
 }
 
 TEST(http_parser, wants_one_host_in_1_1) {
+  EXPECT_EQ(parse("GET / HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n"), "error 400\n");
   EXPECT_EQ(parse("GET / HTTP/1.1\r\n\r\n"), "error 400\n");
   EXPECT_EQ(parse("GET / HTTP/1.0\r\n\r\n"), "GET / 1.0\ncomplete\n");
 }

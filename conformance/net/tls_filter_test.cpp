@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 #include <random>
+#include <vector>
 
 #include "siokit/net/tls_context.hpp"
 
@@ -52,7 +53,7 @@ struct store {
   store() {
     path = std::filesystem::temp_directory_path() / ("siokit-tls-" + std::to_string(std::random_device{}()));
     std::filesystem::create_directory(path);
-    write("server", "DNS:example.org,DNS:*.wild.example.org,IP:127.0.0.1,IP:::1", 3600);
+    write("server", "DNS:example.org,DNS:*.wild.example.org,DNS:part*.example.org,IP:127.0.0.1,IP:::1", 3600);
     write("other", "DNS:example.org", 3600);
     write("expired", "DNS:example.org", -60);
     file_ptr(std::fopen(file("garbage.pem").c_str(), "w"));
@@ -299,6 +300,7 @@ TEST(tls_filter, verifies_the_name_of_the_server) {
       {"::1", ""},
       {"example.com", "certificate verify failed: hostname mismatch"},
       {"a.b.wild.example.org", "certificate verify failed: hostname mismatch"},
+      {"partly.example.org", "certificate verify failed: hostname mismatch"},
       {"127.0.0.2", "certificate verify failed: IP address mismatch"},
   };
   for (int const version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
@@ -408,8 +410,10 @@ TEST(tls_filter, speaks_no_tls_before_1_2_whatever_the_settings) {
   EXPECT_EQ(server.last_error(), "unsupported protocol");
 }
 
-TEST(tls_filter, does_not_renegotiate) {
+TEST(tls_filter, does_not_renegotiate_whatever_the_settings) {
   tls_context const settings = server_context();
+  SSL_CTX_clear_options(settings.get(), SSL_OP_NO_RENEGOTIATION);
+  SSL_CTX_set_options(settings.get(), SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
   tls_filter server(settings.get(), tls_role::server);
   raw_client client(TLS1_2_VERSION);
   ASSERT_EQ(client.handshake(server), SSL_ERROR_NONE);

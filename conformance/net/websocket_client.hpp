@@ -47,12 +47,9 @@ struct websocket_client : client {
     switch (event.type) {
       case kind::message:
         return (event.payload == frame_kind::text ? "text " : "binary ") + std::string(event.data);
-      case kind::ping:
-        return "ping " + std::string(event.data);
-      case kind::pong:
-        return "pong " + std::string(event.data);
-      case kind::close:
-        break;
+      case kind::ping: return "ping " + std::string(event.data);
+      case kind::pong: return "pong " + std::string(event.data);
+      case kind::close: break;
     }
     return "close " + std::to_string(event.code);
   }

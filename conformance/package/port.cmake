@@ -1,6 +1,6 @@
 # A stand-in for vcpkg: runs the portfile with functions that do what vcpkg's do, as far as this port goes.
 # It proves the options, the layout and the features of the port, not that vcpkg itself accepts it.
-#   cmake -DPORT_DIR= -DFEATURES=core|net -DPREFIX= -DGENERATOR= -DCXX= -DLLHTTP= -DLLHTTP_INCLUDE= -P port.cmake
+#   cmake -DPORT_DIR= -DFEATURES=core|net -DPREFIX= -DGENERATOR= -DCXX= -DLLHTTP= -DLLHTTP_INCLUDE= -P ...
 cmake_minimum_required(VERSION 3.25)
 set(CURRENT_PACKAGES_DIR ${PREFIX})
 set(CURRENT_BUILDTREES_DIR ${PREFIX}-build)

@@ -1,5 +1,5 @@
-// The whole pure API in one object file, for purity.py. The compiler is told to keep every inline function, so what
-// is left to do here is what it can't know: to use the templates.
+// The whole pure API in one object file, for purity.py. The compiler is told to keep every inline function;
+// what is left to do here is what it can't know: to use the templates.
 #include "pure_headers.hpp"
 
 namespace siokit {

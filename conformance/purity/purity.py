@@ -3,7 +3,7 @@
 
     purity.py OBJECT [--allow FILE]
 
-OBJECT was compiled with -fkeep-inline-functions -ffunction-sections: every inline function of siokit is in it,
+OBJECT was compiled with -fkeep-inline-functions -ffunction-sections: it holds every inline function of ours,
 used or not, each in a section of its own. Starting from siokit's own functions this follows the relocations,
 and whatever is reached outside of the object must match a line of allow.txt (`regex   # reason`; the regex
 matches the whole demangled name). What only the standard library's headers would reach does not count.

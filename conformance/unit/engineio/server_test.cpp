@@ -122,9 +122,7 @@ class world {
         if (echo_)
           static_cast<void>(server_.send(in.session, encode_packet(packet_type::message, in.data.data)));
         break;
-      case event::kind::upgraded:
-        events_ += "upgraded;";
-        break;
+      case event::kind::upgraded: events_ += "upgraded;"; break;
       case event::kind::closed:
         events_ +=
             "closed " + std::string(to_string(in.reason)) +
@@ -424,7 +422,8 @@ TEST(engineio_server, upgrade) {
   wire const wire = w.open_wire(websocket);
   ASSERT_TRUE(wire);
   w.receive(wire, "2probe");
-  EXPECT_EQ(w.sent(wire), "3probe;");
+  w.receive(wire, "2probe");
+  EXPECT_EQ(w.sent(wire), "3probe;3probe;") << "a probe may be repeated";
   EXPECT_EQ(w.answer(poll), "") << "the first NOOP comes after 100 ms";
   w.pass(100ms);
   EXPECT_EQ(w.answer(poll), "200 6");
@@ -534,6 +533,45 @@ TEST(engineio_server, late_bytes_of_a_refused_wire_reach_no_session) {
 }
 
 // --- limits and misuse ---
+
+TEST(engineio_server, a_poll_is_answered_with_what_was_queued_before_the_session_ended) {
+  for (auto const* body : {"4before\x1e"
+                           "x",
+                           "4before\x1e"
+                           "1"}) {
+    world w;
+    w.open_polling();
+    auto const poll = w.get(polling);
+    w.post(polling, body);
+    EXPECT_EQ(w.answer(poll), "200 4before");
+    EXPECT_EQ(w.answer(w.get(polling)), unknown);
+  }
+}
+
+TEST(engineio_server, closing_while_something_is_queued_takes_two_polls) {
+  world w;
+  w.open_polling();
+  auto const poll = w.get(polling);
+  EXPECT_TRUE(w.server_.send(w.opened_, text_message("4last")));
+  w.server_.close(w.opened_, w.now_);
+  w.pump();
+  EXPECT_EQ(w.answer(poll), "200 4last");
+  EXPECT_EQ(w.answer(w.get(polling)),
+            "200 6\x1e"
+            "1");
+}
+
+TEST(engineio_server, clients_without_binary_frames) {
+  world w;
+  wire const wire = w.open_wire("EIO=4&transport=websocket&b64=1");
+  EXPECT_NE(w.sent(wire), "");
+  w.receive(wire, "bQUI=");
+  EXPECT_EQ(w.events(), "opened;message bin:AB;");
+  EXPECT_EQ(w.sent(wire), "4AB;");
+  EXPECT_TRUE(w.server_.send(w.opened_, binary_message(as_bytes("AB"))));
+  w.pump();
+  EXPECT_EQ(w.sent(wire), "bQUI=;");
+}
 
 TEST(engineio_server, a_peer_that_does_not_read_is_closed) {
   world w({.outbox_bytes_max = 1000});

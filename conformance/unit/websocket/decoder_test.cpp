@@ -102,14 +102,10 @@ std::string bytes(std::initializer_list<int> values) {
 std::string describe(event const& what) {
   std::string const data(what.data);
   switch (what.type) {
-    case event::kind::ping:
-      return "ping(" + data + ")";
-    case event::kind::pong:
-      return "pong(" + data + ")";
-    case event::kind::close:
-      return "close(" + std::to_string(what.code) + "," + data + ")";
-    case event::kind::message:
-      break;
+    case event::kind::ping: return "ping(" + data + ")";
+    case event::kind::pong: return "pong(" + data + ")";
+    case event::kind::close: return "close(" + std::to_string(what.code) + "," + data + ")";
+    case event::kind::message: break;
   }
   return (what.payload == frame_kind::text ? "text" : "binary") + (what.compressed ? "*("s : "("s) + data +
          ")";

@@ -114,117 +114,65 @@ using result = tl::expected<T, error>;
 
 inline std::string_view to_string(errc code) noexcept {
   switch (code) {
-    case errc::ok:
-      return "no error";
+    case errc::ok: return "no error";
     case errc::events_pending:
       return "input refused: drain poll_event() until it returns nullopt, then call again";
-    case errc::gone:
-      return "the session or socket no longer exists";
-    case errc::wrong_state:
-      return "this call does not fit the present state";
-    case errc::invalid_argument:
-      return "an argument is outside its documented range";
-    case errc::outbox_full:
-      return "the peer reads too slowly: its send queue is full";
-    case errc::not_connected:
-      return "the socket is not connected";
-    case errc::timed_out:
-      return "operation has timed out";
-    case errc::out_of_memory:
-      return "an allocation failed";
-    case errc::bad_utf8:
-      return "expected UTF-8 text, found an invalid byte sequence";
-    case errc::bad_base64:
-      return "expected base64, found a character outside its alphabet";
-    case errc::bad_json:
-      return "expected one JSON value (RFC 8259), found something else";
-    case errc::json_too_deep:
-      return "JSON is nested deeper than the limit";
-    case errc::empty_packet:
-      return "expected a packet type, found an empty packet";
-    case errc::unknown_packet_type:
-      return "unknown packet type";
-    case errc::heartbeat_direction:
-      return "invalid heartbeat direction";
-    case errc::payload_too_large:
-      return "Max payload size exceeded";
-    case errc::too_many_packets:
-      return "more packets in one payload than the limit";
-    case errc::overlapping_poll:
-      return "overlap from client: a GET is already pending";
-    case errc::overlapping_post:
-      return "data request overlap from client: a POST is already being read";
-    case errc::premature_close:
-      return "a polling request was closed before its end";
-    case errc::bad_content_type:
-      return "invalid content: binary bodies do not exist in revision 4";
-    case errc::bad_open_packet:
-      return "expected an open packet with sid, pingInterval and pingTimeout";
-    case errc::ping_timeout:
-      return "no heartbeat from the peer within ping_timeout";
-    case errc::upgrade_failed:
-      return "the probe of the new transport was wrong or came too late";
-    case errc::bad_request:
-      return "Bad request";
-    case errc::header_too_large:
-      return "the head of an HTTP message exceeds the limits";
-    case errc::tls_failed:
-      return "TLS failed";
-    case errc::illegal_attachments:
-      return "Illegal attachments";
-    case errc::too_many_attachments:
-      return "too many attachments";
-    case errc::attachments_too_large:
-      return "the attachments of one packet exceed the limit";
-    case errc::invalid_payload:
-      return "invalid payload";
-    case errc::reserved_event:
-      return "the event name is reserved by the protocol";
-    case errc::too_many_acks: return "more acknowledgements are pending than the limit: wait, or use timeout()";
-    case errc::ack_id_too_large:
-      return "an acknowledgement id must not exceed 2^53-1";
-    case errc::unexpected_text:
-      return "got plaintext data when reconstructing a packet";
-    case errc::unexpected_binary:
-      return "got binary data when not reconstructing a packet";
-    case errc::invalid_state:
-      return "invalid state: the packet does not fit the state of its namespace";
-    case errc::connect_timeout:
-      return "no namespace was joined within connect_timeout";
-    case errc::too_many_namespaces:
-      return "more namespaces on one connection than the limit";
-    case errc::namespace_too_long:
-      return "the namespace name is longer than the limit";
-    case errc::missing_argument:
-      return "there is no argument at this index";
-    case errc::wrong_argument_type:
-      return "the argument has another type than the one asked for";
-    case errc::number_out_of_range:
-      return "the number does not fit the type asked for";
+    case errc::gone: return "the session or socket no longer exists";
+    case errc::wrong_state: return "this call does not fit the present state";
+    case errc::invalid_argument: return "an argument is outside its documented range";
+    case errc::outbox_full: return "the peer reads too slowly: its send queue is full";
+    case errc::not_connected: return "the socket is not connected";
+    case errc::timed_out: return "operation has timed out";
+    case errc::out_of_memory: return "an allocation failed";
+    case errc::bad_utf8: return "expected UTF-8 text, found an invalid byte sequence";
+    case errc::bad_base64: return "expected base64, found a character outside its alphabet";
+    case errc::bad_json: return "expected one JSON value (RFC 8259), found something else";
+    case errc::json_too_deep: return "JSON is nested deeper than the limit";
+    case errc::empty_packet: return "expected a packet type, found an empty packet";
+    case errc::unknown_packet_type: return "unknown packet type";
+    case errc::heartbeat_direction: return "invalid heartbeat direction";
+    case errc::payload_too_large: return "Max payload size exceeded";
+    case errc::too_many_packets: return "more packets in one payload than the limit";
+    case errc::overlapping_poll: return "overlap from client: a GET is already pending";
+    case errc::overlapping_post: return "data request overlap from client: a POST is already being read";
+    case errc::premature_close: return "a polling request was closed before its end";
+    case errc::bad_content_type: return "invalid content: binary bodies do not exist in revision 4";
+    case errc::bad_open_packet: return "expected an open packet with sid, pingInterval and pingTimeout";
+    case errc::ping_timeout: return "no heartbeat from the peer within ping_timeout";
+    case errc::upgrade_failed: return "the probe of the new transport was wrong or came too late";
+    case errc::bad_request: return "Bad request";
+    case errc::header_too_large: return "the head of an HTTP message exceeds the limits";
+    case errc::tls_failed: return "TLS failed";
+    case errc::illegal_attachments: return "Illegal attachments";
+    case errc::too_many_attachments: return "too many attachments";
+    case errc::attachments_too_large: return "the attachments of one packet exceed the limit";
+    case errc::invalid_payload: return "invalid payload";
+    case errc::reserved_event: return "the event name is reserved by the protocol";
+    case errc::too_many_acks:
+      return "more acknowledgements are pending than the limit: wait, or use timeout()";
+    case errc::ack_id_too_large: return "an acknowledgement id must not exceed 2^53-1";
+    case errc::unexpected_text: return "got plaintext data when reconstructing a packet";
+    case errc::unexpected_binary: return "got binary data when not reconstructing a packet";
+    case errc::invalid_state: return "invalid state: the packet does not fit the state of its namespace";
+    case errc::connect_timeout: return "no namespace was joined within connect_timeout";
+    case errc::too_many_namespaces: return "more namespaces on one connection than the limit";
+    case errc::namespace_too_long: return "the namespace name is longer than the limit";
+    case errc::missing_argument: return "there is no argument at this index";
+    case errc::wrong_argument_type: return "the argument has another type than the one asked for";
+    case errc::number_out_of_range: return "the number does not fit the type asked for";
     case errc::argument_escaped:
       return "the string holds escapes: ask for std::string instead of std::string_view";
-    case errc::ws_reserved_bits:
-      return "reserved bits set without a negotiated extension";
-    case errc::ws_bad_opcode:
-      return "reserved WebSocket opcode";
-    case errc::ws_not_masked:
-      return "expected a masked frame from a client, found an unmasked one";
-    case errc::ws_masked:
-      return "expected an unmasked frame from a server, found a masked one";
-    case errc::ws_bad_control_frame:
-      return "a control frame must be whole and at most 125 bytes long";
-    case errc::ws_bad_continuation:
-      return "continuation frame out of place";
-    case errc::ws_bad_length:
-      return "frame length not in its shortest form, or too large";
-    case errc::ws_message_too_large:
-      return "Max payload size exceeded";
-    case errc::ws_too_many_fragments:
-      return "more fragments in one message than the limit";
-    case errc::ws_bad_close:
-      return "close frame with an illegal code or length";
-    case errc::ws_bad_handshake:
-      return "not a WebSocket handshake of RFC 6455";
+    case errc::ws_reserved_bits: return "reserved bits set without a negotiated extension";
+    case errc::ws_bad_opcode: return "reserved WebSocket opcode";
+    case errc::ws_not_masked: return "expected a masked frame from a client, found an unmasked one";
+    case errc::ws_masked: return "expected an unmasked frame from a server, found a masked one";
+    case errc::ws_bad_control_frame: return "a control frame must be whole and at most 125 bytes long";
+    case errc::ws_bad_continuation: return "continuation frame out of place";
+    case errc::ws_bad_length: return "frame length not in its shortest form, or too large";
+    case errc::ws_message_too_large: return "Max payload size exceeded";
+    case errc::ws_too_many_fragments: return "more fragments in one message than the limit";
+    case errc::ws_bad_close: return "close frame with an illegal code or length";
+    case errc::ws_bad_handshake: return "not a WebSocket handshake of RFC 6455";
   }
   return "unknown error";
 }

@@ -63,20 +63,14 @@ inline json_kind json_kind_at(std::string_view value) noexcept {
   char const* const end = value.data() + value.size();
   char const* const at = impl::json_space_end(value.data(), end);
   switch (at == end ? '\0' : *at) {
-    case '"':
-      return json_kind::string;
-    case '[':
-      return json_kind::array;
-    case '{':
-      return json_kind::object;
+    case '"': return json_kind::string;
+    case '[': return json_kind::array;
+    case '{': return json_kind::object;
     case 't':
-    case 'f':
-      return json_kind::boolean;
+    case 'f': return json_kind::boolean;
     case 'n':
-    case '\0':
-      return json_kind::null;
-    default:
-      return json_kind::number;
+    case '\0': return json_kind::null;
+    default: return json_kind::number;
   }
 }
 
@@ -97,13 +91,9 @@ namespace impl {
   std::size_t depth = 0;
   while (at != end) {
     switch (*at) {
-      case '"':
-        at = json_string_end(at + 1, end);
-        break;
+      case '"': at = json_string_end(at + 1, end); break;
       case '[':
-      case '{':
-        ++at, ++depth;
-        continue;
+      case '{': ++at, ++depth; continue;
       case ']':
       case '}':
         if (depth == 0) return at;  // out of contract
@@ -283,16 +273,11 @@ struct json_stop {
 /// A value that nests nothing.
 [[nodiscard]] inline json_stop json_check_scalar(char const* at, char const* end) noexcept {
   switch (at == end ? '\0' : *at) {
-    case '"':
-      return json_check_string(at, end);
-    case 't':
-      return json_check_word(at, end, "true");
-    case 'f':
-      return json_check_word(at, end, "false");
-    case 'n':
-      return json_check_word(at, end, "null");
-    default:
-      return json_check_number(at, end);
+    case '"': return json_check_string(at, end);
+    case 't': return json_check_word(at, end, "true");
+    case 'f': return json_check_word(at, end, "false");
+    case 'n': return json_check_word(at, end, "null");
+    default: return json_check_number(at, end);
   }
 }
 

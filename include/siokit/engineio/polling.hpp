@@ -80,18 +80,13 @@ class exchanges {
 /// The answers that need nothing from the queue.
 [[nodiscard]] inline response fixed_response(pending_answer const& given) {
   switch (given.what) {
-    case answer::ok:
-      return {given.to, 200, "text/html", "ok"};
-    case answer::too_large:
-      return {.to = given.to, .status = 413, .close = true};
-    case answer::destroy:
-      return {.to = given.to, .destroy = true};
-    case answer::noop:
-      return payload_response(given.to, "6");
+    case answer::ok: return {given.to, 200, "text/html", "ok"};
+    case answer::too_large: return {.to = given.to, .status = 413, .close = true};
+    case answer::destroy: return {.to = given.to, .destroy = true};
+    case answer::noop: return payload_response(given.to, "6");
+    case answer::close: return payload_response(given.to, "1");
     case answer::bad_request:
-    case answer::close:
-    case answer::noop_close:
-      break;
+    case answer::noop_close: break;
   }
   return {given.to, 400};
 }

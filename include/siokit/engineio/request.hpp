@@ -93,6 +93,8 @@ struct request_parameters {
   std::optional<transport> wanted;
   std::optional<std::string_view> sid;
   std::uint8_t revision = 3;  ///< without EIO=4 a client is of revision 3
+  bool base64_only =
+      false;  ///< b64: the client wants no binary frames; any value but none counts, as upstream
 
   explicit request_parameters(std::string_view target) noexcept {
     query_view const query(target);
@@ -102,6 +104,7 @@ struct request_parameters {
     sid = query.find("sid");
     if (sid && sid->empty()) sid.reset();
     if (query.find("EIO") == "4") revision = 4;
+    base64_only = !query.find("b64").value_or("").empty();
   }
 };
 

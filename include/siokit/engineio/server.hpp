@@ -115,6 +115,7 @@ class server {
     std::uint32_t generation = 0;
     bool used = false;
     bool websocket = false;    // the transport of the handshake
+    bool base64_only = false;  // its parameter b64
     bool initial_due = false;  // the response to the handshake is still to be given
     bool request_due = false;  // handshake_requested is still to be told
     bool event_listed = false;
@@ -150,14 +151,10 @@ class server {
 
   [[nodiscard]] static event::kind from_session(session_event::kind type) noexcept {
     switch (type) {
-      case session_event::kind::opened:
-        return event::kind::opened;
-      case session_event::kind::message:
-        return event::kind::message;
-      case session_event::kind::upgraded:
-        return event::kind::upgraded;
-      case session_event::kind::closed:
-        break;
+      case session_event::kind::opened: return event::kind::opened;
+      case session_event::kind::message: return event::kind::message;
+      case session_event::kind::upgraded: return event::kind::upgraded;
+      case session_event::kind::closed: break;
     }
     return event::kind::closed;
   }
@@ -212,6 +209,7 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
       entry& slot = entries_[session.slot];
       slot.admission = from;
       slot.websocket = in.websocket;
+      slot.base64_only = wants.base64_only;
       slot.head = std::make_unique<request_head>(in);
       slot.request_due = true;
       settle(session.slot);
@@ -271,7 +269,8 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
     static_cast<void>(refuse(session, refusals::bad_request()));
     return local_error(errc::invalid_argument);
   }
-  slot->session.emplace(config_, id, slot->websocket ? transport::websocket : transport::polling, now);
+  slot->session.emplace(config_, id, slot->websocket ? transport::websocket : transport::polling, now,
+                        slot->base64_only);
   ids_.emplace(id, session.slot);
   exchange const from = std::exchange(slot->admission, {});
   if (slot->websocket) {

@@ -24,7 +24,9 @@ namespace siokit::inline v0::engineio {
 class server_session {
  public:
   /// Starts a session; its open packet is queued. `config` outlives the session.
-  server_session(server_config const& config, sid id, transport first, time_point now);
+  /// `base64_only`: the client asked by b64=1 for no binary frames.
+  server_session(server_config const& config, sid id, transport first, time_point now,
+                 bool base64_only = false);
 
   // Inputs from the host.
 
@@ -101,12 +103,13 @@ class server_session {
  private:
   enum class phase : std::uint8_t { open, closing, closed };
   enum class upgrade : std::uint8_t { none, probing, probed, refused };
-  /// What only a session that polls, or has polled, needs.
+  /// What only a session that polls, has polled, or has no binary frames, needs.
   struct polling_state : exchanges {
     wire probe;
     time_point upgrade_deadline = never;
     time_point noop_deadline = never;
     time_point close_deadline = never;
+    std::string decoded;  // a message that came as base64 over a WebSocket
     upgrade stage = upgrade::none;
     bool pong_due = false;      // 3probe is to be sent on the probe
     bool handshake_due = true;  // the first response carries the open packet alone
@@ -116,9 +119,16 @@ class server_session {
   static constexpr auto close_timeout = std::chrono::seconds(30);
 
   [[nodiscard]] bool reading() const noexcept { return frame_pending_ || (polling_ && polling_->post_read); }
+  /// Answers the pending GET, unless there is something queued to answer it with: upstream flushes at once, so that such
+  /// a GET would have been answered before.
   void answer_poll(answer what) {
-    if (polling_) polling_->answer_poll(what);
+    if (polling_ && outbox_.empty()) polling_->answer_poll(what);
   }
+  [[nodiscard]] polling_state& rare() {
+    if (!polling_) polling_ = std::make_unique<polling_state>();
+    return *polling_;
+  }
+  [[nodiscard]] frame decode_base64(frame const& in);
   void accept_packet(packet const& in, time_point now);
   void receive_probe(frame const& in, time_point now);
   void complete_upgrade(time_point now);
@@ -146,11 +156,17 @@ class server_session {
   bool closed_due_ : 1 = false;
   bool awaits_pong_ : 1 = false;
   bool grace_used_ : 1 = false;
+  bool base64_only_ : 1;
 };
 static_assert(sizeof(server_session) <= 136, "an idle session must stay small: see docs/architecture.md");
 
-inline server_session::server_session(server_config const& config, sid id, transport first, time_point now)
-    : config_(&config), id_(id), heartbeat_(later(now, config.ping_interval)), transport_(first) {
+inline server_session::server_session(server_config const& config, sid id, transport first, time_point now,
+                                      bool base64_only)
+    : config_(&config),
+      id_(id),
+      heartbeat_(later(now, config.ping_interval)),
+      transport_(first),
+      base64_only_(base64_only) {
   if (first == transport::polling) {
     polling_ = std::make_unique<polling_state>();
     opened_due_ = true;
@@ -182,6 +198,10 @@ inline result<void> server_session::receive(wire which, frame const& in, time_po
     return {};
   }
   if (which != wire_ || !open()) return {};  // a late frame of a wire that is no longer ours
+  if (in.kind == frame_kind::text && in.data.starts_with('b')) {
+    accept_packet({packet_type::message, decode_base64(in)}, now);
+    return {};
+  }
   auto const decoded = decode_packet(in);
   if (!decoded) {
     fail(close_reason::parse_error, decoded.error().code);
@@ -189,6 +209,14 @@ inline result<void> server_session::receive(wire which, frame const& in, time_po
   }
   accept_packet(*decoded, now);
   return {};
+}
+
+/// A client that cannot receive binary frames sends none either: binary data as 'b' and base64, as in a payload.
+inline frame server_session::decode_base64(frame const& in) {
+  std::string& kept = rare().decoded;
+  kept.resize(in.data.size());
+  kept.resize(base64_decode(in.data.substr(1), kept.data()));
+  return {frame_kind::binary, kept};
 }
 
 inline void server_session::wire_lost(wire which, error why) {
@@ -220,8 +248,7 @@ inline void server_session::accept_packet(packet const& in, time_point now) {
       awaits_pong_ = false;
       heartbeat_ = later(now, config_->ping_interval);
       return;
-    case packet_type::ping:
-      return fail(close_reason::transport_error, errc::heartbeat_direction);
+    case packet_type::ping: return fail(close_reason::transport_error, errc::heartbeat_direction);
     case packet_type::close:
       if (transport_ == transport::polling) {
         answer_poll(answer::noop);
@@ -230,8 +257,7 @@ inline void server_session::accept_packet(packet const& in, time_point now) {
       return;
     case packet_type::open:
     case packet_type::upgrade:
-    case packet_type::noop:
-      return;
+    case packet_type::noop: return;
   }
 }
 
@@ -240,7 +266,8 @@ inline void server_session::accept_packet(packet const& in, time_point now) {
 inline void server_session::receive_probe(frame const& in, time_point now) {
   auto& state = *polling_;
   bool const text = in.kind == frame_kind::text;
-  if (state.stage == upgrade::probing && text && in.data == "2probe") {
+  bool const open_probe = state.stage == upgrade::probing || state.stage == upgrade::probed;
+  if (open_probe && text && in.data == "2probe") {
     state.stage = upgrade::probed;
     state.pong_due = true;
     state.noop_deadline = later(now, noop_interval);
@@ -276,88 +303,6 @@ inline void server_session::drop_probe() {
   state.upgrade_deadline = state.noop_deadline = never;
 }
 
-// Polling.
-
-inline void server_session::poll_opened(exchange which, time_point) {
-  if (!polling_) polling_ = std::make_unique<polling_state>();
-  if (transport_ != transport::polling || closed()) return polling_->answer_with(which, answer::bad_request);
-  if (polling_->poll) {
-    polling_->answer_with(which, answer::bad_request);
-    return fail(close_reason::transport_error, errc::overlapping_poll);
-  }
-  polling_->poll = which;
-  if (phase_ == phase::closing) {
-    answer_poll(answer::noop_close);
-    end(close_reason::forced_close, {});
-  }
-}
-
-inline bool server_session::post_opened(exchange which, bool binary_content) {
-  bool const polls = polling_ && transport_ == transport::polling && !closed();
-  if (polls && !polling_->post && !binary_content) {
-    polling_->post = which;
-    return true;
-  }
-  if (!polling_) polling_ = std::make_unique<polling_state>();
-  polling_->answer_with(which, answer::bad_request);
-  if (polls)
-    fail(close_reason::transport_error, polling_->post ? errc::overlapping_post : errc::bad_content_type);
-  return false;
-}
-
-inline result<void> server_session::post_received(exchange which, std::span<char> body, time_point) {
-  if (reading()) return local_error(errc::events_pending);
-  if (!polling_ || polling_->post != which) return {};
-  polling_->body = payload_reader(body);
-  polling_->post_read = true;
-  return {};
-}
-
-inline void server_session::post_too_large(exchange which) {
-  if (!polling_ || polling_->post != which) return;
-  polling_->answer_with(std::exchange(polling_->post, {}), answer::too_large);
-}
-
-inline void server_session::exchange_aborted(exchange which) {
-  if (!polling_ || !which) return;
-  if (polling_->poll == which) {
-    polling_->poll = {};
-    fail(close_reason::transport_error, errc::premature_close);
-  } else if (polling_->post == which) {
-    polling_->post = {};
-    polling_->post_read = false;
-    fail(close_reason::transport_error, errc::premature_close);
-  }
-}
-
-/// Everything queued, as one body. The first response of a session holds its open packet and nothing else,
-/// which is what clients expect of a handshake.
-inline std::string server_session::poll_body() {
-  std::string body{};
-  body.reserve(outbox_.bytes());
-  while (!outbox_.empty()) {
-    append_message(body, outbox_.pop());
-    if (std::exchange(polling_->handshake_due, false)) break;
-  }
-  return body;
-}
-
-inline bool server_session::has_response() const noexcept {
-  return polling_ && (polling_->has_answer() || (polling_->poll && !outbox_.empty()));
-}
-
-inline std::optional<response> server_session::poll_response() {
-  if (!has_response()) return std::nullopt;
-  if (!polling_->has_answer()) return payload_response(std::exchange(polling_->poll, {}), poll_body());
-  auto const next = polling_->take_answer();
-  if (next.what != answer::close && next.what != answer::noop_close) return fixed_response(next);
-  // After an upgrade the queue belongs to the WebSocket; else what is queued goes before the CLOSE packet.
-  std::string body = transport_ == transport::polling ? poll_body() : std::string{};
-  if (next.what == answer::noop_close) append_packet(body, {frame_kind::text, "6"});
-  append_packet(body, {frame_kind::text, "1"});
-  return payload_response(next.to, std::move(body));
-}
-
 // Time.
 
 inline void server_session::advance(time_point now) {
@@ -390,13 +335,22 @@ inline result<void> server_session::send(message item) {
     fail(close_reason::transport_error, errc::outbox_full);
     return remote_error(errc::outbox_full);
   }
-  outbox_.push(std::move(item));
+  if (base64_only_) {
+    for (auto packets = item.packets(); !packets.done();) {
+      std::string text;
+      append_packet(text, packets.next());
+      outbox_.push(text_message(text));
+    }
+  } else {
+    outbox_.push(std::move(item));
+  }
   return {};
 }
 
 inline void server_session::close(time_point now, bool discard) {
   if (!open()) return;
-  bool const must_wait = transport_ == transport::polling && !polling_->poll && !discard;
+  bool const answerable = polling_ && polling_->poll && outbox_.empty();
+  bool const must_wait = transport_ == transport::polling && !answerable && !discard;
   if (!must_wait) {
     answer_poll(answer::close);
     return end(close_reason::forced_close, {});
@@ -493,3 +447,5 @@ inline std::optional<transmit> server_session::poll_transmit(wire which) {
 }
 
 }  // namespace siokit::inline v0::engineio
+
+#include "siokit/engineio/server_session_polling.hpp"

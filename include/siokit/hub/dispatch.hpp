@@ -43,8 +43,7 @@ inline void server::advance(time_point now) {
 inline void server::on_engine_event(engineio::event const& in, time_point now) {
   using kind = engineio::event::kind;
   switch (in.type) {
-    case kind::handshake_requested:
-      return request_admission(in.session);
+    case kind::handshake_requested: return request_admission(in.session);
     case kind::opened:
       while (connections_.size() <= in.session.slot) connections_.emplace_back();
       connections_[in.session.slot].emplace(in.session, config_.limits, now);
@@ -54,8 +53,7 @@ inline void server::on_engine_event(engineio::event const& in, time_point now) {
     case kind::message:
       if (connection* from = find_connection(in.session)) on_message(*from, in);
       return;
-    case kind::upgraded:
-      return;
+    case kind::upgraded: return;
     case kind::closed: {
       connection const* ended = find_connection(in.session);
       if (ended == nullptr) return;
@@ -109,14 +107,10 @@ inline void server::on_packet(connection& from, socketio::event const& in) {
   if (in.type == kind::connect_requested) return on_connect(from, in);
   socket* to = sockets_[in.cookie].get();
   switch (in.type) {
-    case kind::received:
-      return on_received(*to, in);
-    case kind::acknowledged:
-      return on_acknowledged(*to, in);
-    case kind::disconnected:
-      return finish(*to, disconnect_reason::client_namespace_disconnect, {});
-    case kind::connect_requested:
-      return;
+    case kind::received: return on_received(*to, in);
+    case kind::acknowledged: return on_acknowledged(*to, in);
+    case kind::disconnected: return finish(*to, disconnect_reason::client_namespace_disconnect, {});
+    case kind::connect_requested: return;
   }
 }
 

@@ -29,9 +29,7 @@ struct gather_list {
     bytes += data.size();
   }
   [[nodiscard]] bool full() const noexcept { return count == gather_max; }
-  [[nodiscard]] std::span<asio::const_buffer const> view() const noexcept {
-    return {buffers.data(), count};
-  }
+  [[nodiscard]] std::span<asio::const_buffer const> view() const noexcept { return {buffers.data(), count}; }
 };
 
 class backlog {

@@ -85,9 +85,7 @@ class connection final : public counted {
   void consume(std::span<char> in);
   void hold(std::span<char const> in);
   /// How much may be read: what has to wait must fit into the buffer of the loop.
-  [[nodiscard]] std::size_t room() const noexcept {
-    return loop::buffer_size - (held_ ? held_->size() : 0);
-  }
+  [[nodiscard]] std::size_t room() const noexcept { return loop::buffer_size - (held_ ? held_->size() : 0); }
 
   // HTTP: connection_http.hpp.
   void receive_requests(std::span<char>& in);
@@ -289,7 +287,8 @@ inline void connection::flush_tls() {
 /// One write, never blocking. A dead socket takes everything, and the connection is cut in this turn.
 inline std::size_t connection::write_some(gather_list const& from) {
   std::error_code failure;
-  std::size_t const sent = socket_.write_some(from.view(), failure);
+  std::size_t const sent = from.count == 1 ? socket_.write_some(from.buffers[0], failure)
+                                           : socket_.write_some(from.view(), failure);
   if (!failure) return sent;
   if (failure == asio::error::would_block || failure == asio::error::try_again) return 0;
   broken_ = true;
@@ -311,10 +310,8 @@ inline void connection::on_writable() {
   backlog_.reset();
   pong_queued_ = false;
   switch (mode_) {
-    case mode::websocket:
-      return transmit();
-    case mode::closing:
-      return shut_down();
+    case mode::websocket: return transmit();
+    case mode::closing: return shut_down();
     case mode::http:
       if (!http_->awaiting) return on_answered();
       if (held_) loop_->resume_later(*this);
@@ -354,7 +351,8 @@ inline void connection::cut() {
   if (was_wire) {
     shared.input([&](engineio::server& engine) { engine.wire_lost(session, wire{name_}); });
   } else {
-    shared.exchange_input([&](engineio::server& engine) { engine.exchange_aborted(session, exchange{name_}); });
+    shared.exchange_input(
+        [&](engineio::server& engine) { engine.exchange_aborted(session, exchange{name_}); });
   }
 }
 

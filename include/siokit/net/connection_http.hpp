@@ -35,15 +35,9 @@ inline void connection::receive_requests(std::span<char>& in) {
       case http_parser::step::kind::need_more:
         if (any) wait_for(http_->reading ? http_state::phase::body : http_state::phase::head);
         return;
-      case http_parser::step::kind::head:
-        on_head();
-        break;
-      case http_parser::step::kind::body:
-        on_body(step->body);
-        break;
-      case http_parser::step::kind::complete:
-        on_complete();
-        break;
+      case http_parser::step::kind::head: on_head(); break;
+      case http_parser::step::kind::body: on_body(step->body); break;
+      case http_parser::step::kind::complete: on_complete(); break;
     }
   }
 }
@@ -60,7 +54,7 @@ inline http_request connection::present_request() const noexcept {
   out.body = http_->body;
   if (!head.upgrade) return out;
   out.websocket = websocket::verify_request({.method = head.method,
-                                             .upgrade = "websocket",  // which the parser has checked,
+                                             .upgrade = "websocket",   // which the parser has checked,
                                              .connection = "upgrade",  // as this
                                              .version = head.find("sec-websocket-version").value_or(""),
                                              .key = head.find("sec-websocket-key").value_or("")})
@@ -219,16 +213,11 @@ inline void connection::wait_for(http_state::phase what) {
   if (std::exchange(http_->waits_for, what) == what) return;
   host_options const& options = loop_->options();
   switch (what) {
-    case http_state::phase::head:
-      return arm(options.header_timeout);
-    case http_state::phase::body:
-      return arm(options.body_timeout);
-    case http_state::phase::answer:
-      return loop_->arm(name_, never);
-    case http_state::phase::answered:
-      return arm(options.write_timeout);
-    case http_state::phase::idle:
-      return arm(options.keep_alive_timeout);
+    case http_state::phase::head: return arm(options.header_timeout);
+    case http_state::phase::body: return arm(options.body_timeout);
+    case http_state::phase::answer: return loop_->arm(name_, never);
+    case http_state::phase::answered: return arm(options.write_timeout);
+    case http_state::phase::idle: return arm(options.keep_alive_timeout);
   }
 }
 

@@ -50,19 +50,13 @@ inline void connection::receive_frames(std::span<char>& in) {
     switch (event.type) {
       case kind::message:
         loop_->input([&](engineio::server& engine) {
-          static_cast<void>(
-              engine.receive(session_, wire{name_}, {event.payload, event.data}, loop_->now()));
+          static_cast<void>(engine.receive(session_, wire{name_}, {event.payload, event.data}, loop_->now()));
         });
         if (loop_ == nullptr) return;
         break;
-      case kind::ping:
-        send_pong(event.data);
-        break;
-      case kind::pong:
-        break;
-      case kind::close:
-        close_websocket(event.code);
-        return lose_wire({});
+      case kind::ping: send_pong(event.data); break;
+      case kind::pong: break;
+      case kind::close: close_websocket(event.code); return lose_wire({});
     }
   }
 }

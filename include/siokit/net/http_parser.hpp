@@ -5,8 +5,7 @@
 // llhttp accepts more or less by its version and its build. What requests are smuggled with is therefore
 // refused here, before or behind it: lines that do not end with CRLF, continued lines (obs-fold), a second
 // framing header, transfer codings but "chunked", bytes after a chunk that are not CRLF. Chunk extensions and
-// trailers are read and dropped, within the limit of a head; llhttp 8.1 itself refuses a chunk with several
-// extensions.
+// trailers are dropped, within the limit of a head; llhttp 8.1 refuses several extensions of one chunk.
 #pragma once
 
 #include <llhttp.h>
@@ -17,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "siokit/core/error.hpp"
@@ -53,8 +53,7 @@ struct http_head {
   }
 };
 
-/// Parses the messages of one direction of one connection. It keeps pointers to itself: neither copied nor
-/// moved.
+/// Parses the messages of one direction of one connection. It points to itself: neither copied nor moved.
 class http_parser {
  public:
   struct step {
@@ -136,7 +135,7 @@ class http_parser {
   std::uint32_t tail_ = 0;         // the last four bytes of a head or a framing
   phase phase_ = phase::between;
   std::uint16_t status_ = 0;
-  std::uint8_t hosts_ = 0;
+  bool has_host_ = false;
   bool chunked_ = false;
   bool in_first_line_ = false;
   bool head_complete_ = false;     // says llhttp
@@ -159,10 +158,8 @@ inline result<http_parser::step> http_parser::next(std::span<char const>& input)
       if (input.empty()) return step{};
       begin();
       [[fallthrough]];
-    case phase::head:
-      return read_head(input);
-    case phase::chunked_body:
-      return read_chunks(input);
+    case phase::head: return read_head(input);
+    case phase::chunked_body: return read_chunks(input);
     case phase::sized_body:
     case phase::body_to_eof: {
       if (input.empty()) return step{};
@@ -179,8 +176,7 @@ inline result<http_parser::step> http_parser::next(std::span<char const>& input)
     case phase::complete:
       phase_ = head_.keep_alive || head_.upgrade ? phase::between : phase::over;
       return step{step::kind::complete};
-    case phase::over:
-      break;
+    case phase::over: break;
   }
   input = {};
   return step{};
@@ -202,8 +198,7 @@ inline void http_parser::begin() {
   body_ = {};
   body_left_ = framing_bytes_ = 0;
   tail_ = '\n';
-  hosts_ = 0;
-  chunked_ = head_complete_ = message_complete_ = false;
+  has_host_ = chunked_ = head_complete_ = message_complete_ = false;
   in_first_line_ = true;
   phase_ = phase::head;
 }
@@ -226,19 +221,29 @@ inline result<http_parser::step> http_parser::read_head(std::span<char const>& i
 }
 
 inline http_parser::scan http_parser::scan_head(std::span<char const> input) noexcept {
-  for (std::size_t i = 0; i < input.size(); ++i) {
-    std::size_t const size = text_.size() + i;
-    if (in_first_line_ && size >= limits_.request_line_bytes_max) return {i, 414};
-    if (size >= limits_.head_bytes_max) return {i, 431};
-    char const c = input[i];
-    char const last = static_cast<char>(tail_);
-    if ((last == '\r') != (c == '\n')) return {i, 400};
-    if (last == '\n' && (c == ' ' || c == '\t')) return {i, 400};
-    tail_ = tail_ << 8 | static_cast<unsigned char>(c);
-    if (tail_ == impl::crlf_crlf) return {i + 1, 0, true};
-    if (c == '\n') in_first_line_ = false;
+  scan out;
+  std::size_t most = in_first_line_ ? limits_.request_line_bytes_max : limits_.head_bytes_max;
+  std::uint32_t tail = tail_;
+  for (; out.size < input.size() && !out.at_end; ++out.size) {
+    if (text_.size() + out.size >= most) {
+      out.status = in_first_line_ ? 414 : 431;
+      break;
+    }
+    auto const c = static_cast<unsigned char>(input[out.size]);
+    auto const last = static_cast<unsigned char>(tail);
+    tail = tail << 8 | c;
+    if (c > ' ' && last != '\r') continue;
+    if ((last == '\r') != (c == '\n') || (last == '\n' && (c == ' ' || c == '\t'))) {
+      out.status = 400;
+      break;
+    }
+    if (c != '\n') continue;
+    in_first_line_ = false;
+    most = limits_.head_bytes_max;
+    out.at_end = tail == impl::crlf_crlf;
   }
-  return {input.size()};
+  tail_ = tail;
+  return out;
 }
 
 inline result<http_parser::step> http_parser::read_chunks(std::span<char const>& input) {
@@ -334,7 +339,8 @@ inline std::uint16_t http_parser::understand_header(header const& field) noexcep
   auto const is = [&field](std::string_view name) { return same_header_name(field.name, name); };
   std::string_view const value = field.value;
   if (is("Host")) {
-    if (hosts_++ != 0) return 400;
+    if (has_host_) return 400;
+    has_host_ = true;
   } else if (is("Content-Length")) {
     std::uint64_t length = 0;
     char const* const end = value.data() + value.size();
@@ -358,7 +364,7 @@ inline std::uint16_t http_parser::understand_body() noexcept {
   bool const request = type_ == HTTP_REQUEST;
   bool const modern = head_.minor_version == 1;
   if (chunked_ && (head_.content_length || !modern)) return 400;
-  if (request && modern && hosts_ != 1) return 400;
+  if (request && modern && !has_host_) return 400;
 
   bool const bodyless = !request && (head_.status < 200 || head_.status == 204 || head_.status == 304);
   bool const to_eof = !request && !bodyless && !chunked_ && !head_.content_length;

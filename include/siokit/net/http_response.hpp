@@ -6,6 +6,7 @@
 #include <chrono>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "siokit/core/error.hpp"
 #include "siokit/core/header.hpp"

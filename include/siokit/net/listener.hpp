@@ -40,7 +40,9 @@ class listener final : public counted {
   }
 
   /// When to try again, `never` unless it pauses.
-  [[nodiscard]] time_point retry_at() const noexcept { return retry_at_; }
+  [[nodiscard]] time_point retry_at() const noexcept {
+    return retry_at_;
+  }
 
   void wait() {
     retry_at_ = never;

@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "siokit/core/error.hpp"
 #include "siokit/net/tls_context.hpp"
@@ -63,8 +64,7 @@ class tls_filter {
 
   /// Whether the peer is who it should be, and write() is allowed.
   [[nodiscard]] bool handshake_done() const noexcept { return established_ && !failed_; }
-  /// Whether the peer has said that it sends nothing more. A connection that ends without was cut by
-  /// somebody.
+  /// Whether the peer has said that it sends nothing more. A connection that ends without was cut.
   [[nodiscard]] bool closed() const noexcept { return closed_; }
   /// What went wrong, in the words of OpenSSL; empty while nothing has.
   [[nodiscard]] std::string last_error() const;
@@ -79,9 +79,9 @@ class tls_filter {
   tl::unexpected<error> fail() noexcept;
   [[nodiscard]] static BIO_METHOD* bio_method();
 
-  std::unique_ptr<SSL, release> ssl_;
   std::span<char const> in_;  // of the caller
   std::string out_;
+  std::unique_ptr<SSL, release> ssl_;
   unsigned long failure_ = 0;  // of OpenSSL, 0 when it has not told
   bool established_ = false;
   bool failed_ = false;
@@ -217,7 +217,7 @@ inline BIO_METHOD* tls_filter::bio_method() {
       BIO_clear_retry_flags(bio);
       try {
         static_cast<tls_filter*>(BIO_get_data(bio))->out_.append(from, static_cast<std::size_t>(size));
-      } catch (std::bad_alloc const&) {
+      } catch (...) {
         return -1;
       }
       return size;

@@ -93,8 +93,7 @@ struct digits {
   switch (in.type) {
     case packet_type::connect:
       return none || in.summary.kind == json_kind::object ? errc::ok : errc::invalid_payload;
-    case packet_type::disconnect:
-      return none ? errc::ok : errc::invalid_payload;
+    case packet_type::disconnect: return none ? errc::ok : errc::invalid_payload;
     case packet_type::connect_error:
       return none || in.summary.kind == json_kind::object || in.summary.kind == json_kind::string
                  ? errc::ok
@@ -103,8 +102,7 @@ struct digits {
     case packet_type::binary_ack:
       return none || in.summary.kind == json_kind::array ? errc::ok : errc::invalid_payload;
     case packet_type::event:
-    case packet_type::binary_event:
-      break;
+    case packet_type::binary_event: break;
   }
   if (none) return errc::ok;
   if (in.summary.kind != json_kind::array || in.summary.count == 0) return errc::invalid_payload;

@@ -145,8 +145,7 @@ inline result<std::optional<event>> server_session::receive(frame const& in) {
       forget(packet.nsp);
       return std::optional<event>(out);
     case packet_type::connect:
-    case packet_type::connect_error:
-      break;
+    case packet_type::connect_error: break;
   }
   return remote_error(errc::invalid_state);
 }

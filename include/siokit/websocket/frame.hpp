@@ -52,17 +52,12 @@ inline constexpr std::size_t control_payload_max = 125;
 /// The code to close with because of this error of a decoder.
 [[nodiscard]] constexpr std::uint16_t close_code(errc code) noexcept {
   switch (code) {
-    case errc::bad_utf8:
-      return close_codes::bad_data;
+    case errc::bad_utf8: return close_codes::bad_data;
     case errc::ws_message_too_large:
-    case errc::payload_too_large:
-      return close_codes::too_big;
-    case errc::ws_too_many_fragments:
-      return close_codes::policy;
-    case errc::out_of_memory:
-      return close_codes::internal_error;
-    default:
-      return close_codes::protocol_error;
+    case errc::payload_too_large: return close_codes::too_big;
+    case errc::ws_too_many_fragments: return close_codes::policy;
+    case errc::out_of_memory: return close_codes::internal_error;
+    default: return close_codes::protocol_error;
   }
 }
 
