@@ -1,4 +1,5 @@
-// conformance/net/websocket_client.hpp - the client half of RFC 6455 for tests.   SPDX-License-Identifier: MIT
+// conformance/net/websocket_client.hpp - the client half of RFC 6455 for tests.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include "net/host_world.hpp"

@@ -1,4 +1,5 @@
-// What one of each costs, checked when this compiles. docs/architecture.md has the table; a number that grows is a decision, not an accident.
+// What one of each costs, checked when this compiles. docs/architecture.md has the table; a number that grows
+// is a decision, not an accident.
 #include "siokit/hub/server.hpp"
 #include "siokit/websocket/decoder.hpp"
 

@@ -1,5 +1,6 @@
-// One session's story, told again and again: each time something breaks after another of its steps. Whatever breaks
-// and whenever, every socket ends once, every acknowledgement settles once, and nothing is left behind.
+// One session's story, told again and again: each time something breaks after another of its steps. Whatever
+// breaks and whenever, every socket ends once, every acknowledgement settles once, and nothing is left
+// behind.
 #include "world.hpp"
 
 namespace {

@@ -119,8 +119,8 @@ class server_session {
   static constexpr auto close_timeout = std::chrono::seconds(30);
 
   [[nodiscard]] bool reading() const noexcept { return frame_pending_ || (polling_ && polling_->post_read); }
-  /// Answers the pending GET, unless there is something queued to answer it with: upstream flushes at once, so that such
-  /// a GET would have been answered before.
+  /// Answers the pending GET, unless there is something queued to answer it with: upstream flushes at once,
+  /// so that such a GET would have been answered before.
   void answer_poll(answer what) {
     if (polling_ && outbox_.empty()) polling_->answer_poll(what);
   }
@@ -211,7 +211,8 @@ inline result<void> server_session::receive(wire which, frame const& in, time_po
   return {};
 }
 
-/// A client that cannot receive binary frames sends none either: binary data as 'b' and base64, as in a payload.
+/// A client that cannot receive binary frames sends none either: binary data as 'b' and base64, as in a
+/// payload.
 inline frame server_session::decode_base64(frame const& in) {
   std::string& kept = rare().decoded;
   kept.resize(in.data.size());

@@ -1,5 +1,6 @@
 // siokit/engineio/server_session_polling.hpp - GET and POST of a session.   SPDX-License-Identifier: MIT
-// Spec: Engine.IO protocol, "HTTP long-polling". The part of server_session that WebSocket sessions never enter.
+// Spec: Engine.IO protocol, "HTTP long-polling". The part of server_session that WebSocket sessions never
+// enter.
 #pragma once
 
 #include "siokit/engineio/server_session.hpp"

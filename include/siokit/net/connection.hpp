@@ -1,9 +1,9 @@
 // siokit/net/connection.hpp - one TCP connection: HTTP first, a WebSocket later perhaps.
 // SPDX-License-Identifier: MIT
-// In: readiness of the socket. on_readable() reads into the loop's buffer, takes TLS off, and parses in place:
-// receive_requests() (connection_http.hpp) or receive_frames() (connection_websocket.hpp), which call the
-// engine. Out: write() and transmit(), corked by the loop. An idle WebSocket is this object and nothing else;
-// parser, TLS, unsent and unread bytes hang on pointers that are null until needed.
+// In: readiness of the socket. on_readable() reads into the loop's buffer, takes TLS off, and parses in
+// place: receive_requests() (connection_http.hpp) or receive_frames() (connection_websocket.hpp), which call
+// the engine. Out: write() and transmit(), corked by the loop. An idle WebSocket is this object and nothing
+// else; parser, TLS, unsent and unread bytes hang on pointers that are null until needed.
 #pragma once
 
 #include "siokit/net/loop.hpp"

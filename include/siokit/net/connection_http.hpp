@@ -73,6 +73,12 @@ inline void connection::on_head() {
   name_ = loop_->rename(name_);
   http_request const request = present_request();
   if (loop_->engine().config().serves(head.target)) {
+    if (auto& intercept = loop_->hooks().on_request) {
+      ref<loop> const owner(loop_);  // the application may destroy the host
+      auto const early = intercept(request);
+      if (loop_ == nullptr) return;
+      if (early) return respond(early->status, early->body, early->headers);
+    }
     loop_->exchange_input([&](engineio::server& engine) {
       auto const routed = engine.request(exchange{name_}, request, loop_->now());
       session_ = routed.session;

@@ -1,7 +1,7 @@
 // siokit/net/engine_host.hpp - runs an Engine.IO server on Asio.   SPDX-License-Identifier: MIT
 // One host, one engineio::server, one io_context, one thread. The host feeds the server with requests, frames
-// and time, tells the application when there are events to pull, and sends what comes of it. Plain HTTP routes
-// are served beside. Nothing here is thread safe: use asio::post to come from elsewhere.
+// and time, tells the application when there are events to pull, and sends what comes of it. Plain HTTP
+// routes are served beside. Nothing here is thread safe: use asio::post to come from elsewhere.
 //
 //   asio::io_context context;
 //   engineio::server engine({.path = "/engine.io/"});
@@ -35,6 +35,10 @@ class engine_host {
   /// When the application wants to be called without an input: asked at the end of a turn, `never` for none.
   void on_next_deadline(unique_function<time_point()> hook) {
     loop_->hooks().on_next_deadline = std::move(hook);
+  }
+  /// Sees every request for the engine first, its body not yet read. An answer keeps it from the engine.
+  void on_request(unique_function<std::optional<plain_answer>(http_request const&)> hook) {
+    loop_->hooks().on_request = std::move(hook);
   }
   /// May add to and change the headers of every answer of the engine, of 101 too.
   void on_headers(unique_function<void(std::vector<owned_header>&, engineio::request const&)> hook) {

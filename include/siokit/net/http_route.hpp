@@ -23,6 +23,13 @@ struct owned_header {
   std::string value;
 };
 
+/// An answer that is there at once.
+struct plain_answer {
+  std::uint16_t status = 200;
+  std::vector<owned_header> headers{};
+  std::string body{};
+};
+
 /// A whole request. Everything is borrowed until the handler returns.
 struct http_request : engineio::request {
   std::string_view body{};
@@ -34,7 +41,7 @@ struct http_request : engineio::request {
 /// The right to answer one request, once. Dropped without an answer it answers 500 for you.
 class http_reply {
  public:
-  http_reply(http_reply&&) noexcept = default;
+  http_reply(http_reply&&) noexcept;
   http_reply& operator=(http_reply&&) = delete;
   ~http_reply();
 
@@ -47,8 +54,7 @@ class http_reply {
 
  private:
   friend class impl::loop;
-  http_reply(ref<impl::loop> owner, std::uint64_t exchange) noexcept
-      : loop_(std::move(owner)), exchange_(exchange) {}
+  http_reply(impl::loop& owner, std::uint64_t exchange) noexcept;
 
   ref<impl::loop> loop_;
   std::uint64_t exchange_;

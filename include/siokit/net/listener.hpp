@@ -29,7 +29,8 @@ class listener final : public counted {
     }
     step([&] { acceptor_.bind(at, failure); });
     step([&] { acceptor_.listen(loop_->options().backlog, failure); });
-    // Without this option Asio answers a connection that vanished by waiting for the next one: it would block.
+    // Without this option Asio answers a connection that vanished by waiting for the next one: it would
+    // block.
     step([&] { acceptor_.set_option(asio::socket_base::enable_connection_aborted(true), failure); });
     step([&] { acceptor_.non_blocking(true, failure); });
     return failure;

@@ -48,6 +48,8 @@ struct host_hooks {
   unique_function<void(time_point now)> on_drain;
   /// When the application itself wants on_drain to be called.
   unique_function<time_point()> on_next_deadline;
+  /// Sees every request for the engine before the engine does, and may answer it instead.
+  unique_function<std::optional<plain_answer>(http_request const&)> on_request;
   /// Adds to the headers of every answer of the engine, 101 included.
   unique_function<void(std::vector<owned_header>&, engineio::request const&)> on_headers;
   /// The same, for answers to a handshake; called first.
@@ -111,8 +113,8 @@ class loop final : public counted {
   void close(duration grace);
   void stop() noexcept;
 
-  // --- Names. The low half is the place of a connection, the high half counts the uses of that place, so that
-  // --- what is meant for a former exchange or wire finds nobody.
+  // --- Names. The low half is the place of a connection, the high half counts the uses of that place, so
+  // --- that what is meant for a former exchange or wire finds nobody.
 
   [[nodiscard]] std::uint64_t enlist(ref<connection> who);
   void delist(std::uint64_t name);
@@ -120,7 +122,7 @@ class loop final : public counted {
   [[nodiscard]] ref<connection> find(std::uint64_t name) const noexcept;
   /// Sets the one deadline of a connection; `never` withdraws it.
   void arm(std::uint64_t name, time_point at) { deadlines_.arm(place_of(name), at); }
-  [[nodiscard]] http_reply make_reply(std::uint64_t exchange) noexcept { return {ref(this), exchange}; }
+  [[nodiscard]] http_reply make_reply(std::uint64_t exchange) noexcept { return {*this, exchange}; }
 
   /// The POST whose packets are being handled, null outside of that.
   [[nodiscard]] http_request const* request() const noexcept { return request_; }

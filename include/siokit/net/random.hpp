@@ -1,4 +1,5 @@
-// siokit/net/random.hpp - unpredictable bytes and ids from the CSPRNG of OpenSSL.   SPDX-License-Identifier: MIT
+// siokit/net/random.hpp - unpredictable bytes and ids from the CSPRNG of OpenSSL.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <openssl/rand.h>

@@ -1,6 +1,6 @@
 // siokit/net/ref.hpp - shared ownership with the count inside the object.   SPDX-License-Identifier: MIT
-// One pointer per reference and four bytes per object, where a shared_ptr needs two and a control block. Plain
-// count: everything that is shared here belongs to one loop, that is one thread.
+// One pointer per reference and four bytes per object, where a shared_ptr needs two and a control block.
+// Plain count: everything that is shared here belongs to one loop, that is one thread.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // siokit/net/server.hpp - a Socket.IO server, ready to run.   SPDX-License-Identifier: MIT
-// Puts together the Engine.IO server, the hub and the binding on an io_context. All verbs of hub::server are its own.
-// Not thread safe but for post(): one server belongs to the thread that runs its io_context.
+// Puts together the Engine.IO server, the hub and the binding on an io_context. All verbs of hub::server are
+// its own. Not thread safe but for post(): one server belongs to the thread that runs its io_context.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -99,7 +99,8 @@ class server : private impl::server_parts, public hub::server {
   /// Listens, unless listen() was called, and runs the io_context until nothing is left to do after close().
   /// Throws std::runtime_error when it can't listen.
   void run();
-  /// Stops listening, disconnects every socket (`server shutting down`), and lets connections end within `grace`.
+  /// Stops listening, disconnects every socket (`server shutting down`), and lets connections end within
+  /// `grace`.
   void close(duration grace = std::chrono::seconds(5));
 
   /// Calls `f()` on the thread of the server, soon. The one verb that may be used from any thread.
@@ -123,8 +124,8 @@ class server : private impl::server_parts, public hub::server {
       unique_function<void(std::vector<owned_header>&, engineio::request const&)> callable) {
     host_.on_initial_headers(std::move(callable));
   }
-  /// Hears of exceptions that left a handler, and of the socket it ran for (null when that is gone). That socket's
-  /// connection is closed afterwards. Default: nothing but that.
+  /// Hears of exceptions that left a handler, and of the socket it ran for (null when that is gone). That
+  /// socket's connection is closed afterwards. Default: nothing but that.
   void on_handler_error(unique_function<void(std::exception_ptr, hub::socket*)> callable) {
     on_error_ = std::move(callable);
   }

@@ -214,6 +214,11 @@ inline void loop::release_hooks() noexcept {
 
 }  // namespace impl
 
+inline http_reply::http_reply(impl::loop& owner, std::uint64_t exchange) noexcept
+    : loop_(&owner), exchange_(exchange) {}
+
+inline http_reply::http_reply(http_reply&&) noexcept = default;
+
 inline http_reply::~http_reply() {
   if (!loop_) return;
   try {

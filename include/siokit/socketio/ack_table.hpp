@@ -1,6 +1,6 @@
 // siokit/socketio/ack_table.hpp - acknowledgements that are still to come.   SPDX-License-Identifier: MIT
-// Ids ascend, so the table is a vector in order of ids. Owns what waits for each; the deadline of the whole table is
-// known at any time. Each id settles once: by its answer, by time, or when the table is drained.
+// Ids ascend, so the table is a vector in order of ids. Owns what waits for each; the deadline of the whole
+// table is known at any time. Each id settles once: by its answer, by time, or when the table is drained.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // siokit/socketio/args.hpp - the arguments of an event or an acknowledgement.   SPDX-License-Identifier: MIT
-// A view of the packet: JSON text and attachments, read on demand, typed. Dies with the handler it was given to;
-// own() keeps it. User types are read and written by a specialisation of siokit::argument<T>.
+// A view of the packet: JSON text and attachments, read on demand, typed. Dies with the handler it was given
+// to; own() keeps it. User types are read and written by a specialisation of siokit::argument<T>.
 #pragma once
 
 #include <concepts>
@@ -61,8 +61,9 @@ class args {
     return element(index);
   }
 
-  /// Reads an argument as arithmetic, bool, std::string, std::string_view (when it holds no escapes), std::optional
-  /// (null and missing are nullopt), vector, map, tuple, bytes_view (an attachment), raw_json, or a type of yours.
+  /// Reads an argument as arithmetic, bool, std::string, std::string_view (when it holds no escapes),
+  /// std::optional (null and missing are nullopt), vector, map, tuple, bytes_view (an attachment), raw_json,
+  /// or a type of yours.
   /// Errors, remote; the offset is the index: missing_argument, wrong_argument_type, number_out_of_range,
   /// argument_escaped.
   template <class T>

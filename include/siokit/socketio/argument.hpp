@@ -1,6 +1,6 @@
 // siokit/socketio/argument.hpp - which C++ type an argument is.   SPDX-License-Identifier: MIT
-// The specialisations of siokit::argument<T> for scalars, text, binary data and containers, and the writer that turns
-// values into JSON and attachments. Your own type needs the same two functions.
+// The specialisations of siokit::argument<T> for scalars, text, binary data and containers, and the writer
+// that turns values into JSON and attachments. Your own type needs the same two functions.
 #pragma once
 
 #include <map>
@@ -17,8 +17,8 @@ namespace siokit::inline v0 {
 
 namespace socketio {
 
-/// Where arguments are written: JSON into the message, attachments behind it. Attachments are borrowed until the message
-/// is finished.
+/// Where arguments are written: JSON into the message, attachments behind it. Attachments are borrowed until
+/// the message is finished.
 class argument_writer {
  public:
   explicit argument_writer(message_builder& out) noexcept : out_(&out) {}

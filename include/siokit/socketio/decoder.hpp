@@ -1,7 +1,8 @@
 // siokit/socketio/decoder.hpp - Engine.IO messages to Socket.IO packets.   SPDX-License-Identifier: MIT
-// Spec: Socket.IO protocol, revision 5. A text packet is handed out as a view of its message: no copy, no allocation.
-// The head of a binary packet and all attachments but the last are copied once, into an assembly that exists from the
-// head to the packet after it. Its size is limited by the attachments' own limit and the transport's for the head.
+// Spec: Socket.IO protocol, revision 5. A text packet is handed out as a view of its message: no copy, no
+// allocation. The head of a binary packet and all attachments but the last are copied once, into an assembly
+// that exists from the head to the packet after it. Its size is limited by the attachments' own limit and the
+// transport's for the head.
 #pragma once
 
 #include <memory>
@@ -18,8 +19,9 @@ namespace siokit::inline v0::socketio {
 
 class decoder {
  public:
-  /// The next message. Nullopt: attachments are still due. The packet and attachments() live until the next call, the
-  /// last attachment as long as the message it came in. After an error the decoder waits for a new packet.
+  /// The next message. Nullopt: attachments are still due. The packet and attachments() live until the next
+  /// call, the last attachment as long as the message it came in. After an error the decoder waits for a new
+  /// packet.
   /// Errors, remote: those of decode_packet, unexpected_text, unexpected_binary, attachments_too_large,
   /// illegal_attachments.
   [[nodiscard]] result<std::optional<packet_view>> feed(frame const& in, decoder_limits const& limits) {

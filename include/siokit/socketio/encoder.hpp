@@ -1,6 +1,6 @@
 // siokit/socketio/encoder.hpp - events and acknowledgements to messages.   SPDX-License-Identifier: MIT
-// Spec: Socket.IO protocol, revision 5. One allocation, the message block; one more when there are attachments. The text
-// begins with the Engine.IO type `4`, so that the message is ready for every transport.
+// Spec: Socket.IO protocol, revision 5. One allocation, the message block; one more when there are
+// attachments. The text begins with the Engine.IO type `4`, so that the message is ready for every transport.
 #pragma once
 
 #include <charconv>
@@ -13,7 +13,8 @@ namespace siokit::inline v0::socketio {
 
 namespace impl {
 
-/// Writes `[`, then each value behind the one before it, then `]`. A value of type args stands for all it holds.
+/// Writes `[`, then each value behind the one before it, then `]`. A value of type args stands for all it
+/// holds.
 class array_writer {
  public:
   explicit array_writer(message_builder& out) noexcept : writer_(out) {}

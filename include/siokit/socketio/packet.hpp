@@ -1,7 +1,8 @@
 // siokit/socketio/packet.hpp - the text of one Socket.IO packet.   SPDX-License-Identifier: MIT
 // Spec: Socket.IO protocol, revision 5, "Packet encoding":  type [attachments '-'] [nsp ','] [id] [json].
-// In: the text of an Engine.IO message, without its type digit. Out: views of it. Copies and allocates nothing.
-// Stricter than the official parser where that one follows JavaScript's idea of numbers: counts and ids are digits.
+// In: the text of an Engine.IO message, without its type digit. Out: views of it. Copies and allocates
+// nothing. Stricter than the official parser where that one follows JavaScript's idea of numbers: counts and
+// ids are digits.
 #pragma once
 
 #include <array>
@@ -46,7 +47,8 @@ struct packet_view {
   [[nodiscard]] std::string_view first() const noexcept {
     return data.substr(summary.first_begin, summary.first_end - summary.first_begin);
   }
-  /// The name of an event as it stands in the text, between its quotes; may hold escapes. A number stands as itself.
+  /// The name of an event as it stands in the text, between its quotes; may hold escapes. A number stands as
+  /// itself.
   [[nodiscard]] std::string_view name_raw() const noexcept {
     std::string_view const name = first();
     return name.starts_with('"') ? json_string_raw(name) : name;
@@ -114,8 +116,8 @@ struct digits {
 }  // namespace impl
 
 /// Reads a packet.
-/// Errors, remote: empty_packet, unknown_packet_type, illegal_attachments, too_many_attachments, namespace_too_long,
-/// ack_id_too_large, bad_json, json_too_deep, invalid_payload, reserved_event.
+/// Errors, remote: empty_packet, unknown_packet_type, illegal_attachments, too_many_attachments,
+/// namespace_too_long, ack_id_too_large, bad_json, json_too_deep, invalid_payload, reserved_event.
 [[nodiscard]] inline result<packet_view> decode_packet(std::string_view text,
                                                        decoder_limits const& limits) noexcept {
   constexpr std::uint64_t id_max = (std::uint64_t{1} << 53) - 1;

@@ -1,6 +1,6 @@
 // siokit/socketio/placeholder.hpp - where attachments stand in a JSON text.   SPDX-License-Identifier: MIT
-// Spec: Socket.IO protocol, revision 5: an object with "_placeholder": true and "num": index stands for an attachment.
-// One pass over text that scan_json() accepted. Allocates; only binary packets come here.
+// Spec: Socket.IO protocol, revision 5: an object with "_placeholder": true and "num": index stands for an
+// attachment. One pass over text that scan_json() accepted. Allocates; only binary packets come here.
 #pragma once
 
 #include <vector>

@@ -63,7 +63,26 @@ std::string headers_json(siokit::net::http_request const* post) {
 
 }  // namespace
 
+/// Pages of every origin may use this server; preflights are answered as the official server's cors option does.
+void allow_every_origin(engine_host& host) {
+  host.on_request([](siokit::net::http_request const& in) -> std::optional<siokit::net::plain_answer> {
+    if (in.method != "OPTIONS") return std::nullopt;
+    siokit::net::plain_answer out{.status = 204};
+    out.headers = {{"Access-Control-Allow-Origin", "*"},
+                   {"Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE"},
+                   {"Vary", "Access-Control-Request-Headers"}};
+    if (auto const wanted = in.find("access-control-request-headers")) {
+      out.headers.push_back({"Access-Control-Allow-Headers", std::string(*wanted)});
+    }
+    return out;
+  });
+  host.on_headers([](auto& headers, auto const&) {
+    headers.push_back({"Access-Control-Allow-Origin", "*"});
+  });
+}
+
 void install_engine_echo(engine_host& host) {
+  allow_every_origin(host);
   install(
       host, [](engineio::request_head const&) { return true; },
       [](engineio::server& engine, engineio::event const& in) {
