@@ -87,7 +87,7 @@ void add_logs(siokit::server& io) {
   });
   io.on_handler_error([](std::exception_ptr failure, siokit::socket* s) {
     try {
-      std::rethrow_exception(failure);
+      std::rethrow_exception(std::move(failure));
     } catch (std::exception const& error) {
       spdlog::error("handler sid={} failed: {}", s == nullptr ? "-" : s->id(), error.what());
     } catch (...) {
@@ -125,9 +125,12 @@ int serve(settings const& s) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   settings s;
   if (int const code = read_command_line(argc, argv, s); code >= 0) return code;
   set_up_log(s);
   return serve(s);
+} catch (std::exception const& error) {
+  static_cast<void>(std::fprintf(stderr, "siokit-server: %s\n", error.what()));
+  return 1;
 }

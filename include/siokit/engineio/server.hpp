@@ -75,7 +75,7 @@ class server {
   /// invalid_argument when the id is empty or in use (the client is then told "Bad request").
   result<void> admit(handle session, sid id, time_point now);
   /// Answers handshake_requested with a refusal.
-  result<void> refuse(handle session, refusal why = refusals::forbidden());
+  result<void> refuse(handle session, refusal const& why = refusals::forbidden());
   result<void> send(handle session, message item);
   void close(handle session, time_point now, bool discard = false);
 
@@ -286,7 +286,7 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
   return {};
 }
 
-inline result<void> server::refuse(handle session, refusal why) {
+inline result<void> server::refuse(handle session, refusal const& why) {
   entry* slot = at(session);
   if (slot == nullptr) return local_error(errc::gone);
   if (slot->session) return local_error(errc::wrong_state);

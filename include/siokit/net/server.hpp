@@ -92,7 +92,7 @@ class server : private impl::server_parts, public hub::server {
   /// Opens the listener of the options. Returns its URL; on failure one line that says what and why.
   tl::expected<std::string, std::string> listen();
   /// Opens one more listener, plain or TLS. Port 0 takes a free one. Returns where it listens.
-  tl::expected<asio::ip::tcp::endpoint, std::error_code> listen(asio::ip::tcp::endpoint at,
+  tl::expected<asio::ip::tcp::endpoint, std::error_code> listen(asio::ip::tcp::endpoint const& at,
                                                                 tls_context tls = {}) {
     return host_.listen(at, std::move(tls));
   }
@@ -106,7 +106,7 @@ class server : private impl::server_parts, public hub::server {
   /// Calls `f()` on the thread of the server, soon. The one verb that may be used from any thread.
   template <class Callable>
   void post(Callable&& f) {
-    asio::post(context, [alive = alive_, call = std::forward<Callable>(f)]() mutable {
+    asio::post(context(), [alive = alive_, call = std::forward<Callable>(f)]() mutable {
       if (*alive != nullptr) (*alive)->guarded(call);
     });
   }
