@@ -1,5 +1,9 @@
 #include "siokit/net/engine_host.hpp"
 
+#ifdef __unix__
+#include <sys/resource.h>
+#endif
+
 #include "net/host_world.hpp"
 
 namespace {
@@ -307,6 +311,33 @@ TEST(EngineHost, AnswersWithAnErrorWhenAHeaderCanNotBeSent) {
   EXPECT_FALSE(has(answer, "Injected"));
 }
 
+TEST(EngineHost, CutsTheConnectionWhoseHeadersCanNotBeMade) {
+  world w;
+  w.host->on_headers([](std::vector<net::owned_header>&, engineio::request const& in) {
+    if (in.find("bad")) throw std::runtime_error("hook");
+  });
+  auto const at = w.listen();
+  client bad(w, at), good(w, at);
+  bad.send(get(polling, "Bad: yes\r\n"));
+  EXPECT_THROW(w.until([] { return false; }), std::runtime_error);
+  EXPECT_TRUE(bad.until_ended());
+  EXPECT_EQ(bad.in, "");
+  shake_hands(good);
+}
+
+TEST(EngineHost, LetsTheApplicationAnswerFirst) {
+  world w;
+  w.host->on_request([](net::http_request const& in) -> std::optional<net::plain_answer> {
+    if (in.method != "OPTIONS") return std::nullopt;
+    return net::plain_answer{.status = 204, .headers = {{"Access-Control-Allow-Origin", "*"}}};
+  });
+  client c(w);
+  std::string const answer = c.ask("OPTIONS " + polling + " HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 204 No Content\r\n"));
+  EXPECT_TRUE(has(answer, "\r\nAccess-Control-Allow-Origin: *\r\n"));
+  shake_hands(c);
+}
+
 TEST(EngineHost, CallsTheApplicationAtItsOwnDeadline) {
   world w;
   time_point wanted = later(net::now(), 20ms);
@@ -597,6 +628,26 @@ TEST(EngineHostListen, TellsThatAPortIsInUse) {
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error(), asio::error::address_in_use);
 }
+
+#ifdef RLIMIT_NOFILE
+TEST(EngineHostListen, PausesWhenThereAreNoDescriptorsLeft) {
+  world w;
+  int drains = 0;
+  w.host->on_next_deadline([&] { return ++drains, never; });  // asked once a turn
+  auto const at = w.listen();
+  tcp::socket late(w.context, tcp::v4());
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit const none{static_cast<rlim_t>(late.native_handle()) + 1, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  late.connect(at);
+  for (int i = 0; i < 50; ++i) w.context.restart(), w.context.run_one_for(1ms);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(w.host->connections(), 0u);
+  EXPECT_LT(drains, 10) << "it spins";
+  EXPECT_TRUE(w.until([&] { return w.host->connections() == 1; }));
+}
+#endif
 
 TEST(EngineHostListen, ServesSeveralListenersAndBothFamilies) {
   world w;

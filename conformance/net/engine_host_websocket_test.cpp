@@ -380,6 +380,20 @@ TEST(EngineHostWebsocket, SurvivesAnEventThatWasNotPulledBeforeTheException) {
   EXPECT_TRUE(other.response().starts_with("HTTP/1.1 101 "));
 }
 
+TEST(EngineHostWebsocket, StaysOpenWhenTheApplicationThrowsAtItsOpening) {
+  world w;
+  w.on_event = [&](engineio::event const& event) {
+    if (event.type == engineio::event::kind::opened) throw std::runtime_error("handler");
+    return false;
+  };
+  websocket_client c(w);
+  c.send(handshake(websocket_target) + frame_of(opcodes::text, "4early"));
+  EXPECT_THROW(w.until([] { return false; }), std::runtime_error);
+  EXPECT_TRUE(c.response().starts_with("HTTP/1.1 101 "));
+  EXPECT_TRUE(c.next().starts_with("text 0{"));
+  EXPECT_EQ(c.next(), "text 4early");
+}
+
 TEST(EngineHostWebsocket, MayBeDestroyedAtAnyEvent) {
   using kind = engineio::event::kind;
   for (kind const when : {kind::handshake_requested, kind::opened, kind::message, kind::closed}) {

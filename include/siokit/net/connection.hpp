@@ -66,6 +66,10 @@ class connection final : public counted {
 
   // --- From anywhere.
 
+  [[nodiscard]] bool awaits_answer() const noexcept {
+    return loop_ != nullptr && mode_ == mode::http && http_ && http_->awaiting;
+  }
+
   /// Writes the answer to the present request.
   void respond(std::uint16_t status, std::string_view body, std::span<owned_header const> headers);
   /// Ends the connection at once, without a word to anybody.
@@ -114,6 +118,7 @@ class connection final : public counted {
   void write_plain(std::string_view first, std::string_view second = {});
   [[nodiscard]] std::size_t write_some(gather_list const& from);
   void encrypt(std::string_view plain);
+  void encrypt_messages(std::span<message const> items);
   void flush_tls();
   void wait_writable();
   void on_writable();
@@ -121,6 +126,8 @@ class connection final : public counted {
   // Ending.
   void finish();
   void shut_down();
+  template <class Hook>
+  void call_hook(Hook&& hook);
   void arm(duration from_now) { loop_->arm(name_, later(loop_->now(), from_now)); }
 
   stream_socket socket_;
@@ -204,7 +211,7 @@ inline void connection::receive(std::span<char> in) {
   for (; more && *more > 0; more = tls_->read(plain.subspan(size))) size += *more;
   flush_tls();  // of a handshake, or an alert
   consume(plain.first(size));
-  if (loop_ != nullptr && (!more || tls_->closed())) cut();
+  if (loop_ != nullptr && !more) cut();
 }
 
 /// Reads what can be read now, and keeps what can't. When the application throws, the rest is kept too.
@@ -279,8 +286,7 @@ inline void connection::encrypt(std::string_view plain) {
 }
 
 inline void connection::flush_tls() {
-  std::string& cipher = loop_->cipher;
-  cipher.clear();
+  std::string cipher;
   if (tls_->drain(cipher)) write_plain(cipher);
 }
 
@@ -353,6 +359,17 @@ inline void connection::cut() {
   } else {
     shared.exchange_input(
         [&](engineio::server& engine) { engine.exchange_aborted(session, exchange{name_}); });
+  }
+}
+
+/// Runs a hook about the present request. When it throws, there is nobody left to answer that request.
+template <class Hook>
+void connection::call_hook(Hook&& hook) {
+  try {
+    hook();
+  } catch (...) {
+    if (loop_ != nullptr) abandon();
+    throw;
   }
 }
 

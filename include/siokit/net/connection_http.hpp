@@ -67,15 +67,15 @@ inline void connection::on_head() {
   http_head const& head = state.parser.head();
   state.reading = state.awaiting = true;
   state.close = !head.keep_alive || head.upgrade || loop_->closing();
-  state.body.clear();
+  std::string().swap(state.body);  // the last one may have been long
   state.skipped = 0;
   state.body_to = http_state::sink::nowhere;
   name_ = loop_->rename(name_);
   http_request const request = present_request();
   if (loop_->engine().config().serves(head.target)) {
-    if (auto& intercept = loop_->hooks().on_request) {
-      ref<loop> const owner(loop_);  // the application may destroy the host
-      auto const early = intercept(request);
+    if (auto& hook = loop_->hooks().on_request) {
+      std::optional<plain_answer> early;
+      call_hook([&] { early = hook(request); });
       if (loop_ == nullptr) return;
       if (early) return respond(early->status, early->body, early->headers);
     }
@@ -163,9 +163,10 @@ inline void connection::answer(engineio::server_response& out) {
     headers.push_back({"Cache-Control", "no-store"});
     if (is_internet_explorer(request)) headers.push_back({"X-XSS-Protection", "0"});
   }
-  host_hooks& hooks = loop_->hooks();
-  if (out.initial && hooks.on_initial_headers) hooks.on_initial_headers(headers, request);
-  if (loop_ != nullptr && hooks.on_headers) hooks.on_headers(headers, request);
+  call_hook([&, &hooks = loop_->hooks()] {
+    if (out.initial && hooks.on_initial_headers) hooks.on_initial_headers(headers, request);
+    if (loop_ != nullptr && hooks.on_headers) hooks.on_headers(headers, request);
+  });
   if (loop_ == nullptr) return;
   if (out.accept_wire) return accept_websocket(out.session, headers);
   http_->close |= what.close;

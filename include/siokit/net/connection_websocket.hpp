@@ -9,6 +9,9 @@
 
 namespace siokit::inline v0::net::impl {
 
+inline constexpr std::size_t write_max = 256 * 1024;
+inline constexpr std::size_t tls_record_max = 16 * 1024;
+
 /// The SHA-1 that a handshake is confirmed with.
 [[nodiscard]] inline std::array<unsigned char, 20> sha1(std::string_view text) noexcept {
   std::array<unsigned char, 20> digest;
@@ -50,7 +53,9 @@ inline void connection::receive_frames(std::span<char>& in) {
     switch (event.type) {
       case kind::message:
         loop_->input([&](engineio::server& engine) {
-          static_cast<void>(engine.receive(session_, wire{name_}, {event.payload, event.data}, loop_->now()));
+          [[maybe_unused]] auto const taken =
+              engine.receive(session_, wire{name_}, {event.payload, event.data}, loop_->now());
+          SIOKIT_ASSERT(taken);  // else on_drain left events behind
         });
         if (loop_ == nullptr) return;
         break;
@@ -94,32 +99,45 @@ inline void connection::transmit() {
     gather_list& list = loop_->gather;
     list.clear();
     std::size_t count = 0;
-    bool shut = false;
-    while (!list.full()) {
-      auto next = loop_->engine().poll_transmit(session_, wire{name_});
-      if (!next) break;
-      if ((shut = next->shut)) break;
+    std::optional<engineio::transmit> next;
+    // As much as one write may take: what waits here is no longer counted by the session.
+    while (count < gather_max && list.bytes < write_max) {
+      next = loop_->engine().poll_transmit(session_, wire{name_});
+      if (!next || next->shut) break;
       list.add(next->data.frames());
       loop_->messages[count++] = std::move(next->data);
     }
-    bool const more = list.full();
     if (count > 0) write_messages(count);
-    if (shut) {
+    if (!next) return;
+    if (next->shut) {
       session_ = {};  // the session has forgotten this wire
       return close_websocket(websocket::close_codes::none);
     }
-    if (!more) return;
   }
+}
+
+/// One record for many small messages, none of which is copied when it is large.
+inline void connection::encrypt_messages(std::span<message const> items) {
+  std::string& small = loop_->text;
+  small.clear();
+  for (message const& item : items) {
+    std::string_view const frames = item.frames();
+    if (small.size() + frames.size() > tls_record_max) encrypt(std::exchange(small, {}));
+    if (frames.size() > tls_record_max) {
+      encrypt(frames);
+    } else {
+      small += frames;
+    }
+  }
+  encrypt(small);
 }
 
 /// Sends loop_->messages, of which loop_->gather is the list. What is left is kept by reference.
 inline void connection::write_messages(std::size_t count) {
   std::span<message> const items(loop_->messages.data(), count);
   if (tls_) {
-    std::string& text = loop_->text;  // one record for many small messages
-    text.clear();
-    for (message const& item : items) text += item.frames();
-    write(text);
+    encrypt_messages(items);
+    flush_tls();
   } else if (!broken_) {
     std::size_t const bytes = loop_->gather.bytes;
     std::size_t const sent = write_some(loop_->gather);

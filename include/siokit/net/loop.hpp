@@ -150,7 +150,6 @@ class loop final : public counted {
   std::array<message, gather_max> messages;
   gather_list gather;
   std::string text;
-  std::string cipher;
   std::vector<header> fields;
   /// The Date header of this second.
   [[nodiscard]] std::string_view date();

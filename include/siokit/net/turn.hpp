@@ -42,14 +42,8 @@ inline void loop::flush(std::size_t quota) {
 }
 
 inline void loop::deliver(engineio::server_response& out) {
-  if (auto const target = find(out.answer.to.value)) {
-    try {
-      return target->answer(out);
-    } catch (...) {  // of a hook: the engine has given its answer, so the client can't have another
-      target->abandon();
-      throw;
-    }
-  }
+  auto const target = find(out.answer.to.value);
+  if (target && target->awaits_answer()) return target->answer(out);
   // The client of a WebSocket handshake is gone, and its session must be told so.
   if (!out.accept_wire || !out.initial) return;
   input([&](engineio::server& engine) {
@@ -178,19 +172,19 @@ inline void loop::close(duration grace) {
 
 /// Ends what can be ended without harm; the rest ends with its next answer, or when its peer has closed.
 inline void loop::begin_closing() {
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (ref<connection> const who = places_[i].who) who->close_soon();
+  }
   input([this](engineio::server& engine) {
     for (handle const session : engine.sessions()) engine.close(session, now_, true);
   });
-  for (std::size_t i = 0; running_ && i < places_.size(); ++i) {
-    if (ref<connection> const who = places_[i].who) who->close_soon();
-  }
 }
 
 inline void loop::cut_all() {
-  cut_at_ = never;
   for (std::size_t i = 0; running_ && i < places_.size(); ++i) {
     if (ref<connection> const who = places_[i].who) who->cut();
   }
+  cut_at_ = never;
 }
 
 /// At once, and from anywhere: no handler that still runs or is still queued will do anything.
@@ -231,9 +225,10 @@ inline bool http_reply::send(std::uint16_t status, std::string_view body, std::v
   auto const owner = std::exchange(loop_, {});
   if (!owner || !owner->running()) return false;
   auto const client = owner->find(exchange_);
-  if (!client) return false;
+  if (!client || !client->awaits_answer()) return false;
   owner->refresh_time();
   client->respond(status, body, headers);
+  owner->resume_later(*client);  // in any case there is a deadline to be armed
   return true;
 }
 

@@ -1,0 +1,130 @@
+// Reading and writing arguments by their types.
+#include "siokit/socketio/args.hpp"
+
+#include <gtest/gtest.h>
+
+#include "siokit/socketio/encoder.hpp"
+
+namespace {
+
+using namespace siokit;
+using socketio::args;
+
+args args_of(std::string_view json, socketio::attachments_view attachments = {}) {
+  auto const summary = scan_json(json);
+  EXPECT_TRUE(summary) << json;
+  return {json, summary->count, attachments};
+}
+
+/// The payload of an event with these arguments, without its head.
+template <class... T>
+std::string written(T const&... values) {
+  auto const packet = socketio::encode_ack("/", 0, values...);
+  EXPECT_TRUE(packet);
+  std::string_view text = packet->packets().next().data;
+  return std::string(text.substr(text.find('[')));
+}
+
+TEST(args, reads_by_type) {
+  auto const in = args_of(R"([1, -2.5, true, "text", "esc\n", null, [1,2], {"a":[true]}, 1e3])");
+  EXPECT_EQ(in.size(), 9u);
+  EXPECT_EQ(in.get<int>(0), 1);
+  EXPECT_EQ(in.get<double>(1), -2.5);
+  EXPECT_EQ(in.get<bool>(2), true);
+  EXPECT_EQ(in.get<std::string_view>(3), "text");
+  EXPECT_EQ(in.get<std::string>(4), "esc\n");
+  EXPECT_EQ(in.get<std::optional<int>>(5).value(), std::optional<int>());
+  EXPECT_EQ(in.get<std::optional<int>>(0).value(), std::optional<int>(1));
+  EXPECT_EQ(in.get<std::optional<int>>(99).value(), std::optional<int>());
+  EXPECT_EQ(in.get<std::vector<int>>(6), (std::vector<int>{1, 2}));
+  EXPECT_EQ((in.get<std::tuple<int, double>>(6)), (std::tuple(1, 2.0)));
+  EXPECT_EQ((in.get<std::map<std::string, std::vector<bool>>>(7)->at("a")), std::vector<bool>{true});
+  EXPECT_EQ(in.get<raw_json>(7)->text, R"({"a":[true]})");
+  EXPECT_EQ(in.get<std::uint16_t>(8), 1000);
+  EXPECT_EQ(in.raw(6), "[1,2]");
+}
+
+TEST(args, errors_name_the_argument) {
+  auto const in = args_of(R"(["x", 300, 1.5, "a\"b", {}])");
+  EXPECT_EQ(in.get<int>(0).error(), (error{errc::wrong_argument_type, side::remote, 0}));
+  EXPECT_EQ(in.get<std::uint8_t>(1).error(), (error{errc::number_out_of_range, side::remote, 1}));
+  EXPECT_EQ(in.get<int>(2).error().offset, 2u);
+  EXPECT_EQ(in.get<std::string_view>(3).error(), (error{errc::argument_escaped, side::remote, 3}));
+  EXPECT_EQ(in.get<std::vector<int>>(4).error().code, errc::wrong_argument_type);
+  EXPECT_EQ(in.get<bytes_view>(4).error().code, errc::wrong_argument_type);
+  EXPECT_EQ(in.get<int>(5).error(), (error{errc::missing_argument, side::remote, 5}));
+  EXPECT_EQ(in.raw(5).error().code, errc::missing_argument);
+  EXPECT_FALSE((args_of("[[1]]").get<std::tuple<int, int>>(0)));
+}
+
+TEST(args, writes_by_type) {
+  EXPECT_EQ(written(), "[]");
+  EXPECT_EQ(written(1, true, 2.5, "a\"b", std::string("s"), nullptr), R"([1,true,2.5,"a\"b","s",null])");
+  EXPECT_EQ(written(std::optional<int>(), std::optional<int>(3), std::vector<int>{1, 2}, std::tuple(1, "x")),
+            R"([null,3,[1,2],[1,"x"]])");
+  EXPECT_EQ(written(std::map<std::string, int>{{"a", 1}, {"b", 2}}, raw_json{"{ }"}),
+            R"([{"a":1,"b":2},{ }])");
+  EXPECT_EQ(written(sid("abc"), std::string_view("v"), std::vector<bool>{true, false}),
+            R"(["abc","v",[true,false]])");
+}
+
+TEST(args, attachments_are_numbered_in_the_order_they_are_written) {
+  bytes_view const parts[] = {as_bytes("one"), as_bytes("two")};
+  auto const in =
+      args_of(R"([{"_placeholder":true,"num":1},{"x":[{"num":0,"_placeholder":true}]},3])", parts);
+  EXPECT_EQ(as_text(*in.get<bytes_view>(0)), "two");
+  auto const packet = socketio::encode_event("/nsp", 7, "e", as_bytes("zero"), in, "end");
+  ASSERT_TRUE(packet);
+  auto frames = packet->packets();
+  EXPECT_EQ(frames.next().data,
+            R"(453-/nsp,7["e",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1},)"
+            R"({"x":[{"_placeholder":true,"num":2}]},3,"end"])");
+  for (auto const* expected : {"zero", "two", "one"}) EXPECT_EQ(frames.next().data, expected);
+  EXPECT_TRUE(frames.done());
+}
+
+TEST(args, slices_and_copies) {
+  bytes_view const parts[] = {as_bytes("bin")};
+  socketio::owned_args kept;
+  {
+    std::string json = R"([1,"two",{"_placeholder":true,"num":0}])";
+    auto const in = args_of(json, parts);
+    EXPECT_EQ(in.slice(1).get<std::string>(0), "two");
+    EXPECT_EQ(in.slice(1).slice(1).size(), 1u);
+    EXPECT_TRUE(in.slice(9).empty());
+    kept = in.slice(1).own();
+    json.assign(json.size(), '!');
+  }
+  EXPECT_EQ(kept.view().size(), 2u);
+  EXPECT_EQ(kept.view().get<std::string>(0), "two");
+  EXPECT_EQ(as_text(*kept.view().get<bytes_view>(1)), "bin");
+}
+
+struct point {
+  int x = 0;
+  int y = 0;
+};
+
+}  // namespace
+
+/// A type of the user's own, as an array of two numbers.
+template <>
+struct siokit::argument<point> {
+  static result<point> read(std::string_view json, attachments_view attachments) {
+    return argument<std::tuple<int, int>>::read(json, attachments).map([](auto const& both) {
+      return point{std::get<0>(both), std::get<1>(both)};
+    });
+  }
+  static void write(argument_writer& out, point const& value) { out.write(std::tuple(value.x, value.y)); }
+};
+
+namespace {
+
+TEST(args, user_types) {
+  EXPECT_EQ(written(point{1, 2}, std::vector<point>{{3, 4}}), "[[1,2],[[3,4]]]");
+  EXPECT_EQ(args_of("[[5,6]]").get<point>(0)->y, 6);
+  EXPECT_EQ(args_of("[[[5,6]]]").get<std::vector<point>>(0)->at(0).x, 5);
+  EXPECT_FALSE(args_of("[[5]]").get<point>(0));
+}
+
+}  // namespace
