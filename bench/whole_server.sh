@@ -9,6 +9,7 @@ event='421["message-with-ack","hello-hello-hello-h"]'
 
 start() {  # log file, command...: prints nothing, sets pid and port
   local log=$1
+  : >"$log"
   shift
   taskset -c 0 "$@" >"$log" 2>&1 &
   pid=$!
