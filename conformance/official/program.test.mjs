@@ -1,0 +1,103 @@
+// The program itself: TLS with the official client, and what wrong options, ports and files get.
+import assert from "node:assert/strict";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { io } from "socket.io-client";
+import { within } from "./harness.mjs";
+
+const program = process.env.SIOKIT_SERVER;
+const skip = !program && "SIOKIT_SERVER is not set";
+
+describe("siokit-server", { skip }, () => {
+  const run = (...args) => spawnSync(program, args, { encoding: "utf8", timeout: 10000 });
+  const oneLine = (text, ...parts) => {
+    assert.equal(text.trim().split("\n").length, 1, text);
+    for (const part of parts) assert.ok(text.includes(part), `${text} lacks ${part}`);
+  };
+
+  test("a wrong option: one line that names it, exit 2", () => {
+    for (const [args, named] of [
+      [["--port", "abc"], "--port"],
+      [["--contract", "nope"], "nope"],
+      [["--transports", "pigeon"], "--transports"],
+      [["--ping-interval", "0"], "--ping-interval"],
+      [["--tls-cert", "only.pem"], "--tls-key"],
+      [["--no-such-option"], "--no-such-option"],
+    ]) {
+      const { status, stderr } = run(...args);
+      assert.equal(status, 2, args.join(" "));
+      oneLine(stderr, "siokit-server:", named);
+    }
+  });
+
+  test("a port in use, a certificate that cannot be read: one line, exit 1", async () => {
+    const holder = net.createServer().listen(0, "127.0.0.1");
+    await once(holder, "listening");
+    const { port } = holder.address();
+    const taken = run("--port", String(port));
+    holder.close();
+    assert.equal(taken.status, 1);
+    oneLine(taken.stderr, String(port));
+    const unreadable = run("--port", "0", "--tls-cert", "/nonexistent.pem", "--tls-key", "/nonexistent.pem");
+    assert.equal(unreadable.status, 1);
+    oneLine(unreadable.stderr, "/nonexistent.pem");
+  });
+
+  test("--help", () => {
+    const { status, stdout } = run("--help");
+    assert.equal(status, 0);
+    for (const option of ["--port", "--ping-interval", "--tls-cert", "--contract"]) assert.ok(stdout.includes(option));
+  });
+
+  describe("over TLS", () => {
+    let folder;
+    let child;
+    let url;
+    before(async () => {
+      folder = mkdtempSync(join(tmpdir(), "siokit-"));
+      const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+      execFileSync("openssl", [
+        ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
+        ...["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
+      ], { stdio: "ignore" });
+      child = spawn(program, ["--port", "0", "--tls-cert", cert, "--tls-key", key, "--log-level", "off"], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const [line] = await within(once(child.stdout, "data"), "line of the server");
+      url = /https:\S+/.exec(line)[0].replace("127.0.0.1", "localhost");
+    });
+    after(async () => {
+      child.kill();
+      const [code] = await within(once(child, "exit"), "end of the server");
+      rmSync(folder, { recursive: true });
+      assert.equal(code, 0);
+    });
+
+    for (const transports of [["polling"], ["websocket"], ["polling", "websocket"]]) {
+      test(transports.join(", then "), async () => {
+        const ca = readFileSync(join(folder, "cert.pem"));
+        const client = io(url, { transports, ca, forceNew: true });
+        try {
+          await within(once(client, "connect"), "connect");
+          const sent = ["h\u00e9", { a: Buffer.alloc(100000, 7) }];
+          const answer = await client.timeout(5000).emitWithAck("message-with-ack", sent[0], sent[1]);
+          assert.ok(answer === sent[0] || answer[0] === sent[0]);
+        } finally {
+          client.close();
+        }
+      });
+    }
+
+    test("a client that trusts nobody is refused by itself, not served", async () => {
+      const client = io(url, { transports: ["websocket"], forceNew: true, reconnection: false });
+      const [error] = await within(once(client, "connect_error"), "connect_error");
+      assert.equal(error.message, "websocket error");
+      client.close();
+    });
+  });
+});
