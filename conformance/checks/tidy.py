@@ -99,7 +99,7 @@ def functions(code):
     """(name, first line, last line) of the outermost functions of stripped code; by braces, roughly."""
     code = re.sub(r"^[ \t]*#(?:.*\\\n)*.*$", lambda found: "\n" * found[0].count("\n"), code, flags=re.M)
     line, head, start, scopes, found = 1, "", 1, [], []
-    ended = ("", 1)  # head and first line of the scope that ended last: `a_{1} {` goes on with the constructor
+    ended = ("", 1)  # head and first line of the scope that ended last: `a_{1} {` goes on with a constructor
     for token in re.findall(r"\n|[{};]|[^\n{};]+", code):
         if token == "\n":
             line += 1

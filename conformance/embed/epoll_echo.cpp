@@ -1,5 +1,5 @@
-// A Socket.IO server on bare epoll: the pure core in a loop of one's own. WebSocket only; a real host would parse HTTP with
-// a parser, and keep what the kernel does not take. SPDX-License-Identifier: MIT
+// A Socket.IO server on bare epoll: the pure core in a loop of one's own.   SPDX-License-Identifier: MIT
+// WebSocket only; a real host would parse HTTP with a parser, and keep what the kernel does not take.
 #include <netinet/in.h>
 #include <openssl/sha.h>
 #include <sys/epoll.h>

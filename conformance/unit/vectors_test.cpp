@@ -1,5 +1,5 @@
 // The parser vectors of conformance/vectors.json: inputs with the answers of the official parsers.
-// Notation: a frame is {text} or {hex}; inside data {"$bin": hex} is binary. Cases marked `quirk` may be refused.
+// A frame is {text} or {hex}; inside data {"$bin": hex} is binary. Cases marked `quirk` may be refused.
 #include <gtest/gtest.h>
 
 #include <fstream>

@@ -5,6 +5,7 @@
 #include <openssl/rand.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include "siokit/core/ids.hpp"
 

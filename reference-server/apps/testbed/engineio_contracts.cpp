@@ -63,7 +63,7 @@ std::string headers_json(siokit::net::http_request const* post) {
 
 }  // namespace
 
-/// Pages of every origin may use this server; preflights are answered as by the cors option of the official one.
+/// Pages of every origin may use this server.
 void allow_every_origin(engine_host& host) {
   host.on_request([](siokit::net::http_request const& in) -> std::optional<siokit::net::plain_answer> {
     if (in.method != "OPTIONS") return std::nullopt;
