@@ -251,4 +251,16 @@ TEST(vectors, socketio_errors) {
   EXPECT_EQ(count, 47);
 }
 
+TEST(vectors, socketio_packets_are_valid_or_not) {
+  for (auto const& each : vectors()["socket_io_v5"]["packet_valid"]) {
+    SCOPED_TRACE(each["id"].get<std::string>());
+    auto const& packet = each["packet"];
+    if (packet.contains("id") && !packet["id"].is_number()) continue;  // such an id can't be written
+    std::string text = packet["type"].dump() + packet["nsp"].get<std::string>() + ",";
+    if (packet.contains("id")) text += packet["id"].dump();
+    if (packet.contains("data")) text += packet["data"].dump();
+    EXPECT_EQ(socketio::decode_packet(text, {}).has_value(), each["expect"].get<bool>()) << text;
+  }
+}
+
 }  // namespace

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "siokit/socketio/encoder.hpp"
 
 namespace {
@@ -125,6 +129,125 @@ TEST(args, user_types) {
   EXPECT_EQ(args_of("[[5,6]]").get<point>(0)->y, 6);
   EXPECT_EQ(args_of("[[[5,6]]]").get<std::vector<point>>(0)->at(0).x, 5);
   EXPECT_FALSE(args_of("[[5]]").get<point>(0));
+}
+
+}  // namespace
+
+// The view itself.
+
+namespace {
+
+using namespace siokit::socketio;
+
+constexpr decoder_limits limits{};
+
+packet_view packet_of(std::string_view text) {
+  auto const decoded = decode_packet(text, limits);
+  EXPECT_TRUE(decoded) << text;
+  return decoded.value_or(packet_view{});
+}
+args event_args(std::string_view text) {
+  return {packet_of(text), {}};
+}
+std::vector<std::string> texts(args const& all) {
+  std::vector<std::string> out;
+  for (std::string_view const json : all) out.emplace_back(json);
+  return out;
+}
+using list = std::vector<std::string>;
+
+TEST(socketio_args, are_what_stands_behind_the_name_of_an_event) {
+  EXPECT_EQ(texts(event_args(R"(2["say",1,"two",[3,{}],{"a":[]},null])")),
+            (list{"1", R"("two")", "[3,{}]", R"({"a":[]})", "null"}));
+  EXPECT_EQ(texts(event_args(R"(2[ "say" , 1 , "," ])")), (list{"1", R"(",")"}));
+  EXPECT_EQ(texts(event_args(R"(2[7,8])")), (list{"8"}));
+  EXPECT_EQ(texts(event_args(R"(51-["say",1])")), (list{"1"}));
+  for (char const* none : {"2", R"(2["say"])", "3", "30[]", "30[ ]", "51-"}) {
+    args const all = event_args(none);
+    EXPECT_TRUE(all.empty()) << none;
+    EXPECT_EQ(all.size(), 0u) << none;
+    EXPECT_EQ(texts(all), list{}) << none;
+  }
+}
+
+TEST(socketio_args, are_all_of_an_acknowledgement) {
+  EXPECT_EQ(texts(event_args(R"(30["say",1])")), (list{R"("say")", "1"}));
+  EXPECT_EQ(texts(event_args(R"(61-0["say",1])")), (list{R"("say")", "1"}));
+}
+
+TEST(socketio_args, are_read_by_index) {
+  args const all = event_args(R"(2["say",1,"two",3.5,true])");
+  EXPECT_EQ(all.size(), 4u);
+  EXPECT_EQ(all.raw(1).value(), R"("two")");
+  EXPECT_EQ(all.get<int>(0).value(), 1);
+  EXPECT_EQ(all.get<std::string_view>(1).value(), "two");
+  EXPECT_EQ(all.get<double>(2).value(), 3.5);
+  EXPECT_EQ(all.get<bool>(3).value(), true);
+}
+
+TEST(socketio_args, say_which_argument_is_wrong) {
+  args const all = event_args(R"(2["say",1,"t\u0077o",300,[1,[2,"x"]]])");
+  EXPECT_EQ(all.raw(4).error(), (error{errc::missing_argument, side::remote, 4}));
+  EXPECT_EQ(all.get<int>(4).error(), (error{errc::missing_argument, side::remote, 4}));
+  EXPECT_EQ(all.get<int>(SIZE_MAX).error().code, errc::missing_argument);
+  EXPECT_EQ(all.get<bool>(0).error(), (error{errc::wrong_argument_type, side::remote, 0}));
+  EXPECT_EQ(all.get<std::string_view>(1).error(), (error{errc::argument_escaped, side::remote, 1}));
+  EXPECT_EQ(all.get<std::uint8_t>(2).error(), (error{errc::number_out_of_range, side::remote, 2}));
+  using nested = std::tuple<int, std::vector<int>>;
+  EXPECT_EQ(all.get<nested>(3).error(), (error{errc::wrong_argument_type, side::remote, 3}));
+  EXPECT_EQ(all.get<std::string>(1).value(), "two");
+}
+
+TEST(socketio_args, that_are_missing_are_no_optional_value) {
+  args const all = event_args(R"(2["say",null,5])");
+  EXPECT_EQ(all.get<std::optional<int>>(0).value(), std::nullopt);
+  EXPECT_EQ(all.get<std::optional<int>>(1).value(), 5);
+  EXPECT_EQ(all.get<std::optional<int>>(2).value(), std::nullopt);
+  EXPECT_EQ(all.get<std::optional<bool>>(1).error(), (error{errc::wrong_argument_type, side::remote, 1}));
+}
+
+TEST(socketio_args, are_sliced) {
+  args const all = event_args(R"(2["say",1,2,3])");
+  EXPECT_EQ(texts(all.slice(0)), (list{"1", "2", "3"}));
+  EXPECT_EQ(texts(all.slice(1)), (list{"2", "3"}));
+  EXPECT_EQ(texts(all.slice(1).slice(1)), (list{"3"}));
+  EXPECT_EQ(all.slice(2).get<int>(0).value(), 3);
+  EXPECT_EQ(all.slice(2).get<int>(1).error(), (error{errc::missing_argument, side::remote, 1}));
+  for (std::size_t const end : {std::size_t{3}, std::size_t{4}, SIZE_MAX}) {
+    EXPECT_TRUE(all.slice(end).empty());
+    EXPECT_EQ(texts(all.slice(end)), list{});
+    EXPECT_FALSE(all.slice(end).raw(0));
+  }
+}
+
+TEST(socketio_args, name_attachments) {
+  std::string const parts[] = {"zero", "one"};
+  bytes_view const views[] = {as_bytes(parts[0]), as_bytes(parts[1])};
+  args const all(packet_of(R"(52-["up",{"_placeholder":true,"num":1},{"num":0,"_placeholder":true},{}])"),
+                 views);
+  EXPECT_EQ(as_text(all.get<bytes_view>(0).value()), "one");
+  EXPECT_EQ(all.get<bytes_view>(0)->data(), views[1].data()) << "borrowed";
+  EXPECT_EQ(as_text(all.slice(1).get<bytes_view>(0).value()), "zero");
+  EXPECT_EQ(all.get<bytes_view>(2).error(), (error{errc::wrong_argument_type, side::remote, 2}));
+  EXPECT_EQ(all.attachments().size(), 2u);
+}
+
+TEST(socketio_args, live_on_when_they_are_owned) {
+  owned_args kept;
+  {
+    std::string const text = R"(52-["up",1,{"_placeholder":true,"num":1},[{"_placeholder":true,"num":0}]])";
+    std::string const parts[] = {"s", std::string(1000, 'l')};
+    bytes_view const views[] = {as_bytes(parts[0]), as_bytes(parts[1])};
+    args const all(packet_of(text), views);
+    kept = all.slice(1).own();
+  }
+  owned_args moved = std::move(kept);
+  owned_args const assigned = std::exchange(moved, owned_args{});
+  args const view = assigned;
+  ASSERT_EQ(view.size(), 2u);
+  EXPECT_EQ(as_text(view.get<bytes_view>(0).value()), std::string(1000, 'l'));
+  EXPECT_EQ(as_text(view.get<std::vector<bytes_view>>(1).value().at(0)), "s");
+  EXPECT_TRUE(moved.view().empty());
 }
 
 }  // namespace

@@ -2,82 +2,19 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <type_traits>
 #include <vector>
 
-namespace {
-
-/// What the heap was asked for, in this whole program.
-struct heap_log {
-  std::size_t allocations = 0;
-  std::size_t bytes = 0;
-  std::size_t releases = 0;
-  bool refuse = false;  // only allocations that may fail
-};
-heap_log heap;
-
-void* logged_allocation(std::size_t size) noexcept {
-  ++heap.allocations;
-  heap.bytes += size;
-  return std::malloc(size == 0 ? 1 : size);
-}
-
-void* allocate_or_throw(std::size_t size) {
-  void* const memory = logged_allocation(size);
-#ifdef __cpp_exceptions
-  if (memory == nullptr) throw std::bad_alloc();
-#else
-  if (memory == nullptr) std::abort();
-#endif
-  return memory;
-}
-
-void release(void* memory) noexcept {
-  if (memory != nullptr) ++heap.releases;
-  std::free(memory);
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return allocate_or_throw(size);
-}
-void* operator new[](std::size_t size) {
-  return allocate_or_throw(size);
-}
-void* operator new(std::size_t size, std::nothrow_t const&) noexcept {
-  return heap.refuse ? nullptr : logged_allocation(size);
-}
-void* operator new[](std::size_t size, std::nothrow_t const&) noexcept {
-  return heap.refuse ? nullptr : logged_allocation(size);
-}
-void operator delete(void* memory) noexcept {
-  release(memory);
-}
-void operator delete[](void* memory) noexcept {
-  release(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  release(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  release(memory);
-}
-void operator delete(void* memory, std::nothrow_t const&) noexcept {
-  release(memory);
-}
-void operator delete[](void* memory, std::nothrow_t const&) noexcept {
-  release(memory);
-}
+#include "unit/heap.hpp"
 
 namespace {
 
 using namespace siokit;
 using namespace siokit::websocket;
 using namespace std::literals;
+using conformance::heap;
+using conformance::heap_log;
 
 constexpr std::uint32_t key = 0x37FA213D;
 
@@ -440,7 +377,7 @@ template <class Work>
 heap_log measure(Work&& work) {
   heap_log const before = heap;
   work();
-  return {heap.allocations - before.allocations, heap.bytes - before.bytes, heap.releases - before.releases};
+  return conformance::heap_since(before);
 }
 
 TEST(websocket_decoder, whole_frames_are_neither_copied_nor_allocated) {

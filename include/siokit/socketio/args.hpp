@@ -4,6 +4,7 @@
 #pragma once
 
 #include <concepts>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,12 +22,17 @@ struct raw_json {
 
 namespace socketio {
 class owned_args;
+class argument_writer;
 using attachments_view = std::span<bytes_view const>;
 }  // namespace socketio
 
-/// How a type is read from, and written to, an argument. Specialise for your own types:
-///   static result<T> read(std::string_view json, socketio::attachments_view attachments);
-///   static void write(socketio::argument_writer& out, T const& value);
+/// How a type is read from, and written to, an argument. Specialise it for your own types, one half or both:
+///   static result<T> read(std::string_view json, attachments_view attachments);
+///   static void write(argument_writer& out, T const& value);
+/// `json` is one JSON value, checked, without white space around it. Parts of it are read with
+/// read_argument<U>(), to which `attachments` is passed on; an error is remote_error(wrong_argument_type) or
+/// its like. For a struct, object_argument of argument.hpp has both halves. A type that stands for a value or
+/// none says `using optional = void`: it is read even where there is no argument.
 template <class T>
 struct argument;
 
@@ -36,45 +42,56 @@ template <class T>
 concept readable = requires(std::string_view json, attachments_view attachments) {
   { argument<T>::read(json, attachments) } -> std::same_as<result<T>>;
 };
+template <class T>
+concept writable = requires(argument_writer& out, T const& value) {
+  argument<T>::write(out, value);
+};
 
+/// Reads the JSON text of a value, or of none: then missing_argument, unless T is optional.
+template <class T>
+[[nodiscard]] result<T> read_argument(std::optional<std::string_view> json, attachments_view attachments) {
+  static_assert(readable<T>, "this type can't be read from an argument: specialise siokit::argument<T>");
+  if (json) return argument<T>::read(*json, attachments);
+  if constexpr (requires { typename argument<T>::optional; }) {
+    return T{};
+  } else {
+    return remote_error(errc::missing_argument);
+  }
+}
+
+/// The arguments: a range of JSON texts, and typed access to each. Cheap to copy.
 class args {
  public:
   args() noexcept = default;
   /// The arguments of an EVENT (without its name) or an ACK.
   args(packet_view const& packet, attachments_view attachments) noexcept
       : json_(packet.data), attachments_(attachments) {
-    bool const event = packet.type == packet_type::event || packet.type == packet_type::binary_event;
-    skip_ = event && packet.summary.count > 0 ? 1 : 0;
+    skip_ = is_event(packet.type) && packet.summary.count > 0 ? 1 : 0;
     count_ = packet.summary.count - skip_;
   }
-  /// The elements of a JSON array that scan_json() accepted.
+  /// The elements of a JSON array that scan_json() accepted and found to have `count` of them.
   args(std::string_view array, std::uint32_t count, attachments_view attachments = {}) noexcept
       : json_(array), attachments_(attachments), count_(count) {}
 
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+  /// Those of the whole packet.
   [[nodiscard]] attachments_view attachments() const noexcept { return attachments_; }
 
   /// The JSON text of an argument. Error, remote: missing_argument; the offset is the index.
   [[nodiscard]] result<std::string_view> raw(std::size_t index) const noexcept {
     if (index >= count_) return remote_error(errc::missing_argument, index);
-    return element(index);
+    return *element(index);
   }
 
-  /// Reads an argument as arithmetic, bool, std::string, std::string_view (when it holds no escapes),
-  /// std::optional (null and missing are nullopt), vector, map, tuple, bytes_view (an attachment), raw_json,
-  /// or a type of yours.
+  /// Reads an argument as bool, a number, std::string, std::string_view (when it holds no escapes),
+  /// bytes_view (an attachment), std::optional (null and missing are nullopt), a container, a tuple,
+  /// raw_json, or a type of yours: argument.hpp lists them. Views live as long as the packet.
   /// Errors, remote; the offset is the index: missing_argument, wrong_argument_type, number_out_of_range,
   /// argument_escaped.
   template <class T>
   [[nodiscard]] result<T> get(std::size_t index) const {
-    static_assert(readable<T>,
-                  "no siokit::argument<T> for this type: see docs/guide.md, and args_containers.hpp");
-    if (index >= count_) {
-      if constexpr (requires { typename argument<T>::optional; }) return T{};
-      return remote_error(errc::missing_argument, index);
-    }
-    auto value = argument<T>::read(element(index), attachments_);
+    auto value = read_argument<T>(index < count_ ? element(index) : std::nullopt, attachments_);
     if (!value) return remote_error(value.error().code, index);
     return value;
   }
@@ -88,23 +105,50 @@ class args {
     return rest;
   }
 
-  /// Calls `visit(std::string_view json)` for each argument.
-  template <class Visit>
-  void for_each(Visit&& visit) const {
-    if (count_ == 0) return;
-    json_elements elements(json_);
-    for (std::uint32_t i = 0; i < skip_; ++i) static_cast<void>(elements.next());
-    for (std::uint32_t i = 0; i < count_; ++i) visit(elements.next().value_or("null"));
-  }
+  class iterator {
+   public:
+    using value_type = std::string_view;
+    using difference_type = std::ptrdiff_t;
+
+    [[nodiscard]] std::string_view operator*() const noexcept { return now_; }
+    iterator& operator++() noexcept {
+      if (--left_ != 0) now_ = elements_.next().value_or(std::string_view{});
+      return *this;
+    }
+    void operator++(int) noexcept { ++*this; }
+    [[nodiscard]] bool operator==(std::default_sentinel_t) const noexcept { return left_ == 0; }
+
+   private:
+    friend class args;
+    explicit iterator(args const& of) noexcept : elements_(of.json_), left_(of.count_) {
+      for (std::uint32_t i = 0; i < of.skip_; ++i) static_cast<void>(elements_.next());
+      if (left_ != 0) now_ = elements_.next().value_or(std::string_view{});
+    }
+
+    json_elements elements_;
+    std::string_view now_;
+    std::uint32_t left_;
+  };
+
+  /// The JSON text of each argument: `for (std::string_view json : all)`.
+  [[nodiscard]] iterator begin() const noexcept { return iterator(*this); }
+  [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
   /// A copy that lives on its own.
   [[nodiscard]] owned_args own() const;
 
+  /// About how many bytes they take when they are written again.
+  [[nodiscard]] std::size_t size_hint() const noexcept {
+    std::size_t size = json_.size();
+    for (auto const part : attachments_) size += part.size() + 10;
+    return size;
+  }
+
  private:
-  [[nodiscard]] std::string_view element(std::size_t index) const noexcept {
+  [[nodiscard]] std::optional<std::string_view> element(std::size_t index) const noexcept {
     json_elements elements(json_);
     for (std::size_t i = 0; i < skip_ + index; ++i) static_cast<void>(elements.next());
-    return elements.next().value_or("null");
+    return elements.next();
   }
 
   std::string_view json_;
@@ -112,30 +156,47 @@ class args {
   std::uint32_t skip_ = 0;
   std::uint32_t count_ = 0;
 };
-static_assert(std::is_trivially_copyable_v<args>);
+static_assert(std::is_trivially_copyable_v<args> && std::input_iterator<args::iterator>);
 
 /// Arguments with memory of their own.
 class owned_args {
  public:
   owned_args() = default;
   explicit owned_args(args const& from) : json_("["), count_(static_cast<std::uint32_t>(from.size())) {
-    from.for_each([&](std::string_view json) {
+    for (std::string_view const json : from) {
       if (json_.size() > 1) json_ += ',';
       json_ += json;
-    });
+    }
     json_ += ']';
-    for (auto const part : from.attachments()) parts_.emplace_back(as_text(part));
-    for (auto const& part : parts_) views_.push_back(as_bytes(part));
+    parts_.reserve(from.attachments().size());
+    for (auto const part : from.attachments()) {
+      parts_.emplace_back(as_text(part));
+      views_.push_back(as_bytes(parts_.back()));
+    }
   }
-  owned_args(owned_args&&) noexcept = default;
-  owned_args& operator=(owned_args&&) noexcept = default;
+  owned_args(owned_args&& other) noexcept { swap(other); }
+  owned_args& operator=(owned_args&& other) noexcept {
+    owned_args taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
 
+  /// Borrows this.
   [[nodiscard]] args view() const& noexcept { return args(json_, count_, views_); }
   args view() const&& = delete;
+  operator args() const& noexcept { return view(); }
+  operator args() const&& = delete;
 
  private:
+  void swap(owned_args& other) noexcept {
+    json_.swap(other.json_);
+    parts_.swap(other.parts_);
+    views_.swap(other.views_);
+    std::swap(count_, other.count_);
+  }
+
   std::string json_;
-  std::vector<std::string> parts_;
+  std::vector<std::string> parts_;  // its buffer is never reallocated, nor is it by a move: views stay valid
   std::vector<bytes_view> views_;
   std::uint32_t count_ = 0;
 };
@@ -145,6 +206,11 @@ inline owned_args args::own() const {
 }
 
 }  // namespace socketio
+
+using socketio::argument_writer;
+using socketio::attachments_view;
+using socketio::read_argument;
+
 }  // namespace siokit::inline v0
 
 // The types that are readable and writable out of the box.

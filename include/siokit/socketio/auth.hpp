@@ -1,6 +1,11 @@
-// siokit/socketio/auth.hpp - the packets that open and refuse a namespace.   SPDX-License-Identifier: MIT
-// Spec: Socket.IO protocol, revision 5, CONNECT and CONNECT_ERROR.
+// siokit/socketio/auth.hpp - the packets that open, refuse and leave a namespace.
+// SPDX-License-Identifier: MIT
+// Spec: Socket.IO protocol, revision 5, CONNECT, CONNECT_ERROR and DISCONNECT; connection state recovery adds
+// pid and offset. Both sides: what one writes the other reads. Readers borrow the packet and allocate
+// nothing; a message is one allocation. Text that a reader returns is raw: as it stands between its quotes.
 #pragma once
+
+#include <optional>
 
 #include "siokit/core/ids.hpp"
 #include "siokit/core/json_write.hpp"
@@ -10,49 +15,131 @@
 namespace siokit::inline v0::socketio {
 
 namespace impl {
-/// "4", the packet type, and the namespace with its comma unless it is "/".
-inline void write_head(message_builder& out, packet_type type, std::string_view nsp) {
-  char const head[] = {'4', static_cast<char>('0' + static_cast<int>(type))};
-  out.append(head, sizeof head);
-  if (nsp == "/") return;
-  out.append(nsp);
-  out.push_back(',');
-}
+
+/// A packet without id and attachments.
+class plain_packet {
+ public:
+  plain_packet(packet_type type, std::string_view nsp, std::size_t size_hint)
+      : out_(0, nsp.size() + size_hint + 8) {
+    char const head[] = {'4', static_cast<char>('0' + static_cast<int>(type))};
+    out_.append(head, sizeof head);
+    if (nsp == "/") return;
+    out_.append(nsp);
+    out_.push_back(',');
+  }
+  void json(std::string_view text) { out_.append(text); }
+  void string(std::string_view text) { json_write(out_, text); }
+  [[nodiscard]] message finish() noexcept {
+    out_.close_text();
+    return out_.finish();
+  }
+
+ private:
+  message_builder out_;
+};
+
 }  // namespace impl
 
-/// 40{"sid":"..."}: the client has joined.
-[[nodiscard]] inline message encode_connect_reply(std::string_view nsp, sid const& id) {
-  message_builder out(0);
-  impl::write_head(out, packet_type::connect, nsp);
-  out.append(R"({"sid":)");
-  json_write(out, id.view());
-  out.push_back('}');
-  out.close_text();
+/// 40{"token":"..."}: a client asks to join. `auth_json`: empty, or one JSON object.
+[[nodiscard]] inline message encode_connect(std::string_view nsp, std::string_view auth_json = {}) {
+  impl::plain_packet out(packet_type::connect, nsp, auth_json.size());
+  out.json(auth_json);
+  return out.finish();
+}
+
+/// 40{"sid":"...","pid":"..."}: the client has joined. `pid`: empty unless its state can be recovered.
+[[nodiscard]] inline message encode_connect_reply(std::string_view nsp, sid const& id, sid const& pid = {}) {
+  impl::plain_packet out(packet_type::connect, nsp, 2 * sid::size_max + 20);
+  out.json(R"({"sid":)");
+  out.string(id.view());
+  if (!pid.empty()) {
+    out.json(R"(,"pid":)");
+    out.string(pid.view());
+  }
+  out.json("}");
   return out.finish();
 }
 
 /// 44{"message":"...","data":...}: the client is refused. `data_json`: empty, or one JSON value.
 [[nodiscard]] inline message encode_connect_error(std::string_view nsp, std::string_view text,
                                                   std::string_view data_json = {}) {
-  message_builder out(0);
-  impl::write_head(out, packet_type::connect_error, nsp);
-  out.append(R"({"message":)");
-  json_write(out, text);
+  impl::plain_packet out(packet_type::connect_error, nsp, text.size() + data_json.size() + 24);
+  out.json(R"({"message":)");
+  out.string(text);
   if (!data_json.empty()) {
-    out.append(R"(,"data":)");
-    out.append(data_json);
+    out.json(R"(,"data":)");
+    out.json(data_json);
   }
-  out.push_back('}');
-  out.close_text();
+  out.json("}");
   return out.finish();
 }
 
 /// 41: the namespace is left.
 [[nodiscard]] inline message encode_disconnect(std::string_view nsp) {
-  message_builder out(0);
-  impl::write_head(out, packet_type::disconnect, nsp);
-  out.close_text();
-  return out.finish();
+  return impl::plain_packet(packet_type::disconnect, nsp, 0).finish();
+}
+
+/// The JSON text of a member of an object that scan_json() accepted; of several the last, as in JavaScript.
+/// Nullopt: there is none, or `object` is empty.
+[[nodiscard]] inline std::optional<std::string_view> find_member(std::string_view object,
+                                                                 std::string_view key) noexcept {
+  std::optional<std::string_view> found;
+  for (json_members members(object); auto const member = members.next();) {
+    if (json_string_equals(member->key, key)) found = member->value;
+  }
+  return found;
+}
+
+/// The same, if it is a string: the raw text between its quotes.
+[[nodiscard]] inline std::optional<std::string_view> find_string(std::string_view object,
+                                                                 std::string_view key) noexcept {
+  auto const value = find_member(object, key);
+  if (!value || json_kind_at(*value) != json_kind::string) return std::nullopt;
+  return json_string_raw(*value);
+}
+
+/// The session that a client asks to have back.
+struct recovery_view {
+  std::string_view pid;
+  std::string_view offset;  ///< of the last event it received
+};
+
+/// What a CONNECT of a client says about recovery; nullopt unless it gives both as strings.
+[[nodiscard]] inline std::optional<recovery_view> read_recovery(std::string_view auth) noexcept {
+  auto const pid = find_string(auth, "pid");
+  auto const offset = find_string(auth, "offset");
+  if (!pid || !offset) return std::nullopt;
+  return recovery_view{*pid, *offset};
+}
+
+/// A server's answer: joined.
+struct connect_reply_view {
+  std::string_view id;
+  std::string_view pid;  ///< empty: the server recovers nothing
+};
+
+/// Reads a CONNECT of a server. Error, remote: invalid_payload if it has no sid, as that of a server before
+/// revision 5.
+[[nodiscard]] inline result<connect_reply_view> read_connect_reply(packet_view const& packet) noexcept {
+  auto const id = find_string(packet.data, "sid");
+  if (!id || id->empty()) return remote_error(errc::invalid_payload);
+  return connect_reply_view{*id, find_string(packet.data, "pid").value_or(std::string_view{})};
+}
+
+/// A server's answer: refused.
+struct connect_error_view {
+  std::string_view text;  ///< of the error, may hold escapes
+  std::string_view data;  ///< JSON, empty when there is none
+};
+
+/// Reads a CONNECT_ERROR. Revision 4 sends a string instead of an object.
+[[nodiscard]] inline connect_error_view read_connect_error(packet_view const& packet) noexcept {
+  if (json_kind_at(packet.data) == json_kind::string) {
+    std::string_view const value = packet.data.substr(0, json_skip(packet.data, 0));
+    return {json_string_raw(value), {}};
+  }
+  return {find_string(packet.data, "message").value_or(std::string_view{}),
+          find_member(packet.data, "data").value_or(std::string_view{})};
 }
 
 }  // namespace siokit::inline v0::socketio

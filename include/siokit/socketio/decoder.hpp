@@ -1,13 +1,13 @@
 // siokit/socketio/decoder.hpp - Engine.IO messages to Socket.IO packets.   SPDX-License-Identifier: MIT
 // Spec: Socket.IO protocol, revision 5. A text packet is handed out as a view of its message: no copy, no
 // allocation. The head of a binary packet and all attachments but the last are copied once, into an assembly
-// that exists from the head to the packet after it. Its size is limited by the attachments' own limit and the
-// transport's for the head.
+// that exists from the head to the packet after it. Its size is limited: that of the head by the transport,
+// that of the attachments here.
 #pragma once
 
 #include <memory>
-#include <new>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,26 +20,20 @@ namespace siokit::inline v0::socketio {
 class decoder {
  public:
   /// The next message. Nullopt: attachments are still due. The packet and attachments() live until the next
-  /// call, the last attachment as long as the message it came in. After an error the decoder waits for a new
-  /// packet.
+  /// call of feed() or reset(); a text packet, and the last attachment, only as long as the message they came
+  /// in. After an error the decoder waits for a new packet.
   /// Errors, remote: those of decode_packet, unexpected_text, unexpected_binary, attachments_too_large,
   /// illegal_attachments.
   [[nodiscard]] result<std::optional<packet_view>> feed(frame const& in, decoder_limits const& limits) {
-    if (in.kind == frame_kind::binary) return attachment(as_bytes(in.data), limits);
-    if (pending()) {
-      reset();
-      return remote_error(errc::unexpected_text);
-    }
-    assembly_.reset();
-    auto decoded = decode_packet(in.data, limits);
-    if (!decoded) return tl::unexpected(decoded.error());
-    if (decoded->attachments == 0) return std::optional<packet_view>(*decoded);
-    assembly_ = std::make_unique<assembly>();
-    assembly_->text = in.data;
-    assembly_->views.reserve(decoded->attachments);
-    assembly_->parts.reserve(decoded->attachments);
-    assembly_->due = decoded->attachments;
-    return std::optional<packet_view>{};
+    if (in.kind == frame_kind::binary && pending()) return attachment(as_bytes(in.data), limits);
+    bool const interrupted = pending();
+    reset();
+    if (in.kind == frame_kind::binary) return remote_error(errc::unexpected_binary);
+    if (interrupted) return remote_error(errc::unexpected_text);
+    if (in.data.starts_with('5') || in.data.starts_with('6')) return head(in.data, limits);
+    return decode_packet(in.data, limits).map([](packet_view const& out) {
+      return std::optional<packet_view>(out);
+    });
   }
 
   /// Whether attachments are due.
@@ -49,19 +43,34 @@ class decoder {
     return assembly_ == nullptr ? std::span<bytes_view const>{}
                                 : std::span<bytes_view const>(assembly_->views);
   }
+  /// Forgets the packet that was returned last, or is not whole yet, and frees its memory.
   void reset() noexcept { assembly_.reset(); }
 
  private:
   struct assembly {
-    std::string text;                // the head
-    std::vector<std::string> parts;  // copies of all attachments but the last
-    std::vector<bytes_view> views;   // of all attachments
+    std::string text;
+    packet_view packet{};  // of `text`
+    std::vector<std::string>
+        parts;  // copies of all attachments but the last; never grows beyond what it reserved
+    std::vector<bytes_view> views;  // of all attachments
     std::size_t bytes = 0;
     std::uint8_t due = 0;
   };
 
+  [[nodiscard]] result<std::optional<packet_view>> head(std::string_view text, decoder_limits const& limits) {
+    auto started = std::make_unique<assembly>();
+    started->text = text;
+    auto const decoded = decode_packet(started->text, limits);
+    if (!decoded) return tl::unexpected(decoded.error());
+    started->packet = *decoded;
+    started->due = decoded->attachments;
+    started->views.reserve(started->due);
+    started->parts.reserve(started->due);
+    assembly_ = std::move(started);
+    return std::optional<packet_view>{};
+  }
+
   [[nodiscard]] result<std::optional<packet_view>> attachment(bytes_view data, decoder_limits const& limits) {
-    if (!pending()) return remote_error(errc::unexpected_binary);
     auto& kept = *assembly_;
     kept.bytes += data.size();
     if (kept.bytes > limits.attachment_bytes_max) {
@@ -74,12 +83,9 @@ class decoder {
       return std::optional<packet_view>{};
     }
     kept.views.push_back(data);
-    auto decoded = decode_packet(kept.text, limits);
-    bool valid = decoded.has_value();
-    if (valid && decoded->summary.placeholders) {
-      for (auto const& each : find_placeholders(decoded->data)) valid = valid && each.num < kept.views.size();
+    if (!kept.packet.summary.placeholders || placeholders_fit(kept.packet.data, kept.views.size())) {
+      return std::optional<packet_view>(kept.packet);
     }
-    if (valid) return std::optional<packet_view>(*decoded);
     reset();
     return remote_error(errc::illegal_attachments);
   }

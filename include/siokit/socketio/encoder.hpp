@@ -1,6 +1,7 @@
 // siokit/socketio/encoder.hpp - events and acknowledgements to messages.   SPDX-License-Identifier: MIT
-// Spec: Socket.IO protocol, revision 5. One allocation, the message block; one more when there are
-// attachments. The text begins with the Engine.IO type `4`, so that the message is ready for every transport.
+// Spec: Socket.IO protocol, revision 5. One allocation, the message block; binary packets need a few more.
+// The text begins with the Engine.IO type `4`, so that the message is ready for every transport. CONNECT,
+// CONNECT_ERROR and DISCONNECT are in auth.hpp.
 #pragma once
 
 #include <charconv>
@@ -13,6 +14,28 @@ namespace siokit::inline v0::socketio {
 
 namespace impl {
 
+/// Literals are arrays of characters.
+template <class T>
+using written_as = std::conditional_t<std::is_array_v<T>, std::decay_t<T const>, T>;
+
+/// About how many bytes a value takes, its comma included. What it is wrong about costs a second allocation.
+template <class T>
+[[nodiscard]] std::size_t size_hint(T const& value) noexcept {
+  if constexpr (requires { value.size_hint(); }) {
+    return value.size_hint();
+  } else if constexpr (std::is_same_v<T, raw_json>) {
+    return value.text.size() + 1;
+  } else if constexpr (binary<T>) {
+    return value.size() * sizeof(value[0]) + 48;
+  } else if constexpr (std::is_convertible_v<T const&, std::string_view> && !std::is_null_pointer_v<T>) {
+    return std::string_view(value).size() + 3;
+  } else if constexpr (requires { value.size(); }) {
+    return value.size() * 16 + 3;
+  } else {
+    return 24;
+  }
+}
+
 /// Writes `[`, then each value behind the one before it, then `]`. A value of type args stands for all it
 /// holds.
 class array_writer {
@@ -21,88 +44,103 @@ class array_writer {
 
   template <class T>
   void add(T const& value) {
-    if constexpr (std::is_same_v<T, args>) {
-      value.for_each([&](std::string_view element) {
-        separate();
-        writer_.json(element, value.attachments());
-      });
-    } else if constexpr (std::is_same_v<T, owned_args>) {
+    if constexpr (std::is_same_v<T, owned_args>) {
       add(value.view());
+    } else if constexpr (std::is_same_v<T, args>) {
+      for (std::string_view const json : value) {
+        separate();
+        writer_.json(json, value.attachments());
+      }
     } else {
       separate();
       writer_.write(value);
     }
   }
-  void separate() { writer_.json(std::exchange(first_, false) ? "[" : ","); }
   void end() { writer_.json(first_ ? "[]" : "]"); }
   [[nodiscard]] attachments_view attachments() const noexcept { return writer_.attachments(); }
 
  private:
+  void separate() { writer_.json(std::exchange(first_, false) ? "[" : ","); }
+
   argument_writer writer_;
   bool first_ = true;
 };
 
-/// Literals are arrays of characters.
-template <class T>
-using written_as = std::conditional_t<std::is_array_v<T>, char const*, T>;
-
 inline constexpr std::size_t id_digits_max = 20;
-
-/// Puts everything that stands before the payload in front of it, and the attachments behind.
-[[nodiscard]] inline message finish_packet(message_builder& out, packet_type type, std::string_view nsp,
-                                           std::optional<std::uint64_t> id, attachments_view attachments) {
-  char number[id_digits_max];
-  auto const digits = [&](std::uint64_t value) {
-    auto const end = std::to_chars(number, number + sizeof number, value).ptr;
-    return std::string_view(number, static_cast<std::size_t>(end - number));
-  };
-  if (id) out.prepend(digits(*id));
-  if (nsp != "/") {
-    out.prepend(",");
-    out.prepend(nsp);
-  }
-  if (!attachments.empty()) {
-    out.prepend("-");
-    out.prepend(digits(attachments.size()));
-    type = type == packet_type::event ? packet_type::binary_event : packet_type::binary_ack;
-  }
-  char const head[] = {'4', static_cast<char>('0' + static_cast<int>(type))};
-  out.prepend({head, sizeof head});
-  out.close_text();
-  for (bytes_view const each : attachments) out.attach(each);
-  return out.finish();
-}
 
 [[nodiscard]] inline std::size_t head_room(std::string_view nsp) noexcept {
   return nsp.size() + 2 * id_digits_max + 4;
 }
 
+/// Puts what stands before the payload in front of it, and the attachments behind.
+[[nodiscard]] inline result<message> finish_packet(message_builder& out, packet_type type,
+                                                   std::string_view nsp, std::optional<std::uint64_t> id,
+                                                   attachments_view attachments) {
+  std::size_t head = 0;
+  auto const put = [&](std::string_view text) {
+    out.prepend(text);
+    head += text.size();
+  };
+  auto const put_number = [&](std::uint64_t value) {
+    char digits[id_digits_max];
+    auto const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    put({digits, static_cast<std::size_t>(end - digits)});
+  };
+  if (id) put_number(*id);
+  if (nsp != "/") {
+    put(",");
+    put(nsp);
+  }
+  if (!attachments.empty()) {
+    put("-");
+    put_number(attachments.size());
+    type = type == packet_type::event ? packet_type::binary_event : packet_type::binary_ack;
+  }
+  char const types[] = {'4', static_cast<char>('0' + static_cast<int>(type))};
+  put({types, sizeof types});
+  out.close_text();
+  for (bytes_view const each : attachments) out.attach(each);
+  message done = out.finish();
+  if (attachments.empty()) return done;
+  // JSON given as it is may hold an object that looks like a placeholder. Harmless in a text packet; here a
+  // peer would break the connection of everybody it is sent to.
+  std::string_view const payload = done.packets().next().data.substr(head);
+  if (!placeholders_fit(payload, attachments.size())) return local_error(errc::illegal_attachments);
+  return done;
+}
+
+template <class... Args>
+[[nodiscard]] result<message> encode_array(packet_type type, std::string_view nsp,
+                                           std::optional<std::uint64_t> id, Args const&... values) {
+  constexpr std::size_t hint_max = std::size_t{1} << 30;  // the builder refuses what is too large
+  std::size_t const hint = (std::size_t{2} + ... + size_hint<written_as<Args>>(values));
+  message_builder out(head_room(nsp), hint < hint_max ? hint : hint_max);
+  array_writer array(out);
+  (array.add<written_as<Args>>(values), ...);
+  array.end();
+  return finish_packet(out, type, nsp, id, array.attachments());
+}
+
 }  // namespace impl
 
-/// An EVENT, or a BINARY_EVENT when some argument is binary. `id`: an acknowledgement is asked for.
-/// Error, local: reserved_event.
+/// An EVENT, or a BINARY_EVENT when some argument is binary. `id`: an acknowledgement is asked for. `nsp`
+/// begins with '/' and holds no comma. A value of type args or owned_args stands for all the arguments it
+/// holds.
+/// Errors, local: reserved_event; illegal_attachments if JSON given as it is (raw_json, args) names an
+/// attachment that the packet does not have.
 template <class... Args>
 [[nodiscard]] result<message> encode_event(std::string_view nsp, std::optional<std::uint64_t> id,
                                            std::string_view name, Args const&... values) {
   for (auto const reserved : reserved_events) {
     if (name == reserved) return local_error(errc::reserved_event);
   }
-  message_builder out(impl::head_room(nsp));
-  impl::array_writer array(out);
-  array.add(name);
-  (array.add<impl::written_as<Args>>(values), ...);
-  array.end();
-  return impl::finish_packet(out, packet_type::event, nsp, id, array.attachments());
+  return impl::encode_array(packet_type::event, nsp, id, name, values...);
 }
 
-/// An ACK, or a BINARY_ACK.
+/// An ACK, or a BINARY_ACK. Error, local: illegal_attachments, as encode_event().
 template <class... Args>
 [[nodiscard]] result<message> encode_ack(std::string_view nsp, std::uint64_t id, Args const&... values) {
-  message_builder out(impl::head_room(nsp));
-  impl::array_writer array(out);
-  (array.add<impl::written_as<Args>>(values), ...);
-  array.end();
-  return impl::finish_packet(out, packet_type::ack, nsp, id, array.attachments());
+  return impl::encode_array(packet_type::ack, nsp, id, values...);
 }
 
 }  // namespace siokit::inline v0::socketio

@@ -1,8 +1,8 @@
 // siokit/socketio/packet.hpp - the text of one Socket.IO packet.   SPDX-License-Identifier: MIT
 // Spec: Socket.IO protocol, revision 5, "Packet encoding":  type [attachments '-'] [nsp ','] [id] [json].
 // In: the text of an Engine.IO message, without its type digit. Out: views of it. Copies and allocates
-// nothing. Stricter than the official parser where that one follows JavaScript's idea of numbers: counts and
-// ids are digits.
+// nothing. Stricter than the official parser, which takes for a count or an id what JavaScript takes for a
+// number, white space included: here they are digits, and the payload begins right behind them.
 #pragma once
 
 #include <array>
@@ -21,6 +21,9 @@ enum class packet_type : std::uint8_t {
   binary_ack
 };
 
+[[nodiscard]] constexpr bool is_event(packet_type type) noexcept {
+  return type == packet_type::event || type == packet_type::binary_event;
+}
 [[nodiscard]] constexpr bool is_binary(packet_type type) noexcept {
   return type == packet_type::binary_event || type == packet_type::binary_ack;
 }
@@ -33,12 +36,15 @@ struct decoder_limits {
   std::size_t nsp_bytes_max = 512;
 };
 
+/// The largest id that every peer can hold: JavaScript's largest exact integer.
+inline constexpr std::uint64_t ack_id_max = (std::uint64_t{1} << 53) - 1;
+
 /// A decoded packet. Borrows the text.
 struct packet_view {
   packet_type type = packet_type::connect;
   std::uint8_t attachments = 0;
   bool has_id = false;
-  std::uint64_t id = 0;  ///< of the acknowledgement asked for or given, at most 2^53-1
+  std::uint64_t id = 0;  ///< of the acknowledgement asked for or given, at most ack_id_max
   std::string_view nsp = "/";
   std::string_view data{};  ///< JSON, empty when there is none
   json_summary summary{};   ///< of `data`
@@ -47,12 +53,14 @@ struct packet_view {
   [[nodiscard]] std::string_view first() const noexcept {
     return data.substr(summary.first_begin, summary.first_end - summary.first_begin);
   }
-  /// The name of an event as it stands in the text, between its quotes; may hold escapes. A number stands as
-  /// itself.
+  /// The name of an event as it stands in the text, between its quotes; empty when the event has no payload.
+  /// A number stands as itself.
   [[nodiscard]] std::string_view name_raw() const noexcept {
     std::string_view const name = first();
     return name.starts_with('"') ? json_string_raw(name) : name;
   }
+  /// Whether name_raw() must go through json_unescape() to be the name.
+  [[nodiscard]] bool name_escaped() const noexcept { return json_escaped(name_raw()); }
 };
 
 /// Event names that the protocol keeps for itself.
@@ -69,15 +77,16 @@ inline constexpr std::array<std::string_view, 6> reserved_events{
 
 namespace impl {
 
-/// Takes decimal digits off the front of `text`. Nullopt when there are none, or the number exceeds `most`.
 struct digits {
   bool any = false;
   bool fits = true;
   std::uint64_t value = 0;
 };
+
+/// Takes decimal digits off the front of `text`. Precondition: most < 2^60.
 [[nodiscard]] constexpr digits take_digits(std::string_view& text, std::uint64_t most) noexcept {
   digits out;
-  while (!text.empty() && text[0] >= '0' && text[0] <= '9') {
+  while (!text.empty() && siokit::impl::json_digit(text[0])) {
     out.any = true;
     out.value = out.value * 10 + static_cast<std::uint64_t>(text[0] - '0');
     if (out.value > most) {
@@ -91,68 +100,62 @@ struct digits {
 
 /// Whether the payload fits the type.
 [[nodiscard]] inline errc check_payload(packet_view const& in) noexcept {
-  bool const none = in.data.empty();
+  if (in.data.empty()) return errc::ok;
+  json_kind const kind = in.summary.kind;
+  auto const ok_if = [](bool fits) { return fits ? errc::ok : errc::invalid_payload; };
   switch (in.type) {
-    case packet_type::connect:
-      return none || in.summary.kind == json_kind::object ? errc::ok : errc::invalid_payload;
-    case packet_type::disconnect: return none ? errc::ok : errc::invalid_payload;
-    case packet_type::connect_error:
-      return none || in.summary.kind == json_kind::object || in.summary.kind == json_kind::string
-                 ? errc::ok
-                 : errc::invalid_payload;
+    case packet_type::connect: return ok_if(kind == json_kind::object);
+    case packet_type::disconnect: return errc::invalid_payload;
+    case packet_type::connect_error: return ok_if(kind == json_kind::object || kind == json_kind::string);
     case packet_type::ack:
-    case packet_type::binary_ack:
-      return none || in.summary.kind == json_kind::array ? errc::ok : errc::invalid_payload;
+    case packet_type::binary_ack: return ok_if(kind == json_kind::array);
     case packet_type::event:
     case packet_type::binary_event: break;
   }
-  if (none) return errc::ok;
-  if (in.summary.kind != json_kind::array || in.summary.count == 0) return errc::invalid_payload;
+  if (kind != json_kind::array || in.summary.count == 0) return errc::invalid_payload;
   json_kind const name = json_kind_at(in.first());
-  if (name != json_kind::string && name != json_kind::number) return errc::invalid_payload;
-  return name == json_kind::string && is_reserved_event(in.name_raw()) ? errc::reserved_event : errc::ok;
+  if (name == json_kind::number) return errc::ok;
+  if (name != json_kind::string) return errc::invalid_payload;
+  return is_reserved_event(in.name_raw()) ? errc::reserved_event : errc::ok;
 }
 
 }  // namespace impl
 
-/// Reads a packet.
+/// Reads a packet. As upstream, an EVENT or ACK without any payload is one: `data` is empty.
 /// Errors, remote: empty_packet, unknown_packet_type, illegal_attachments, too_many_attachments,
 /// namespace_too_long, ack_id_too_large, bad_json, json_too_deep, invalid_payload, reserved_event.
 [[nodiscard]] inline result<packet_view> decode_packet(std::string_view text,
                                                        decoder_limits const& limits) noexcept {
-  constexpr std::uint64_t id_max = (std::uint64_t{1} << 53) - 1;
   if (text.empty()) return remote_error(errc::empty_packet);
   if (text[0] < '0' || text[0] > '6') return remote_error(errc::unknown_packet_type);
   packet_view out{.type = static_cast<packet_type>(text[0] - '0')};
   std::string_view rest = text.substr(1);
-  auto const offset = [&] { return text.size() - rest.size(); };
+  auto const fail = [&](errc code, std::size_t further = 0) {
+    return remote_error(code, text.size() - rest.size() + further);
+  };
   if (is_binary(out.type)) {
     auto const count = impl::take_digits(rest, 255);
-    if (!count.any || rest.empty() || rest[0] != '-' || count.value == 0) {
-      return remote_error(errc::illegal_attachments, offset());
-    }
-    if (!count.fits || count.value > limits.max_attachments)
-      return remote_error(errc::too_many_attachments, offset());
+    if (!rest.starts_with('-') || count.value == 0) return fail(errc::illegal_attachments);
+    if (!count.fits || count.value > limits.max_attachments) return fail(errc::too_many_attachments);
     out.attachments = static_cast<std::uint8_t>(count.value);
     rest.remove_prefix(1);
   }
   if (rest.starts_with('/')) {
-    std::size_t const comma = rest.find(',');
-    out.nsp = rest.substr(0, comma);
-    if (out.nsp.size() > limits.nsp_bytes_max) return remote_error(errc::namespace_too_long, offset());
-    rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+    out.nsp = rest.substr(0, rest.find(','));
+    if (out.nsp.size() > limits.nsp_bytes_max) return fail(errc::namespace_too_long);
+    rest.remove_prefix(out.nsp.size() < rest.size() ? out.nsp.size() + 1 : rest.size());
   }
-  auto const id = impl::take_digits(rest, id_max);
-  if (!id.fits) return remote_error(errc::ack_id_too_large, offset());
+  auto const id = impl::take_digits(rest, ack_id_max);
+  if (!id.fits) return fail(errc::ack_id_too_large);
   out.has_id = id.any;
   out.id = id.value;
-  if (!rest.empty()) {
-    auto const scanned = scan_json(rest, limits.json_depth_max);
-    if (!scanned) return remote_error(scanned.error().code, offset() + scanned.error().offset);
-    out.data = rest;
-    out.summary = *scanned;
-  }
-  if (errc const code = impl::check_payload(out); code != errc::ok) return remote_error(code, offset());
+  if (rest.empty()) return out;
+  if (siokit::impl::json_space(rest[0])) return fail(errc::bad_json);
+  auto const scanned = scan_json(rest, limits.json_depth_max);
+  if (!scanned) return fail(scanned.error().code, scanned.error().offset);
+  out.data = rest;
+  out.summary = *scanned;
+  if (errc const code = impl::check_payload(out); code != errc::ok) return fail(code);
   return out;
 }
 

@@ -12,49 +12,64 @@ namespace siokit::inline v0::socketio {
 /// One placeholder: the object [begin, end) of the text, and the index it names.
 struct placeholder {
   static constexpr std::uint32_t none = UINT32_MAX;
-  std::size_t begin;
-  std::size_t end;
-  std::uint32_t num;  ///< none: it names nothing that can be an index
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::uint32_t num = none;  ///< none: it names nothing that can be an index
 };
 
-/// The placeholders of `json` in order. One inside another counts as part of the outer one.
+namespace impl {
+
+/// An object that is not closed yet.
+struct open_object {
+  std::size_t begin;
+  bool marked = false;
+  std::uint32_t num = placeholder::none;
+
+  /// A member of it; `value` is all the text from its value on. Of equal keys the last one counts.
+  void note(std::string_view key, std::string_view value) noexcept {
+    if (json_string_equals(key, "_placeholder")) marked = value.starts_with("true");
+    if (json_string_equals(key, "num")) {
+      bool const number = json_kind_at(value) == json_kind::number;
+      value = value.substr(0, number ? json_skip(value, 0) : 0);
+      num = json_number<std::uint32_t>(value).value_or(placeholder::none);
+    }
+  }
+};
+
+}  // namespace impl
+
+/// The placeholders of `json` in order. What stands inside one is part of it, and not looked at.
 [[nodiscard]] inline std::vector<placeholder> find_placeholders(std::string_view json) {
-  struct level {
-    std::size_t begin;
-    bool marked = false;
-    std::uint32_t num = placeholder::none;
-  };
   constexpr std::string_view space = " \t\r\n";
-  std::vector<level> open;
+  std::vector<impl::open_object> open;
   std::vector<placeholder> found;
   for (std::size_t at = 0; at < json.size(); ++at) {
     if (json[at] == '{') open.push_back({at});
     if (json[at] == '}' && !open.empty()) {
-      level const& top = open.back();
-      if (top.marked) {
-        while (!found.empty() && found.back().begin > top.begin) found.pop_back();
-        found.push_back({top.begin, at + 1, top.num});
-      }
+      auto const [begin, marked, num] = open.back();
       open.pop_back();
+      if (!marked) continue;
+      while (!found.empty() && found.back().begin > begin) found.pop_back();
+      found.push_back({begin, at + 1, num});
     }
     if (json[at] != '"') continue;
     std::size_t const end = json_skip(json, at);
-    std::string_view const key = json_string_raw(json.substr(at, end - at));
+    std::string_view const text = json_string_raw(json.substr(at, end - at));
     at = end - 1;
     std::size_t const colon = json.find_first_not_of(space, end);
-    if (open.empty() || colon == std::string_view::npos || json[colon] != ':')
-      continue;  // a string, not a key
-    std::size_t const value = std::min(json.find_first_not_of(space, colon + 1), json.size());
-    std::string_view const text = json.substr(value, json_skip(json, value) - value);
-    if (json_string_equals(key, "_placeholder")) open.back().marked = text == "true";
-    if (json_string_equals(key, "num")) {
-      auto const index = text.starts_with('{') || text.starts_with('[')
-                             ? result<std::uint32_t>(placeholder::none)
-                             : json_number<std::uint32_t>(text);
-      open.back().num = index.value_or(placeholder::none);
-    }
+    if (open.empty() || colon == json.npos || json[colon] != ':') continue;  // not a key
+    std::size_t const value = json.find_first_not_of(space, colon + 1);
+    if (value != json.npos) open.back().note(text, json.substr(value));
   }
   return found;
+}
+
+/// Whether every placeholder of `json` names one of `count` attachments.
+[[nodiscard]] inline bool placeholders_fit(std::string_view json, std::size_t count) {
+  for (auto const& each : find_placeholders(json)) {
+    if (each.num >= count) return false;
+  }
+  return true;
 }
 
 }  // namespace siokit::inline v0::socketio

@@ -1,0 +1,21 @@
+// What the heap is asked for, in this whole program. heap.cpp has the operators.
+#pragma once
+
+#include <cstddef>
+
+namespace conformance {
+
+struct heap_log {
+  std::size_t allocations = 0;
+  std::size_t bytes = 0;
+  std::size_t releases = 0;
+  bool refuse = false;  ///< only allocations that may fail
+};
+inline heap_log heap;
+
+/// What was asked for since `before`.
+[[nodiscard]] inline heap_log heap_since(heap_log const& before) noexcept {
+  return {heap.allocations - before.allocations, heap.bytes - before.bytes, heap.releases - before.releases};
+}
+
+}  // namespace conformance
