@@ -1,36 +1,85 @@
-// Starts an embedded server and exchanges events with it by the official client. Usage: node try.mjs PROGRAM
+// Starts an embedded server and exchanges events with it by the official client, while other peers send
+// nonsense or do not read. Usage: node try.mjs PROGRAM
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createRequire } from "node:module";
+import { connect } from "node:net";
 
-const { io } = createRequire(new URL("../official/package.json", import.meta.url))("socket.io-client");
+const require = createRequire(new URL("../official/package.json", import.meta.url));
+const { io } = require("socket.io-client");
+const { WebSocket } = require("ws");
 const server = spawn(process.argv[2], { stdio: ["ignore", "pipe", "inherit"] });
+let failed = false;
 const fail = (why) => {
   console.error(why);
+  failed = true;
   server.kill();
-  process.exit(1);
 };
-setTimeout(() => fail("nothing came within 20 s"), 20000).unref();
-server.on("exit", (code) => fail(`the server ended with code ${code}`));
+const deadline = setTimeout(() => fail("not done within 20 s"), 20000);
 
-server.stdout.once("data", (line) => {
-  const url = /http:\S+/.exec(line)[0];
-  const clients = [1, 2, 3].map(() => io(url, { transports: ["websocket"], forceNew: true, reconnection: false }));
-  const done = clients.map(
-    (client, i) =>
-      new Promise((resolve) => {
-        client.on("connect_error", (error) => fail(`connect_error: ${error.message}`));
-        client.on("connect", () => client.emit("echo", i, { text: "h\u00e9" }, Buffer.from([1, 2, 3])));
-        client.on("echo", (n, object, bytes) => {
-          if (n !== i || object.text !== "h\u00e9" || bytes.toString("hex") !== "010203") fail("a wrong echo");
-          client.close();
-          resolve();
-        });
-      }),
-  );
-  Promise.all(done).then(() => {
-    server.removeAllListeners("exit");
-    server.kill();
-    console.log("1 passed, 0 failed");
-    process.exit(0);
-  });
+const [line] = await once(server.stdout, "data");
+server.on("exit", (code, signal) => {
+  clearTimeout(deadline);
+  if (!failed && signal !== "SIGTERM") console.error(`the server ended with ${code ?? signal}`);
+  else if (!failed) console.log("1 passed, 0 failed");
+  process.exit(!failed && signal === "SIGTERM" ? 0 : 1);
 });
+const url = new URL(/http:\S+/.exec(line)[0]);
+
+const handshake = (target, key) =>
+  `GET ${target} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+  `Sec-WebSocket-Version: 13\r\n${key}\r\n`;
+const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+const target = "/socket.io/?EIO=4&transport=websocket";
+const nonsense = [
+  "\r\n\r\n",
+  "x\r\n\r\n",
+  "GET\r\n\r\n",
+  handshake(target, ""),
+  handshake(target, "Sec-WebSocket-Key: short\r\n"),
+  handshake("/socket.io/?EIO=4&transport=polling", key),
+  handshake("/socket.io/?EIO=4&transport=websocket&sid=unknown", key),
+  "x".repeat(10000),
+];
+for (const text of nonsense) {
+  const peer = connect(url.port, url.hostname);
+  peer.end(text);
+  const answer = [];
+  peer.on("data", (bytes) => answer.push(bytes));
+  peer.on("error", () => {});
+  await once(peer, "close");
+  if (Buffer.concat(answer).includes("101")) fail(`accepted: ${JSON.stringify(text)}`);
+}
+const pieces = connect(url.port, url.hostname);
+for (const byte of handshake(target, key)) {
+  pieces.write(byte);
+  await new Promise((resolve) => setImmediate(resolve));
+}
+const [accepted] = await once(pieces, "data");
+if (!`${accepted}`.startsWith("HTTP/1.1 101 ")) fail(`in pieces: ${accepted}`);
+pieces.write(Buffer.alloc(20, 0xff));
+await once(pieces, "close");
+
+const stubborn = new WebSocket(`${url.href}socket.io/?EIO=4&transport=websocket`.replace("http", "ws"));
+await once(stubborn, "open");
+stubborn.send("40");
+stubborn.pause();
+for (let i = 0; i < 20; i++) stubborn.send(`42["echo","${"x".repeat(900000)}"]`);
+
+const open = () => io(url.href, { transports: ["websocket"], forceNew: true, reconnection: false });
+const echoes = [1, 2, 3].map(async (i) => {
+  const client = open();
+  client.on("connect_error", (error) => fail(`connect_error: ${error.message}`));
+  client.emit("echo", i, { text: "h\u00e9".repeat(300000) }, Buffer.from([1, 2, 3]));
+  const [n, object, bytes] = await new Promise((resolve) => client.on("echo", (...args) => resolve(args)));
+  if (n !== i || object.text !== "h\u00e9".repeat(300000) || bytes.toString("hex") !== "010203") fail("a wrong echo");
+  client.close();
+});
+await Promise.all(echoes);
+
+let received = 0;
+stubborn.on("message", (text) => (received += text.length > 900000));
+stubborn.resume();
+while (received < 20 && !failed) await once(stubborn, "message");
+stubborn.terminate();
+server.kill();

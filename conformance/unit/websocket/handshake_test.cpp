@@ -152,4 +152,69 @@ TEST(websocket_handshake, no_line_is_smuggled_in) {
   EXPECT_EQ(out, "kept");
 }
 
+// --- The text of a request
+
+constexpr std::string_view request_text =
+    "GET /socket.io/?EIO=4 HTTP/1.1\r\nHost: example.org:80\r\nUPGRADE:\twebsocket \r\n"
+    "Connection: keep-alive, Upgrade\r\nsec-websocket-version: 13\r\nX-Empty:\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+TEST(websocket_handshake, reads_the_text_of_a_request) {
+  auto const in = read_request(request_text);
+  ASSERT_TRUE(in);
+  EXPECT_EQ(in->target, "/socket.io/?EIO=4");
+  EXPECT_EQ(in->key, "dGhlIHNhbXBsZSBub25jZQ==");
+  ASSERT_EQ(in->headers.size(), 6u);
+  EXPECT_EQ(in->headers[0].name, "Host");
+  EXPECT_EQ(in->headers[0].value, "example.org:80");
+  EXPECT_EQ(in->headers[1].value, "websocket");
+  EXPECT_EQ(in->headers[4].value, "");
+}
+
+TEST(websocket_handshake, reads_a_request_whole_or_not_at_all) {
+  for (std::size_t size = 0; size < request_text.size(); ++size) {
+    std::string const part(request_text.substr(0, size));
+    EXPECT_FALSE(read_request(part)) << size;
+  }
+  EXPECT_FALSE(read_request(std::string(request_text) + "x"));
+}
+
+TEST(websocket_handshake, refuses_texts_that_are_no_request) {
+  struct {
+    std::string_view what, instead;
+  } const cases[] = {
+      {"GET ", "POST "},
+      {"GET ", "GET"},
+      {"GET ", " "},
+      {"/socket.io/?EIO=4", ""},
+      {"/socket.io/?EIO=4", "/a b"},
+      {"/socket.io/?EIO=4", "/a\r"},
+      {"/socket.io/?EIO=4", "/a\n"},
+      {" HTTP/1.1\r\n", " HTTP/1.0\r\n"},
+      {" HTTP/1.1\r\n", " HTTP/1.1\n"},
+      {" HTTP/1.1\r\n", "\r\n"},
+      {"Host: ", ": "},
+      {"Host: ", "Host : "},
+      {"Host: example.org:80", "Host"},
+      {"Host: ", " Host: "},
+      {"example.org", "a\rb"},
+      {"example.org", "a\nb"},
+      {"example.org", std::string_view("a\0b", 3)},
+      {"Host: ", "Upgrade: websocket\r\nHost: "},
+      {"Host: ", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nHost: "},
+      {"X-Empty:", ""},
+      {"websocket ", "h2c"},
+      {"13", "8"},
+      {"==", "="},
+  };
+  for (auto const& [what, instead] : cases) {
+    std::string text(request_text);
+    text.replace(text.find(what), what.size(), instead);
+    auto const in = read_request(text);
+    ASSERT_FALSE(in) << text;
+    EXPECT_EQ(in.error().code, errc::ws_bad_handshake);
+    EXPECT_EQ(in.error().blame, side::remote);
+  }
+}
+
 }  // namespace

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <vector>
 
 #include "siokit/core/base64.hpp"
 #include "siokit/core/error.hpp"
@@ -29,6 +30,13 @@ struct handshake_headers {
   std::string_view key{};      ///< Sec-WebSocket-Key
 };
 
+/// The text of a handshake request. Borrows it.
+struct handshake_text {
+  std::string_view target{};  ///< path and query, not empty
+  std::string_view key{};     ///< for accept_key()
+  std::vector<header> headers{};
+};
+
 /// What the response to a handshake says, in the same way.
 struct handshake_answer {
   std::uint16_t status = 0;
@@ -43,15 +51,19 @@ using request_key = std::array<char, 24>;
 using response_key = std::array<char, 28>;
 
 namespace impl {
+/// Without the blanks around it.
+[[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
+  constexpr std::string_view blanks = " \t";
+  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+  return text.substr(0, text.find_last_not_of(blanks) + 1);
+}
+
 /// Whether a comma-separated list holds `token`, case ignored.
 [[nodiscard]] constexpr bool has_token(std::string_view list, std::string_view token) noexcept {
-  constexpr std::string_view blanks = " \t";
   while (!list.empty()) {
-    std::string_view item = list.substr(0, list.find(','));
+    std::string_view const item = list.substr(0, list.find(','));
     list.remove_prefix(item.size() == list.size() ? item.size() : item.size() + 1);
-    item.remove_prefix(std::min(item.find_first_not_of(blanks), item.size()));
-    item = item.substr(0, item.find_last_not_of(blanks) + 1);
-    if (same_header_name(item, token)) return true;
+    if (same_header_name(trimmed(item), token)) return true;
   }
   return false;
 }
@@ -114,6 +126,50 @@ template <class Sha1>
                     impl::is_request_key(in.key);
   if (!good) return remote_error(errc::ws_bad_handshake);
   return {};
+}
+
+/// Reads the text of a request, checked as by verify_request(): for hosts that have no HTTP parser. `text` is
+/// all of it, the empty line at its end included. Stricter than HTTP: lines are not folded, bytes that are no
+/// text are refused, and so is a header that the handshake is about when it comes twice.
+/// Else: ws_bad_handshake, blame remote.
+[[nodiscard]] inline result<handshake_text> read_request(std::string_view text) {
+  constexpr auto bad = [] { return remote_error(errc::ws_bad_handshake); };
+  constexpr std::string_view end = "\r\n", version = " HTTP/1.1";
+  std::string_view const first = text.substr(0, text.find(end));
+  std::size_t const blank = first.find(' ');
+  if (blank == first.npos || !first.ends_with(version)) return bad();
+  handshake_text out{.target = first.substr(blank + 1)};
+  if (out.target.size() <= version.size()) return bad();
+  out.target.remove_suffix(version.size());
+  if (!impl::is_one_line(out.target) || out.target.find(' ') != first.npos) return bad();
+  for (text.remove_prefix(first.size());;) {
+    if (!text.starts_with(end)) return bad();
+    text.remove_prefix(end.size());
+    if (text == end) break;
+    std::string_view const line = text.substr(0, text.find(end));
+    std::size_t const colon = line.find_first_of(": \t");
+    if (colon == 0 || colon == line.npos || line[colon] != ':' || !impl::is_one_line(line)) return bad();
+    out.headers.push_back({line.substr(0, colon), impl::trimmed(line.substr(colon + 1))});
+    text.remove_prefix(line.size());
+  }
+  handshake_headers wants{.method = first.substr(0, blank)};
+  struct {
+    std::string_view name;
+    std::string_view* value;
+  } const fields[] = {{"upgrade", &wants.upgrade},
+                      {"connection", &wants.connection},
+                      {"sec-websocket-version", &wants.version},
+                      {"sec-websocket-key", &wants.key}};
+  for (header const& each : out.headers) {
+    for (auto const& [name, value] : fields) {
+      if (!same_header_name(each.name, name)) continue;
+      if (!value->empty()) return bad();
+      *value = each.value;
+    }
+  }
+  out.key = wants.key;
+  if (!verify_request(wants)) return bad();
+  return out;
 }
 
 /// Whether a client may go on after this response. `accept`: the accept key of the key it sent.
