@@ -277,6 +277,62 @@ TEST(EngineHostPressure, KeepsMessagesUntilTheirReaderReads) {
   EXPECT_EQ(w.engine.find(w.last)->bytes_queued(), 0u);
   c.say(opcodes::text, "4end");
   EXPECT_EQ(c.next(), "text 4end");
+  c.say(opcodes::ping, "again");
+  EXPECT_EQ(c.next(), "pong again");
+}
+
+TEST(EngineHostPressure, SendsWhatIsLeftThoughTheApplicationThrows) {
+  world w;
+  int failures = 0;
+  w.host->on_drain([&](time_point now) {
+    if (failures > 0) --failures, throw std::runtime_error("drain");
+    w.drain(now);
+  });
+  websocket_client c(w);
+  c.open();
+  c.next();
+  for (int i = 0; i < 1000; ++i) w.send(w.last, text_message("4" + std::string(10'000, ' ')));
+  w.host->wake();
+  for (int i = 0; i < 20; ++i) w.context.restart(), w.context.run_one_for(1ms);
+  failures = 8;
+  c.say(opcodes::text, "4end");
+  for (int caught = 0; caught < 8;) {
+    try {
+      c.pull();
+      w.context.restart();
+      w.context.run_one_for(1ms);
+    } catch (std::runtime_error const&) {
+      ++caught;
+    }
+  }
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(c.next().size(), 10'006u);
+  EXPECT_EQ(c.next(), "text 4end");
+}
+
+TEST(EngineHostPressure, AnswersEveryRequestOfABurst) {
+  world w({.max_http_buffer_size = 10});
+  auto const at = w.listen();
+  std::deque<websocket_client> listeners;
+  std::vector<handle> all;
+  for (int i = 0; i < 5; ++i) {
+    listeners.emplace_back(w, at).open();
+    listeners.back().next();
+    all.push_back(w.last);
+  }
+  w.on_event = [&](engineio::event const& event) {
+    if (event.type != engineio::event::kind::message) return false;
+    for (handle const one : all) w.echo(one, event.data);
+    return true;
+  };
+  std::deque<client> posters;
+  for (int i = 0; i < 8; ++i) posters.emplace_back(w, at);
+  posters[0].ask(get(polling));
+  ASSERT_TRUE(w.until([&] { return w.host->connections() == 13; }));
+  // What the broadcast has to send waits for the end of the turn; the many answers of one session may not.
+  listeners[0].say(opcodes::text, "4all");
+  for (client& one : posters) one.send(post(poll_of(5), "4123456789x"));
+  for (client& one : posters) EXPECT_TRUE(one.response().starts_with("HTTP/1.1 413 "));
+  for (websocket_client& one : listeners) EXPECT_EQ(one.next(), "text 4all");
 }
 
 TEST(EngineHostPressure, OwesOnePongToAPeerThatReadsNothing) {
@@ -381,17 +437,27 @@ TEST(EngineHostWebsocket, SurvivesAnEventThatWasNotPulledBeforeTheException) {
 }
 
 TEST(EngineHostWebsocket, StaysOpenWhenTheApplicationThrowsAtItsOpening) {
-  world w;
-  w.on_event = [&](engineio::event const& event) {
-    if (event.type == engineio::event::kind::opened) throw std::runtime_error("handler");
-    return false;
-  };
-  websocket_client c(w);
-  c.send(handshake(websocket_target) + frame_of(opcodes::text, "4early"));
-  EXPECT_THROW(w.until([] { return false; }), std::runtime_error);
-  EXPECT_TRUE(c.response().starts_with("HTTP/1.1 101 "));
-  EXPECT_TRUE(c.next().starts_with("text 0{"));
-  EXPECT_EQ(c.next(), "text 4early");
+  using kind = engineio::event::kind;
+  for (kind const when : {kind::handshake_requested, kind::opened}) {
+    net::host_options options;
+    options.header_timeout = options.keep_alive_timeout = 30ms;
+    world w({}, options);
+    w.on_event = [&](engineio::event const& event) {
+      if (event.type != when) return false;
+      static_cast<void>(w.engine.admit(event.session, sid("thrown"), net::now()));
+      throw std::runtime_error("handler");
+    };
+    websocket_client c(w);
+    c.send(handshake(websocket_target) + frame_of(opcodes::text, "4early"));
+    EXPECT_THROW(w.until([] { return false; }), std::runtime_error);
+    EXPECT_TRUE(c.response().starts_with("HTTP/1.1 101 "));
+    EXPECT_TRUE(c.next().starts_with("text 0{"));
+    EXPECT_EQ(c.next(), "text 4early");
+    auto const later = std::chrono::steady_clock::now() + 60ms;
+    EXPECT_TRUE(w.until([&] { return std::chrono::steady_clock::now() > later; }));
+    c.say(opcodes::text, "4still");
+    EXPECT_EQ(c.next(), "text 4still");
+  }
 }
 
 TEST(EngineHostWebsocket, MayBeDestroyedAtAnyEvent) {

@@ -1,14 +1,10 @@
-// A user of siokit::net: everything that it stands on is there, with nothing else asked for.
-#include <llhttp.h>
-#include <openssl/ssl.h>
-#include <zlib.h>
-
-#include <asio/io_context.hpp>
-#include <siokit/version.hpp>
+// A user of siokit::net, and of nothing else.
+#include <siokit/net/server.hpp>
 
 int main() {
-  asio::io_context loop;
-  llhttp_settings_t settings;
-  llhttp_settings_init(&settings);
-  return loop.poll() == 0 && OPENSSL_VERSION_NUMBER != 0 && zlibVersion()[0] == '1' ? 0 : 1;
+  siokit::server io{{.host = "127.0.0.1", .port = 0}};
+  io.of("/").on("say", [](siokit::socket& s, std::string_view text) { s.broadcast().emit("said", text); });
+  if (!io.listen()) return 1;
+  io.close();
+  io.run();
 }

@@ -33,7 +33,11 @@ inline void connection::receive_requests(std::span<char>& in) {
     if (!step) return reject(http_->parser.status());
     switch (step->type) {
       case http_parser::step::kind::need_more:
-        if (any) wait_for(http_->reading ? http_state::phase::body : http_state::phase::head);
+        if (http_->reading) {
+          wait_for(http_state::phase::body);
+        } else if (any) {
+          wait_for(http_state::phase::head);
+        }
         return;
       case http_parser::step::kind::head: on_head(); break;
       case http_parser::step::kind::body: on_body(step->body); break;
@@ -127,6 +131,7 @@ inline void connection::on_body_too_large() {
 inline void connection::on_complete() {
   http_state& state = *http_;
   state.reading = false;
+  if (state.awaiting) wait_for(http_state::phase::answer);
   switch (std::exchange(state.body_to, http_state::sink::nowhere)) {
     case http_state::sink::engine: {
       http_request const request = present_request();
@@ -143,9 +148,8 @@ inline void connection::on_complete() {
       break;
     }
     case http_state::sink::nowhere:
-      if (!state.awaiting) return on_answered();
+      if (!state.awaiting) on_answered();
   }
-  if (loop_ != nullptr && mode_ == mode::http && state.awaiting) wait_for(http_state::phase::answer);
 }
 
 // --- Answers
@@ -178,7 +182,6 @@ inline void connection::respond(std::uint16_t status, std::string_view body,
                                 std::span<owned_header const> headers) {
   http_state& state = *http_;
   http_head const& head = state.parser.head();
-  state.close |= loop_->closing();
   std::string& text = loop_->text;
   text.clear();
   auto& fields = loop_->fields;

@@ -228,8 +228,6 @@ void loop::turn(Work&& work, std::size_t quota) {
 
 template <class Input>
 void loop::input(Input&& in) {
-  if (drain_due_) drain();
-  if (!running_) return;
   drain_due_ = true;
   in(engine_);
   drain();
