@@ -1,5 +1,5 @@
-// siokit/version.hpp - the version, and the inline namespace every name lives in.  SPDX-License-Identifier:
-// MIT
+// siokit/version.hpp - the version, and the inline namespace every name lives in.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #define SIOKIT_VERSION_MAJOR 0

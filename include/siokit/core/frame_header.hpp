@@ -1,5 +1,6 @@
 // siokit/core/frame_header.hpp - the head of a WebSocket frame: first byte and length.
-// SPDX-License-Identifier: MIT Spec: RFC 6455, section 5.2. Here, below websocket/, because a message is
+// SPDX-License-Identifier: MIT
+// Spec: RFC 6455, section 5.2. Here, below websocket/, because a message is
 // encoded as the frames a server sends. Pure functions over the caller's memory.
 #pragma once
 

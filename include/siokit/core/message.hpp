@@ -1,5 +1,6 @@
 // siokit/core/message.hpp - a packet encoded once, shared by everybody it is sent to.
-// SPDX-License-Identifier: MIT One reference-counted block holds the packet as the WebSocket frames a server
+// SPDX-License-Identifier: MIT
+// One reference-counted block holds the packet as the WebSocket frames a server
 // sends: the text frame, then one binary frame per attachment. The same bytes without their frame headers are
 // the Engine.IO packets, so that no transport needs a second encoding of text. A handle is one pointer; a
 // block belongs to one thread (plain reference count).

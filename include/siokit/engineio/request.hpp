@@ -1,5 +1,6 @@
-// siokit/engineio/request.hpp - what an HTTP request wants of an Engine.IO server.   SPDX-License-Identifier:
-// MIT Spec: Engine.IO protocol, "HTTP long-polling", and the error table of docs/protocol.md. verify() is a
+// siokit/engineio/request.hpp - what an HTTP request wants of an Engine.IO server.
+// SPDX-License-Identifier: MIT
+// Spec: Engine.IO protocol, "HTTP long-polling", and the error table of docs/protocol.md. verify() is a
 // pure function from a request and what is known of its session to a route or a refusal.
 #pragma once
 

@@ -1,5 +1,6 @@
-// siokit/engineio/server_session.hpp - one Engine.IO session, seen from the server. SPDX-License-Identifier:
-// MIT Spec: Engine.IO protocol, revision 4; the fine print is in docs/protocol.md. Pure: bytes and time in,
+// siokit/engineio/server_session.hpp - one Engine.IO session, seen from the server.
+// SPDX-License-Identifier: MIT
+// Spec: Engine.IO protocol, revision 4; the fine print is in docs/protocol.md. Pure: bytes and time in,
 // packets out. Owns its outbox; what only polling and upgrades need hangs on one pointer that a WebSocket
 // session never allocates.
 //

@@ -1,5 +1,6 @@
-// siokit/hub/lifeline.hpp - a reference that notices the end of what it refers to.   SPDX-License-Identifier:
-// MIT One small counted block per owner. Plain count: belongs to one shard, like everything in a hub.
+// siokit/hub/lifeline.hpp - a reference that notices the end of what it refers to.
+// SPDX-License-Identifier: MIT
+// One small counted block per owner. Plain count: belongs to one shard, like everything in a hub.
 #pragma once
 
 #include <utility>

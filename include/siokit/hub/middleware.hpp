@@ -1,5 +1,5 @@
-// siokit/hub/middleware.hpp - who decides whether a client may join, now or later.   SPDX-License-Identifier:
-// MIT
+// siokit/hub/middleware.hpp - who decides whether a client may join, now or later.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <string>

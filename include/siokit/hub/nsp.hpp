@@ -1,5 +1,6 @@
-// siokit/hub/nsp.hpp - a namespace: its sockets, rooms, listeners and middleware.   SPDX-License-Identifier:
-// MIT Owns its rooms and everything registered on it; sockets belong to the server. Lives as long as its
+// siokit/hub/nsp.hpp - a namespace: its sockets, rooms, listeners and middleware.
+// SPDX-License-Identifier: MIT
+// Owns its rooms and everything registered on it; sockets belong to the server. Lives as long as its
 // server.
 #pragma once
 

@@ -1,5 +1,6 @@
-// siokit/hub/socket_ref.hpp - a socket that may be kept, and the reply to an event. SPDX-License-Identifier:
-// MIT A socket& is valid for one call; a socket_ref may be stored, captured and used at any later time: when
+// siokit/hub/socket_ref.hpp - a socket that may be kept, and the reply to an event.
+// SPDX-License-Identifier: MIT
+// A socket& is valid for one call; a socket_ref may be stored, captured and used at any later time: when
 // the socket is gone its verbs do nothing and return errc::gone. Small values, no allocation.
 #pragma once
 
