@@ -42,14 +42,14 @@ TEST(socketio_auth, writes_what_opens_refuses_and_leaves_a_namespace) {
 
 TEST(socketio_auth, finds_members) {
   constexpr std::string_view object = R"({"a":1,"b":{"c":2}, "d" : "x\n" ,"\u0065":null,"a":[3]})";
-  EXPECT_EQ(find_member(object, "a"), "[3]") << "the last of equal ones";
-  EXPECT_EQ(find_member(object, "b"), R"({"c":2})");
-  EXPECT_EQ(find_member(object, "c"), std::nullopt) << "a level deeper";
-  EXPECT_EQ(find_member(object, "d"), R"("x\n")");
-  EXPECT_EQ(find_member(object, "e"), "null");
-  EXPECT_EQ(find_member(object, ""), std::nullopt);
-  EXPECT_EQ(find_member("", "a"), std::nullopt);
-  EXPECT_EQ(find_member("{}", "a"), std::nullopt);
+  EXPECT_EQ(json_find(object, "a"), "[3]") << "the last of equal ones";
+  EXPECT_EQ(json_find(object, "b"), R"({"c":2})");
+  EXPECT_EQ(json_find(object, "c"), std::nullopt) << "a level deeper";
+  EXPECT_EQ(json_find(object, "d"), R"("x\n")");
+  EXPECT_EQ(json_find(object, "e"), "null");
+  EXPECT_EQ(json_find(object, ""), std::nullopt);
+  EXPECT_EQ(json_find("", "a"), std::nullopt);
+  EXPECT_EQ(json_find("{}", "a"), std::nullopt);
   EXPECT_EQ(find_string(object, "d"), R"(x\n)");
   EXPECT_EQ(find_string(object, "a"), std::nullopt);
   EXPECT_EQ(find_string(object, "e"), std::nullopt);

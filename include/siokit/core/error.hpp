@@ -48,6 +48,11 @@ enum class errc : std::uint8_t {
   ping_timeout,         ///< no heartbeat within ping_timeout
   upgrade_failed,       ///< the probe of an upgrade was wrong or came too late
   bad_request,          ///< an HTTP request that Engine.IO does not serve
+  // The transports of a client; the texts are those of the official one.
+  poll_error,       ///< a GET was answered by an error, or not at all
+  post_error,       ///< the same for a POST
+  websocket_error,  ///< a WebSocket could not be opened, or broke
+  open_timeout,     ///< no session within the time given
   // HTTP and TLS of net/.
   header_too_large,  ///< the head of an HTTP message above the limits
   tls_failed,        ///< TLS: the handshake, a record or the certificate of the peer
@@ -141,6 +146,10 @@ inline std::string_view to_string(errc code) noexcept {
     case errc::ping_timeout: return "no heartbeat from the peer within ping_timeout";
     case errc::upgrade_failed: return "the probe of the new transport was wrong or came too late";
     case errc::bad_request: return "Bad request";
+    case errc::poll_error: return "xhr poll error";
+    case errc::post_error: return "xhr post error";
+    case errc::websocket_error: return "websocket error";
+    case errc::open_timeout: return "timeout";
     case errc::header_too_large: return "the head of an HTTP message exceeds the limits";
     case errc::tls_failed: return "TLS failed";
     case errc::illegal_attachments: return "Illegal attachments";

@@ -197,6 +197,17 @@ class json_members {
   impl::json_cursor cursor_;
 };
 
+/// The value of a member of an object that scan_json() accepted; of several the last, as in JavaScript.
+/// Nullopt: there is none, or `object` is empty.
+[[nodiscard]] inline std::optional<std::string_view> json_find(std::string_view object,
+                                                               std::string_view key) noexcept {
+  std::optional<std::string_view> found;
+  for (json_members members(object); auto const member = members.next();) {
+    if (json_string_equals(member->key, key)) found = member->value;
+  }
+  return found;
+}
+
 // The scanner.
 
 namespace impl {

@@ -31,6 +31,23 @@ namespace siokit::inline v0::engineio {
   return out;
 }
 
+/// Encodes everything but letters, digits and "-_.!~*'()", as encodeURIComponent() of JavaScript.
+[[nodiscard]] inline std::string percent_encode(std::string_view text) {
+  constexpr std::string_view plain = "-_.!~*'()", digits = "0123456789ABCDEF";
+  std::string out;
+  out.reserve(text.size());
+  for (char const c : text) {
+    bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    auto const byte = static_cast<unsigned char>(c);
+    if (letter || plain.find(c) != plain.npos) {
+      out += c;
+    } else {
+      out.append({'%', digits[byte >> 4], digits[byte & 15]});
+    }
+  }
+  return out;
+}
+
 /// One pair of a query, still encoded.
 struct query_pair {
   std::string_view key;

@@ -79,21 +79,10 @@ class plain_packet {
   return impl::plain_packet(packet_type::disconnect, nsp, 0).finish();
 }
 
-/// The JSON text of a member of an object that scan_json() accepted; of several the last, as in JavaScript.
-/// Nullopt: there is none, or `object` is empty.
-[[nodiscard]] inline std::optional<std::string_view> find_member(std::string_view object,
-                                                                 std::string_view key) noexcept {
-  std::optional<std::string_view> found;
-  for (json_members members(object); auto const member = members.next();) {
-    if (json_string_equals(member->key, key)) found = member->value;
-  }
-  return found;
-}
-
-/// The same, if it is a string: the raw text between its quotes.
+/// The raw text between the quotes of a member, if there is one and it is a string.
 [[nodiscard]] inline std::optional<std::string_view> find_string(std::string_view object,
                                                                  std::string_view key) noexcept {
-  auto const value = find_member(object, key);
+  auto const value = json_find(object, key);
   if (!value || json_kind_at(*value) != json_kind::string) return std::nullopt;
   return json_string_raw(*value);
 }
@@ -139,7 +128,7 @@ struct connect_error_view {
     return {json_string_raw(value), {}};
   }
   return {find_string(packet.data, "message").value_or(std::string_view{}),
-          find_member(packet.data, "data").value_or(std::string_view{})};
+          json_find(packet.data, "data").value_or(std::string_view{})};
 }
 
 }  // namespace siokit::inline v0::socketio

@@ -1,0 +1,522 @@
+// siokit/engineio/client_session.hpp - one Engine.IO session, seen from the client.
+// SPDX-License-Identifier: MIT
+// Spec: Engine.IO protocol, revision 4; the fine print is in docs/protocol.md. Pure: answers, frames and time
+// in; requests, packets and events out. One object is one session: from its first request to its end.
+//
+//   phase     input                                            next
+//   idle      open()                                           opening
+//   opening   open packet                                      open
+//   opening   a failure                                        opening (the next transport) | closed
+//   open      close()                                          closing, until all is sent | closed
+//   open      CLOSE packet, failure, no ping for too long      closed
+//   upgrade   none -> opening (a second wire) -> probing (2probe) -> pausing (3probe; until no request is
+//             under way) -> websocket (5) | none (anything else)
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "siokit/core/ids.hpp"
+#include "siokit/core/outbox.hpp"
+#include "siokit/engineio/client_config.hpp"
+#include "siokit/engineio/client_event.hpp"
+#include "siokit/engineio/open_packet.hpp"
+#include "siokit/engineio/payload.hpp"
+#include "siokit/engineio/query.hpp"
+
+namespace siokit::inline v0::engineio {
+
+class client_session {
+ public:
+  /// `config` outlives the session. `names`: the last number given to a wire or an exchange, shared by all
+  /// sessions of one host so that what is late for one never reaches another. `seed`: random; makes requests
+  /// differ from those of other clients. `websocket_first`: begin with it, if the transports have it.
+  client_session(client_config const& config, std::uint64_t& names, std::uint64_t seed,
+                 bool websocket_first = false) noexcept
+      : config_(&config), names_(&names), seed_(seed), websocket_first_(websocket_first) {}
+
+  // Inputs from the host.
+
+  /// The WebSocket that open_wire asked for is open.
+  void wire_opened(wire which, time_point now);
+  /// One WebSocket message. Its bytes are read in place: they live until poll_event() has returned nullopt.
+  /// Error, local: events_pending. What the peer did wrong ends in a closed event.
+  result<void> receive(wire which, frame const& in, time_point now);
+  /// The WebSocket is gone, or could not be opened. `why`: errc::ok when its peer closed it.
+  void wire_lost(wire which, error why = {});
+  /// The answer to a request. Same lifetime and error as receive(); `body` is written to, since base64 is
+  /// decoded in place.
+  result<void> response_received(exchange which, std::uint16_t status, std::span<char> body, time_point now);
+  /// No answer will come. `why`: errc::ok is as good as any.
+  void request_failed(exchange which, error why = {});
+  /// Time passed. May be called early, late and repeatedly.
+  void advance(time_point now);
+
+  // Inputs from the application.
+
+  /// Begins. Error, local: wrong_state when it has begun before, invalid_argument without a transport.
+  result<void> open(time_point now);
+  /// Queues a message. Errors, local: gone unless open; outbox_full; ping_timeout when the server should have
+  /// been heard of before `now`, as after the sleep of a laptop: the session is then closed. In each case
+  /// nothing was sent.
+  result<void> send(message item, time_point now);
+  /// Ends the session after what is queued has been sent.
+  void close();
+
+  // Outputs. Pull each until it returns nullopt, events first.
+
+  [[nodiscard]] std::optional<client_event> poll_event(time_point now);
+  [[nodiscard]] std::optional<client_action> poll_action();
+  /// What is to be sent on main_wire() or probe_wire(), before any action is carried out.
+  [[nodiscard]] std::optional<message> poll_transmit(wire which);
+  [[nodiscard]] time_point next_deadline() const noexcept { return ping_deadline_; }
+
+  // Queries.
+
+  /// The id of the session, empty before it is open.
+  [[nodiscard]] std::string const& id() const noexcept { return id_; }
+  [[nodiscard]] transport current() const noexcept { return transport_; }
+  [[nodiscard]] bool is_open() const noexcept { return phase_ == phase::open; }
+  [[nodiscard]] bool closed() const noexcept { return phase_ == phase::closed; }
+  /// Whether a message sent now would leave at once: what a volatile event asks.
+  [[nodiscard]] bool writable() const noexcept {
+    return is_open() && outbox_.empty() && stage_ != upgrade::pausing && !post_;
+  }
+  [[nodiscard]] std::size_t bytes_queued() const noexcept { return outbox_.bytes(); }
+  [[nodiscard]] wire main_wire() const noexcept { return wire_; }
+  [[nodiscard]] wire probe_wire() const noexcept { return probe_; }
+  /// Whether a WebSocket worked: what remember_upgrade remembers.
+  [[nodiscard]] bool websocket_succeeded() const noexcept { return websocket_succeeded_; }
+  /// Nothing is left to pull: the session may be destroyed.
+  [[nodiscard]] bool finished() const noexcept { return closed() && !has_event() && actions_.empty(); }
+
+ private:
+  enum class phase : std::uint8_t { idle, opening, open, closing, closed };
+  enum class upgrade : std::uint8_t { none, wanted, opening, probing, pausing };
+
+  [[nodiscard]] bool has_event() const noexcept {
+    return opened_due_ || reading() || ping_due_ || upgraded_due_ || upgrade_failed_due_ || closed_due_;
+  }
+  [[nodiscard]] bool reading() const noexcept { return frame_pending_ || !body_.done(); }
+  [[nodiscard]] bool alive() const noexcept { return phase_ != phase::idle && phase_ != phase::closed; }
+  [[nodiscard]] std::uint64_t new_name() noexcept { return ++*names_; }
+  [[nodiscard]] std::string target(transport of);
+  [[nodiscard]] client_action post();
+  void try_transport(std::size_t index);
+  void accept_packet(packet const& in, time_point now);
+  void on_open_packet(std::string_view json, time_point now);
+  void receive_probe(frame const& in);
+  void fail_upgrade(error why);
+  void shut(wire& which);
+  void abort(exchange& which);
+  void settle();
+  void fail(errc code) { fail({code, side::remote, 0}); }
+  void fail(error why);
+  void end(close_reason reason, error why, bool say_so);
+  [[nodiscard]] std::optional<client_event> next_packet(time_point now);
+
+  client_config const* config_;
+  std::uint64_t* names_;
+  std::uint64_t seed_;
+  std::string id_;
+  outbox outbox_;
+  std::size_t max_payload_ = 0;  // the longest body that the server takes; 0: it did not say
+  duration patience_{};          // pingInterval and pingTimeout together
+  time_point ping_deadline_ = never;
+  wire wire_;                           // the main one: opening or open
+  wire probe_;                          // the one of an upgrade
+  exchange poll_;                       // the GET under way
+  exchange post_;                       // the POST under way
+  std::vector<client_action> actions_;  // those that do not follow from the state: what is to be ended
+  payload_reader body_;
+  std::string_view frame_;
+  error detail_;
+  error upgrade_detail_;
+  std::size_t transport_index_ = 0;
+  transport transport_ = transport::polling;
+  phase phase_ = phase::idle;
+  upgrade stage_ = upgrade::none;
+  close_reason reason_ = close_reason::forced_close;
+  frame_kind frame_kind_ = frame_kind::text;
+  bool websocket_first_;
+  bool websocket_succeeded_ = false;
+  bool wire_due_ = false;        // the main one is to be opened
+  bool wire_open_ = false;       // it is
+  bool probe_due_ = false;       // 2probe is to be sent
+  bool completion_due_ = false;  // 5 is to be sent
+  bool frame_pending_ = false;
+  bool opened_due_ = false;
+  bool ping_due_ = false;
+  bool upgraded_due_ = false;
+  bool upgrade_failed_due_ = false;
+  bool closed_due_ = false;
+};
+
+// Opening.
+
+inline result<void> client_session::open(time_point) {
+  if (phase_ != phase::idle) return local_error(errc::wrong_state);
+  if (config_->transports.empty()) return local_error(errc::invalid_argument);
+  phase_ = phase::opening;
+  try_transport(0);
+  return {};
+}
+
+/// The transports in their order; a WebSocket that has worked before comes first.
+inline void client_session::try_transport(std::size_t index) {
+  auto const& all = config_->transports;
+  transport_index_ = index;
+  std::size_t const websocket =
+      static_cast<std::size_t>(std::find(all.begin(), all.end(), transport::websocket) - all.begin());
+  if (websocket_first_ && websocket < all.size()) {
+    index = index == 0 ? websocket : index <= websocket ? index - 1 : index;
+  }
+  transport_ = all[index];
+  wire_due_ = transport_ == transport::websocket;
+}
+
+inline void client_session::on_open_packet(std::string_view json, time_point now) {
+  auto opened = decode_open_packet(json);
+  if (!opened) return fail(opened.error());
+  id_ = std::move(opened->id);
+  patience_ = opened->ping_interval + opened->ping_timeout;
+  max_payload_ = opened->max_payload;
+  ping_deadline_ = later(now, patience_);
+  phase_ = phase::open;
+  opened_due_ = true;
+  if (transport_ == transport::websocket) websocket_succeeded_ = true;
+  auto const& wanted = config_->transports;
+  bool const has_websocket = std::find(wanted.begin(), wanted.end(), transport::websocket) != wanted.end();
+  if (transport_ == transport::polling && config_->upgrade && opened->can_upgrade && has_websocket) {
+    stage_ = upgrade::wanted;
+  }
+}
+
+// WebSocket.
+
+inline void client_session::wire_opened(wire which, time_point) {
+  if (which == probe_ && stage_ == upgrade::opening) {
+    stage_ = upgrade::probing;
+    probe_due_ = true;
+  } else if (which == wire_) {
+    wire_open_ = true;
+  }
+}
+
+inline result<void> client_session::receive(wire which, frame const& in, time_point now) {
+  if (reading()) return local_error(errc::events_pending);
+  if (!which || !alive()) return {};
+  if (which == probe_) {
+    receive_probe(in);
+  } else if (which == wire_) {
+    auto const decoded = decode_packet(in);
+    decoded ? accept_packet(*decoded, now) : fail(decoded.error());
+  }
+  settle();
+  return {};
+}
+
+inline void client_session::wire_lost(wire which, error why) {
+  if (!which) return;
+  if (which == probe_) {
+    probe_ = {};
+    if (alive()) fail_upgrade(why.code == errc::ok ? error{errc::websocket_error, side::remote, 0} : why);
+    settle();
+  } else if (which == wire_) {
+    bool const was_open = wire_open_;
+    wire_ = {};
+    wire_open_ = false;
+    if (!alive()) return;
+    if (was_open && why.code == errc::ok && phase_ != phase::opening) {
+      return end(close_reason::transport_close, {}, false);
+    }
+    fail(why.code == errc::ok ? error{errc::websocket_error, side::remote, 0} : why);
+  }
+}
+
+// Polling.
+
+inline result<void> client_session::response_received(exchange which, std::uint16_t status,
+                                                      std::span<char> body, time_point) {
+  if (reading()) return local_error(errc::events_pending);
+  if (!which || !alive()) return {};
+  if (which == poll_) {
+    poll_ = {};
+    if (status != 200) {
+      fail(errc::poll_error);
+    } else {
+      body_ = payload_reader(body);
+    }
+  } else if (which == post_) {
+    post_ = {};
+    if (status != 200) fail(errc::post_error);
+  }
+  if (!reading()) settle();
+  return {};
+}
+
+inline void client_session::request_failed(exchange which, error why) {
+  if (!which || !alive()) return;
+  if (which == poll_) {
+    poll_ = {};
+    fail(why.code == errc::ok ? error{errc::poll_error, side::remote, 0} : why);
+  } else if (which == post_) {
+    post_ = {};
+    fail(why.code == errc::ok ? error{errc::post_error, side::remote, 0} : why);
+  }
+}
+
+// Packets.
+
+/// The packets every transport treats alike. A message becomes the pending view.
+inline void client_session::accept_packet(packet const& in, time_point now) {
+  if (phase_ == phase::opening) {
+    if (in.type == packet_type::open && in.data.kind == frame_kind::text) {
+      return on_open_packet(in.data.data, now);
+    }
+    return fail(errc::bad_open_packet);
+  }
+  switch (in.type) {
+    case packet_type::message:
+      frame_ = in.data.data;
+      frame_kind_ = in.data.kind;
+      frame_pending_ = true;
+      return;
+    case packet_type::ping:
+      ping_deadline_ = later(now, patience_);
+      ping_due_ = true;
+      outbox_.push(encode_packet(packet_type::pong));
+      return;
+    case packet_type::close:
+      if (transport_ == transport::polling) end(close_reason::transport_close, {}, false);
+      return;
+    case packet_type::open:
+    case packet_type::pong:
+    case packet_type::upgrade:
+    case packet_type::noop: return;
+  }
+}
+
+// Upgrade.
+
+inline void client_session::receive_probe(frame const& in) {
+  if (stage_ != upgrade::probing || in.kind != frame_kind::text || in.data != "3probe") {
+    return fail_upgrade({errc::upgrade_failed, side::remote, 0});
+  }
+  websocket_succeeded_ = true;
+  stage_ = upgrade::pausing;
+}
+
+/// The session goes on polling.
+inline void client_session::fail_upgrade(error why) {
+  stage_ = upgrade::none;
+  probe_due_ = false;
+  shut(probe_);
+  upgrade_failed_due_ = true;
+  upgrade_detail_ = why;
+}
+
+/// What may happen as soon as nothing is under way: the end of an upgrade, or of a session.
+inline void client_session::settle() {
+  bool const quiet = !poll_ && !post_ && !reading();
+  if (stage_ == upgrade::pausing && alive() && quiet) {
+    transport_ = transport::websocket;
+    wire_ = std::exchange(probe_, {});
+    wire_open_ = true;
+    stage_ = upgrade::none;
+    completion_due_ = true;
+    upgraded_due_ = true;
+  }
+  bool const upgrading = stage_ == upgrade::pausing;
+  if (phase_ == phase::closing && outbox_.empty() && !completion_due_ && !post_ && !upgrading) {
+    end(close_reason::forced_close, {}, true);
+  }
+}
+
+// Time.
+
+inline void client_session::advance(time_point now) {
+  if (alive() && ping_deadline_ <= now) {
+    end(close_reason::ping_timeout, {errc::ping_timeout, side::remote, 0}, true);
+  }
+}
+
+// Application.
+
+inline result<void> client_session::send(message item, time_point now) {
+  if (!is_open()) return local_error(errc::gone);
+  if (ping_deadline_ <= now) {
+    advance(now);
+    return local_error(errc::ping_timeout);
+  }
+  if (outbox_.bytes() + item.frames().size() > config_->outbox_bytes_max) {
+    return local_error(errc::outbox_full);
+  }
+  outbox_.push(std::move(item));
+  return {};
+}
+
+inline void client_session::close() {
+  if (phase_ == phase::idle || phase_ == phase::opening) return end(close_reason::forced_close, {}, false);
+  if (phase_ != phase::open) return;
+  phase_ = phase::closing;
+  settle();
+}
+
+/// A failure of the transport: the next one is tried, or the session is over.
+inline void client_session::fail(error why) {
+  bool const another = phase_ == phase::opening && config_->try_all_transports &&
+                       transport_index_ + 1 < config_->transports.size();
+  if (!another) return end(close_reason::transport_error, why, false);
+  shut(wire_);
+  wire_open_ = false;
+  body_ = {};
+  try_transport(transport_index_ + 1);
+}
+
+/// `say_so`: the server does not know yet.
+inline void client_session::end(close_reason reason, error why, bool say_so) {
+  if (closed()) return;
+  shut(wire_);
+  shut(probe_);
+  if (say_so && transport_ == transport::polling && !id_.empty() && !post_) {
+    // The answers to this and to a pending GET are of no interest, but the server is to send them.
+    actions_.push_back({.type = client_action::kind::post,
+                        .request = {new_name()},
+                        .target = target(transport_),
+                        .body = "1"});
+  } else {
+    abort(poll_);
+    abort(post_);
+  }
+  outbox_.clear();
+  body_ = {};
+  frame_pending_ = false;
+  upgraded_due_ = upgrade_failed_due_ = wire_due_ = probe_due_ = completion_due_ = false;
+  stage_ = upgrade::none;
+  ping_deadline_ = never;
+  phase_ = phase::closed;
+  reason_ = reason;
+  detail_ = why;
+  closed_due_ = true;
+}
+
+inline void client_session::shut(wire& which) {
+  if (!which) return;
+  actions_.push_back({.type = client_action::kind::shut_wire, .on = std::exchange(which, {})});
+}
+
+inline void client_session::abort(exchange& which) {
+  if (!which) return;
+  actions_.push_back({.type = client_action::kind::abort, .request = std::exchange(which, {})});
+}
+
+// Outputs.
+
+/// The pending view of a WebSocket frame, or the rest of a polling body.
+inline std::optional<client_event> client_session::next_packet(time_point now) {
+  while (!frame_pending_ && !body_.done()) {
+    auto const decoded = body_.next();
+    decoded ? accept_packet(*decoded, now) : fail(decoded.error());
+    if (opened_due_ || ping_due_) return std::nullopt;  // these come first
+  }
+  if (!std::exchange(frame_pending_, false)) return std::nullopt;
+  return client_event{.type = client_event::kind::message, .data = {frame_kind_, frame_}};
+}
+
+inline std::optional<client_event> client_session::poll_event(time_point now) {
+  using kind = client_event::kind;
+  for (;;) {
+    if (std::exchange(opened_due_, false)) return client_event{.type = kind::opened};
+    if (std::exchange(ping_due_, false)) return client_event{.type = kind::ping};
+    if (!reading()) break;
+    if (auto message = next_packet(now)) return message;
+    settle();
+  }
+  if (std::exchange(upgraded_due_, false)) return client_event{.type = kind::upgraded};
+  if (std::exchange(upgrade_failed_due_, false)) {
+    return client_event{.type = kind::upgrade_failed, .detail = upgrade_detail_};
+  }
+  if (!std::exchange(closed_due_, false)) return std::nullopt;
+  return client_event{.type = kind::closed, .reason = reason_, .detail = detail_};
+}
+
+inline std::optional<message> client_session::poll_transmit(wire which) {
+  if (!which || !alive()) return std::nullopt;
+  if (which == probe_ && std::exchange(probe_due_, false)) {
+    return encode_packet(packet_type::ping, "probe");
+  }
+  if (which != wire_ || !wire_open_) return std::nullopt;
+  if (std::exchange(completion_due_, false)) return encode_packet(packet_type::upgrade);
+  if (!outbox_.empty()) return outbox_.pop();
+  settle();
+  return std::nullopt;
+}
+
+inline std::optional<client_action> client_session::poll_action() {
+  using kind = client_action::kind;
+  if (!actions_.empty()) {
+    client_action first = std::move(actions_.front());
+    actions_.erase(actions_.begin());
+    return first;
+  }
+  if (!alive() || phase_ == phase::idle) return std::nullopt;
+  if (std::exchange(wire_due_, false)) {
+    wire_ = {new_name()};
+    return client_action{.type = kind::open_wire, .on = wire_, .target = target(transport::websocket)};
+  }
+  if (stage_ == upgrade::wanted && phase_ == phase::open) {
+    stage_ = upgrade::opening;
+    probe_ = {new_name()};
+    return client_action{.type = kind::open_wire, .on = probe_, .target = target(transport::websocket)};
+  }
+  bool const may_request = transport_ == transport::polling && stage_ != upgrade::pausing && !reading();
+  if (!may_request) return std::nullopt;
+  if (!poll_) {
+    poll_ = {new_name()};
+    return client_action{.type = kind::get, .request = poll_, .target = target(transport::polling)};
+  }
+  if (phase_ != phase::opening && !post_ && !outbox_.empty()) return post();
+  return std::nullopt;
+}
+
+/// What is queued, as much of it as the server takes at once, but at least one message.
+inline client_action client_session::post() {
+  std::string body;
+  append_message(body, outbox_.pop());
+  while (!outbox_.empty()) {
+    std::size_t const before = body.size();
+    append_message(body, outbox_.front());
+    if (max_payload_ != 0 && body.size() > max_payload_) {
+      body.resize(before);
+      break;
+    }
+    static_cast<void>(outbox_.pop());
+  }
+  post_ = {new_name()};
+  return {.type = client_action::kind::post,
+          .request = post_,
+          .target = target(transport::polling),
+          .body = std::move(body)};
+}
+
+/// The path and query of a request.
+inline std::string client_session::target(transport of) {
+  std::string out = config_->path;
+  out += '?';
+  if (!config_->query.empty()) out.append(config_->query) += '&';
+  out.append("EIO=4&transport=").append(to_string(of));
+  if (!id_.empty()) out.append("&sid=") += percent_encode(id_);
+  if (of == transport::polling && !config_->timestamp_param.empty()) {
+    out.append("&").append(config_->timestamp_param) += '=';
+    constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuvwxyz";
+    for (std::uint64_t rest = seed_++ % (std::uint64_t{1} << 41); rest != 0; rest /= 36) {
+      out += digits[rest % 36];
+    }
+  }
+  return out;
+}
+
+}  // namespace siokit::inline v0::engineio
