@@ -19,8 +19,12 @@ void add_milliseconds(CLI::App& app, std::string const& name, std::chrono::milli
 
 void add_network_options(CLI::App& app, settings& s) {
   app.add_option("--host", s.host, "Address to listen on")->capture_default_str()->group("Network");
-  app.add_option("--port", s.port, "Port to listen on; 0 takes a free one")
-      ->capture_default_str()
+  app.add_option_function<long>(
+         "--port", [&s](long const& port) { s.port = static_cast<std::uint16_t>(port); },
+         "Port to listen on; 0 takes a free one")
+      ->type_name("PORT")
+      ->default_str(std::to_string(s.port))
+      ->check(CLI::Range(0L, 65535L))
       ->group("Network");
   app.add_option("--tls-cert", s.tls_cert, "Certificate chain (PEM); turns TLS on")->group("Network");
   app.add_option("--tls-key", s.tls_key, "Private key of the certificate (PEM)")->group("Network");
@@ -28,7 +32,12 @@ void add_network_options(CLI::App& app, settings& s) {
 
 void add_protocol_options(CLI::App& app, settings& s) {
   auto* group = app.add_option_group("Protocol", "Names and defaults of the official server");
-  group->add_option("--path", s.path, "Where the server answers")->capture_default_str();
+  group->add_option("--path", s.path, "Where the server answers")
+      ->capture_default_str()
+      ->check([](std::string const& path) {
+        bool const good = path.size() > 1 && path[0] == '/' && path.find_first_of("?# \"<>") == path.npos;
+        return good ? std::string() : "'" + path + "' is no path: it begins with '/', such as /socket.io/";
+      });
   group->add_flag("--add-trailing-slash,!--no-add-trailing-slash", s.add_trailing_slash,
                   "Serve PATH/ rather than PATH (default on)");
   add_milliseconds(*group, "--ping-interval", s.ping_interval, "From a pong to the next ping", 1);
@@ -39,9 +48,14 @@ void add_protocol_options(CLI::App& app, settings& s) {
   group->add_option("--max-http-buffer-size", s.max_http_buffer_size, "Longest message, in bytes")
       ->capture_default_str()
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 31));
-  group->add_option("--transports", s.transports, "polling, websocket, or both")
+  group->add_option("--transports", s.transports, "polling, websocket, or both, joined by a comma")
       ->capture_default_str()
-      ->check(CLI::IsMember({"polling", "websocket", "polling,websocket", "websocket,polling"}));
+      ->type_name("NAMES")
+      ->check([](std::string const& names) {
+        bool const known = names == "polling" || names == "websocket" || names == "polling,websocket" ||
+                           names == "websocket,polling";
+        return known ? std::string() : "'" + names + "' is none of polling, websocket, polling,websocket";
+      });
   group->add_flag("--allow-upgrades,!--no-allow-upgrades", s.allow_upgrades,
                   "Let polling clients change to WebSocket (default on)");
   group->add_option("--max-attachments", s.max_attachments, "Attachments in one packet")

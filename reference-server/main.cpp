@@ -52,8 +52,12 @@ siokit::server_options options_of(settings const& s) {
 void add_routes(siokit::server& io, settings const& s) {
   using siokit::net::http_reply;
   using siokit::net::http_request;
-  io.route("/",
-           [](http_request const&, http_reply reply) { reply.send_ok("text/html; charset=utf-8", page); });
+  std::string text(page);  // it connects where this server answers
+  std::string_view const mark = "/socket.io/";
+  text.replace(text.find(mark), mark.size(), s.path);
+  io.route("/", [text = std::move(text)](http_request const&, http_reply reply) {
+    reply.send_ok("text/html; charset=utf-8", text);
+  });
   io.route("/health", [](http_request const&, http_reply reply) {
     reply.send_ok("application/json", R"({"status":"ok"})");
   });
@@ -64,7 +68,7 @@ void add_routes(siokit::server& io, settings const& s) {
                      {"contract", contract},
                      {"uptime_ms", std::chrono::duration_cast<std::chrono::milliseconds>(up).count()},
                      {"sessions", io.engine().size()},
-                     {"sockets", io.of("/").size()},
+                     {"sockets", io.size()},
                      {"connections", io.host().connections()}};
     reply.send_ok("application/json", stats.dump());
   });
@@ -118,6 +122,7 @@ int serve(settings const& s) {
     if (failure) return;
     spdlog::info("stopping signal={} sessions={}", signal, io.engine().size());
     io.close();
+    signals.clear();  // the next one ends the program at once
   });
   io.run();
   return 0;

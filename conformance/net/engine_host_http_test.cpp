@@ -270,4 +270,99 @@ TEST(EngineHostListen, ServesSeveralListenersAndBothFamilies) {
   EXPECT_EQ(body_of(a.ask(post(poll_of(0), "4x"))), "ok");
 }
 
+TEST(EngineHostHttp, AnswersWhoHasClosedHisSide) {
+  world w;
+  std::string const large(8'000'000, 'x');
+  std::vector<net::http_reply> kept;
+  w.host->route("/large", [&](net::http_request const&, net::http_reply reply) { reply.send(200, large); });
+  w.host->route("/late",
+                [&](net::http_request const&, net::http_reply reply) { kept.push_back(std::move(reply)); });
+  auto const at = w.listen();
+  client takes(w, at), waits(w, at), polls(w, at);
+  takes.send(get("/large"));
+  takes.socket.shutdown(tcp::socket::shutdown_send);
+  EXPECT_EQ(body_of(takes.response()), large);
+  EXPECT_TRUE(takes.until_ended());
+  waits.send(get("/late"));
+  waits.socket.shutdown(tcp::socket::shutdown_send);
+  ASSERT_TRUE(w.until([&] { return kept.size() == 1; }));
+  EXPECT_TRUE(waits.stays_quiet());
+  EXPECT_TRUE(kept[0].send(200, "late"));
+  EXPECT_EQ(body_of(waits.response()), "late");
+  EXPECT_TRUE(waits.until_ended());
+  polls.send(get(polling));
+  EXPECT_NE(polls.response(), "");
+  polls.send(get(poll_of(0)));
+  polls.socket.shutdown(tcp::socket::shutdown_send);
+  EXPECT_TRUE(polls.until_ended());
+  EXPECT_TRUE(w.until_log("closed: transport error, a polling request was closed before its end"));
+}
+
+TEST(EngineHostHttp, SendsNoBodyWhereNoneMayBe) {
+  world w;
+  w.host->route("/204", [](net::http_request const&, net::http_reply reply) { reply.send(204, "body"); });
+  w.host->route("/304", [](net::http_request const&, net::http_reply reply) { reply.send(304, "body"); });
+  w.host->route("/100", [](net::http_request const&, net::http_reply reply) { reply.send(100, "body"); });
+  w.host->route("/bad", [](net::http_request const&, net::http_reply reply) {
+    reply.send(200, "body", {{"a b", "c"}});
+  });
+  w.host->route("/ok", [](net::http_request const&, net::http_reply reply) { reply.send(200, "ok"); });
+  client c(w);
+  c.send(get("/204") + get("/304") + get("/100") + get("/bad") + get("/ok"));
+  for (auto const status : {"204", "304", "500", "500"}) {
+    ASSERT_TRUE(c.until_in("\r\n\r\n"));
+    EXPECT_TRUE(c.in.starts_with("HTTP/1.1 " + std::string(status))) << c.in;
+    c.in.erase(0, c.in.find("\r\n\r\n") + 4);
+  }
+  EXPECT_EQ(body_of(c.response()), "ok");
+}
+
+TEST(EngineHostHttp, UnderstandsAbsoluteTargets) {
+  world w;
+  w.host->route("/a", [](net::http_request const& in, net::http_reply reply) { reply.send(200, in.target); });
+  w.host->route("/", [](net::http_request const&, net::http_reply reply) { reply.send(200, "root"); });
+  client c(w);
+  EXPECT_EQ(body_of(c.ask(get("http://example.org:80/a?b=http://c/"))), "/a?b=http://c/");
+  EXPECT_EQ(body_of(c.ask(get("http://example.org"))), "root");
+  EXPECT_TRUE(c.ask(get("http://example.org" + polling)).starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+TEST(EngineHostHttp, LetsARouteReplaceItself) {
+  world w;
+  std::string const captured = "captured, and long enough to have memory of its own";
+  w.host->route("/", [&, captured](net::http_request const&, net::http_reply reply) {
+    w.host->route("/", [](net::http_request const&, net::http_reply second) { second.send(200, "second"); });
+    reply.send(200, captured);
+  });
+  client c(w);
+  EXPECT_EQ(body_of(c.ask(get("/"))), captured);
+  EXPECT_EQ(body_of(c.ask(get("/"))), "second");
+}
+
+TEST(EngineHostHttp, MayBeDestroyedByARoute) {
+  world w;
+  w.host->route("/", [&](net::http_request const&, net::http_reply reply) {
+    reply.send(200, "bye");
+    w.host.reset();
+  });
+  client c(w);
+  c.send(get("/"));
+  EXPECT_TRUE(c.until_ended());
+}
+
+TEST(EngineHostHttp, RefusesAWebsocketWhoseHeadersAreWrong) {
+  world w;
+  w.host->on_headers([](std::vector<net::owned_header>& headers, engineio::request const&) {
+    headers.push_back({"X-Bad", "a\r\nb"});
+  });
+  client c(w);
+  std::string const answer =
+      c.ask(get("/engine.io/?EIO=4&transport=websocket",
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 500 ")) << answer;
+  EXPECT_TRUE(c.until_ended());
+  EXPECT_TRUE(w.until([&] { return w.engine.size() == 0; }));
+}
+
 }  // namespace

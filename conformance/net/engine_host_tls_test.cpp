@@ -196,4 +196,83 @@ TEST(EngineHostTls, MayBeDestroyedInAHandshake) {
   w.context.run();
 }
 
+/// A poll is pending, so that what comes after it has to wait.
+void leave_a_poll_pending(tls_client& c) {
+  c.send(get(polling));
+  EXPECT_TRUE(c.take_until("}").starts_with("HTTP/1.1 200 OK\r\n"));
+  c.send(get(poll_of(0)));
+}
+
+TEST(EngineHostTls, HoldsNoMoreThanItHasRoomFor) {
+  for (std::size_t const record : {1u, 100u, 1000u, 15'999u, 16'000u, 16'383u, 16'384u}) {
+    world w;
+    tls_client c(w);
+    leave_a_poll_pending(c);
+    std::string const plain(record, 'x');
+    for (std::size_t sent = 0; sent < 400'000 && sent < record * 4000; sent += record) {
+      ASSERT_TRUE(c.filter.write(plain));
+      std::string cipher;
+      if (c.filter.drain(cipher)) {
+        std::error_code full;
+        c.raw.socket.write_some(asio::buffer(cipher), full);
+        if (full) break;
+      }
+      w.context.restart();
+      w.context.poll();
+    }
+    EXPECT_EQ(w.host->connections(), 1u) << record;
+  }
+}
+
+TEST(EngineHostTls, ListensToNobodyWhoTakesNoAnswer) {
+  world w;
+  client raw(w, w.listen(server_context()));
+  net::tls_context const settings = client_context();
+  SSL* const ssl = SSL_new(settings.get());
+  BIO *const in = BIO_new(BIO_s_mem()), *const out = BIO_new(BIO_s_mem());
+  SSL_set_bio(ssl, in, out);
+  SSL_set_connect_state(ssl);
+  auto const drained = [&] {
+    std::string text(BIO_ctrl_pending(out), '\0');
+    if (!text.empty()) BIO_read(out, text.data(), static_cast<int>(text.size()));
+    return text;
+  };
+  ASSERT_TRUE(w.until([&] {
+    raw.pull();
+    BIO_write(in, raw.in.data(), static_cast<int>(raw.in.size()));
+    raw.in.clear();
+    bool const done = SSL_do_handshake(ssl) == 1;
+    raw.send(drained());
+    return done;
+  }));
+  // Every update asks for an answer, and none is read.
+  std::size_t taken = 0;
+  bool stopped = false;
+  for (int i = 0; i < 400'000 && !stopped; i += 100) {
+    for (int k = 0; k < 100; ++k) SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED), SSL_do_handshake(ssl);
+    std::string const flood = drained();
+    for (std::size_t at = 0; at < flood.size() && !stopped;) {
+      std::error_code full;
+      std::size_t const size =
+          raw.socket.write_some(asio::buffer(flood.data() + at, flood.size() - at), full);
+      at += size;
+      taken += size;
+      for (int k = 0; k < 20; ++k) w.context.restart(), w.context.poll();
+      stopped = full && !size;
+    }
+  }
+  EXPECT_TRUE(stopped) << "the server read " << taken << " bytes of one that never read";
+  SSL_free(ssl);
+}
+
+TEST(EngineHostTls, EndsWhenItsPeerSaysGoodbye) {
+  world w;
+  tls_client c(w);
+  c.send(get("/"));
+  EXPECT_TRUE(c.take_until("\r\n\r\n").starts_with("HTTP/1.1 404 "));
+  c.filter.shutdown();
+  c.pump();
+  EXPECT_TRUE(w.until([&] { return w.host->connections() == 0; }));
+}
+
 }  // namespace

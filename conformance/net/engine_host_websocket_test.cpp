@@ -369,7 +369,6 @@ TEST(EngineHostPressure, CutsAPeerThatTakesNothingOfAClosedSession) {
 
 TEST(EngineHostPressure, EndsASessionWhoseQueueIsFull) {
   world w({.outbox_bytes_max = 100'000});
-  net::host_options options;
   websocket_client c(w);
   c.open();
   c.next();

@@ -18,7 +18,7 @@ inline void use_hub(hub::server& io, hub::socket& s, socketio::args const& some)
   s.once("rest", [](hub::socket& from, socketio::args all) { from.emit("rest", all); });
   s.emit("ask", some, [](std::error_code, socketio::args const&) {});
   s.timeout(std::chrono::seconds(1)).emit("ask", [](std::error_code, socketio::args const&) {});
-  s.volatile_emit("maybe", 1);
+  s.volatile_().emit("maybe", 1);
   s.to("room").in("other").except("third").emit("news", bytes_view{}, 1.5, "text");
   s.data<int>() = 1;
   io.emit("everybody", some);

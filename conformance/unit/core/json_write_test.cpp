@@ -46,13 +46,22 @@ TEST(json_write, escapes_wherever_it_is_due) {
 
 TEST(json_write, brings_every_string_back) {
   std::string text;
-  for (int c = 0; c < 256; ++c) text += static_cast<char>(c);
+  for (int c = 0; c < 128; ++c) text += static_cast<char>(c);
   for (std::size_t at = 0; at < text.size(); ++at) {
-    std::string const json = written(text.substr(at) + text.substr(0, at));
+    std::string const turned = text.substr(at) + "h\xC3\xA9\xF0\x9F\x98\x80" + text.substr(0, at);
+    std::string const json = written(turned);
     std::string back;
     json_unescape(json_string_raw(json), back);
-    ASSERT_EQ(back, text.substr(at) + text.substr(0, at));
+    ASSERT_EQ(back, turned);
   }
+}
+
+TEST(json_write, replaces_what_is_not_utf8) {
+  constexpr std::string_view mark = "\xEF\xBF\xBD";
+  EXPECT_EQ(written(std::string_view("a\xFF\"\xC3(\xED\xA0\x80")),
+            "\"a" + std::string(mark) + "\\\"" + std::string(mark) + "(" + std::string(mark) +
+                std::string(mark) + std::string(mark) + "\"");
+  EXPECT_EQ(written(std::string_view("\xE2\x82")), "\"" + std::string(mark) + std::string(mark) + "\"");
 }
 
 TEST(json_write, takes_every_kind_of_text_as_text) {

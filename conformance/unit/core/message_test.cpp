@@ -80,7 +80,8 @@ TEST(outbox, is_a_queue_that_counts_bytes) {
     std::size_t bytes = 0;
     for (int i = 0; i < 40; ++i) {
       auto item = text_message("4" + std::to_string(i));
-      bytes += item.frames().size();
+      bytes += item.cost();
+      EXPECT_GT(item.cost(), 16 + item.frames().size());
       box.push(std::move(item));
     }
     EXPECT_EQ(box.size(), 40u);

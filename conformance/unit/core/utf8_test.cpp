@@ -268,4 +268,16 @@ TEST(utf8_stream, stays_failed_until_reset) {
   static_assert(sizeof(utf8_stream) <= 8);
 }
 
+TEST(utf8, scrubs_what_is_none) {
+  constexpr std::string_view mark = "\xEF\xBF\xBD";
+  EXPECT_EQ(utf8_scrubbed("plain h\xC3\xA9"), "plain h\xC3\xA9");
+  EXPECT_EQ(utf8_scrubbed("\xFF"
+                          "a\xC3"),
+            std::string(mark) + "a" + std::string(mark));
+  std::string all;
+  for (int c = 0; c < 256; ++c) all += static_cast<char>(c);
+  EXPECT_TRUE(utf8_valid(utf8_scrubbed(all)));
+  EXPECT_EQ(utf8_scrubbed(""), "");
+}
+
 }  // namespace

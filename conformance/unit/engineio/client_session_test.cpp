@@ -392,9 +392,9 @@ TEST(engineio_client_session, misuse_is_an_error) {
   EXPECT_EQ(none.open(w.link->now).error().code, errc::invalid_argument);
   EXPECT_EQ(none.send(text_message("4a"), w.link->now).error().code, errc::gone);
   world full({transport::polling});
-  full.config.outbox_bytes_max = 10;
+  full.config.outbox_bytes_max = 100;
   full.open();
-  EXPECT_EQ(full.send("longer than ten bytes").error().code, errc::outbox_full);
+  EXPECT_EQ(full.send(std::string(100, 'x')).error().code, errc::outbox_full);
   EXPECT_TRUE(full.send("short"));
 }
 

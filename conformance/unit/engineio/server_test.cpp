@@ -100,6 +100,7 @@ class world {
   handle opened_;
   bool echo_ = true;
   bool admit_ = true;
+  result<void> admitted_;
   handle pending_;
   std::array<header, 1> headers_{{{"Host", "localhost"}}};
 
@@ -109,7 +110,7 @@ class world {
       case event::kind::handshake_requested:
         pending_ = in.session;
         if (admit_) {
-          EXPECT_TRUE(server_.admit(in.session, sid("sid" + std::to_string(++sessions_)), now_));
+          admitted_ = server_.admit(in.session, sid("sid" + std::to_string(++sessions_)), now_);
         }
         break;
       case event::kind::opened:
@@ -605,6 +606,65 @@ TEST(engineio_server, handles_of_the_past_do_nothing) {
   w.pump();
   EXPECT_EQ(w.events(), "opened;closed forced close;opened;");
   EXPECT_EQ(w.server_.size(), 1u);
+}
+
+TEST(engineio_server, text_that_is_not_utf8_ends_a_session) {
+  world w;
+  w.open_polling();
+  w.events();
+  auto const posted = w.post("EIO=4&transport=polling&sid=sid1",
+                             "4good\x1e"
+                             "4\xFF\xFE\x1e"
+                             "4after");
+  EXPECT_EQ(w.answer(posted), "200 ok");
+  EXPECT_NE(w.events().find("parse error"), std::string::npos);
+}
+
+TEST(engineio_server, a_session_that_closes_ends_when_its_client_says_so) {
+  world w;
+  handle const session = w.open_polling();
+  w.server_.close(session, w.now_);
+  w.pump();
+  EXPECT_EQ(w.server_.size(), 1u) << "it waits for a poll to tell";
+  w.events();
+  static_cast<void>(w.post("EIO=4&transport=polling&sid=sid1",
+                           "4late\x1e"
+                           "1"));
+  EXPECT_EQ(w.events().find("late"), std::string::npos);
+  EXPECT_EQ(w.server_.size(), 0u);
+}
+
+TEST(engineio_server, a_session_that_closes_ends_at_once_when_it_must) {
+  world w;
+  handle const session = w.open_polling();
+  w.server_.close(session, w.now_);
+  w.pump();
+  EXPECT_EQ(w.server_.size(), 1u);
+  w.server_.close(session, w.now_, true);
+  w.pump();
+  EXPECT_EQ(w.server_.size(), 0u);
+}
+
+TEST(engineio_server, what_is_queued_at_a_close_leaves_before_the_end) {
+  world w;
+  handle const session = w.open_polling();
+  EXPECT_TRUE(w.server_.send(session, text_message("41")));
+  w.server_.close(session, w.now_);
+  w.pump();
+  EXPECT_EQ(w.answer(w.get("EIO=4&transport=polling&sid=sid1")), "200 41");
+  EXPECT_EQ(w.answer(w.get("EIO=4&transport=polling&sid=sid1")),
+            "200 6\x1e"
+            "1");
+  EXPECT_EQ(w.server_.size(), 0u);
+}
+
+TEST(engineio_server, the_revision_is_checked_after_the_application) {
+  world w;
+  w.admit_ = false;
+  auto const asked = w.get("EIO=3&transport=polling");
+  EXPECT_TRUE(w.server_.refuse(w.pending_, refusals::forbidden()));
+  w.pump();
+  EXPECT_EQ(w.answer(asked), R"(403 {"code":4,"message":"Forbidden"})");
 }
 
 }  // namespace

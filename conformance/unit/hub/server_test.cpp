@@ -260,13 +260,13 @@ TEST(hub, disconnect_one_namespace_or_the_connection) {
   static_cast<void>(w.heard(client));
   w.say(client, R"(42["out",false])");
   EXPECT_EQ(w.heard(client), "41");
-  EXPECT_EQ(log, "-/1;/0 server namespace disconnect;");
+  EXPECT_EQ(log, "-/2;/0 server namespace disconnect;");
   w.join(client);
   static_cast<void>(w.heard(client));
   log.clear();
   w.say(client, R"(42["out",true])");
   EXPECT_EQ(w.heard(client), "41 41/chat, shut");
-  EXPECT_EQ(log, "-/1;/0 server namespace disconnect;-/chat1;/chat0 server namespace disconnect;");
+  EXPECT_EQ(log, "-/2;/0 server namespace disconnect;-/chat2;/chat0 server namespace disconnect;");
   EXPECT_EQ(w.io.connections(), 0u);
 }
 
@@ -353,7 +353,7 @@ TEST(hub, reserved_events_cannot_be_sent) {
 TEST(hub, volatile_events_need_a_ready_transport) {
   world w;
   w.io.on("burst", [](socket& s, int n) {
-    for (int i = 0; i < n; ++i) s.volatile_emit("volatile", i);
+    for (int i = 0; i < n; ++i) s.volatile_().emit("volatile", i);
     s.nsp().volatile_().emit("volatile", "all");
     s.emit("end");
   });

@@ -110,13 +110,13 @@ class world {
   void frame_from(int client, frame const& in) {
     std::string copy(in.data);  // the bytes die with the call, as a host's buffer does
     static_cast<void>(engine_.receive(sessions_[client], wire_of(client), {in.kind, copy}, now));
-    try {
+    {
+      struct overwriter {  // also when a handler throws
+        std::string& bytes;
+        ~overwriter() { std::fill(bytes.begin(), bytes.end(), '!'); }
+      } const after{copy};
       io.drain(now);
-    } catch (...) {
-      std::fill(copy.begin(), copy.end(), '!');
-      throw;
     }
-    std::fill(copy.begin(), copy.end(), '!');
     pump();
   }
   void hear(int client, engineio::transmit const& out) {

@@ -1,6 +1,6 @@
 // siokit/core/json_write.hpp - scalars as JSON.                      SPDX-License-Identifier: MIT
 // Spec: RFC 8259, byte for byte what JSON.stringify of JavaScript writes.  In: strings, numbers, bool, null.
-// Out: appended to anything with append(char const*, std::size_t) and push_back(char). Allocates nothing.
+// Out: appended to anything with append(char const*, std::size_t) and push_back(char). Allocates nothing, but for text that is not UTF-8.
 #pragma once
 
 #include <charconv>
@@ -10,12 +10,15 @@
 #include <string_view>
 
 #include "siokit/core/json_scalar.hpp"
+#include "siokit/core/utf8.hpp"
 
 namespace siokit::inline v0 {
 
-/// A string in quotes. `text` is UTF-8: what is not is written as it is.
+/// A string in quotes. `text` is UTF-8; bytes that are not become U+FFFD, since one of them would cost every
+/// recipient his connection.
 template <class Out>
 void json_write(Out& out, std::string_view text) {
+  if (!utf8_valid(text)) return json_write(out, std::string_view(utf8_scrubbed(text)));
   out.push_back('"');
   char const* const end = text.data() + text.size();
   for (char const* at = text.data();;) {

@@ -79,6 +79,11 @@ class message {
     return block_ == nullptr ? std::string_view{}
                              : std::string_view{block_->bytes() + block_->begin, block_->end - block_->begin};
   }
+  /// About how much memory it holds, in bytes: what a queue that keeps it is to count.
+  [[nodiscard]] std::size_t cost() const noexcept {
+    constexpr std::size_t place_in_queue = 16, of_allocator = 16;
+    return block_ == nullptr ? 0 : sizeof(*block_) + block_->capacity + place_in_queue + of_allocator;
+  }
   /// The same packet as Engine.IO packets, for polling and for hosts with a WebSocket library of their own.
   [[nodiscard]] packet_walk packets() const noexcept { return packet_walk(frames()); }
 

@@ -14,12 +14,12 @@ class outbox {
  public:
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
-  /// Bytes of the queued frames: each recipient of a broadcast counts them, though they share one copy.
+  /// Memory behind the queue, in bytes: each recipient of a broadcast counts it, though they share one copy.
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
   void push(message item) {
     if (count_ == capacity_) grow();
-    bytes_ += item.frames().size();
+    bytes_ += item.cost();
     ring_[(head_ + count_++) & (capacity_ - 1)] = std::move(item);
   }
 
@@ -28,7 +28,7 @@ class outbox {
 
   [[nodiscard]] message pop() noexcept {
     message item = std::move(ring_[head_]);
-    bytes_ -= item.frames().size();
+    bytes_ -= item.cost();
     head_ = (head_ + 1) & (capacity_ - 1);
     if (--count_ == 0 && capacity_ > kept_capacity) clear();
     return item;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 #include "siokit/version.hpp"
@@ -144,6 +145,19 @@ constexpr std::size_t utf8_encode(std::uint32_t code, char* out) noexcept {
     at += size;
   }
   return true;
+}
+
+/// The text with U+FFFD for each byte that is no part of UTF-8.
+[[nodiscard]] inline std::string utf8_scrubbed(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 2);
+  char const* const end = text.data() + text.size();
+  for (char const* at = text.data(); at != end;) {
+    std::size_t const size = impl::utf8_character(at, end);
+    size == 0 ? out.append("\xEF\xBF\xBD") : out.append(at, size);
+    at += size == 0 ? 1 : size;
+  }
+  return out;
 }
 
 /// Checks text that arrives in pieces, cut anywhere. Answers at the first byte that can't be right.

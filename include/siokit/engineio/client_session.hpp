@@ -351,7 +351,7 @@ inline result<void> client_session::send(message item, time_point now) {
     advance(now);
     return local_error(errc::ping_timeout);
   }
-  if (outbox_.bytes() + item.frames().size() > config_->outbox_bytes_max) {
+  if (outbox_.bytes() + item.cost() > config_->outbox_bytes_max) {
     return local_error(errc::outbox_full);
   }
   outbox_.push(std::move(item));

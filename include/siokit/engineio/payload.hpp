@@ -9,6 +9,7 @@
 #include <string>
 
 #include "siokit/core/base64.hpp"
+#include "siokit/core/utf8.hpp"
 #include "siokit/engineio/packet.hpp"
 
 namespace siokit::inline v0::engineio {
@@ -25,7 +26,7 @@ class payload_reader {
 
   /// The next packet; its data lives as long as the body. After an error nothing more is read: what follows
   /// an invalid packet is not trusted. Precondition: !done(). Errors, all remote: empty_packet,
-  /// unknown_packet_type.
+  /// unknown_packet_type, bad_utf8: text that passed here is fit for everybody's WebSocket.
   [[nodiscard]] result<packet> next() noexcept {
     std::string_view const rest(body_.data(), body_.size());
     std::size_t const end = std::min(rest.find(payload_separator), rest.size());
@@ -36,7 +37,8 @@ class payload_reader {
       std::size_t const size = base64_decode({one.data() + 1, one.size() - 1}, one.data() + 1);
       return packet{packet_type::message, {frame_kind::binary, {one.data() + 1, size}}};
     }
-    auto decoded = decode_packet({frame_kind::text, {one.data(), one.size()}});
+    frame const text{frame_kind::text, {one.data(), one.size()}};
+    auto decoded = utf8_valid(text.data) ? decode_packet(text) : remote_error(errc::bad_utf8);
     if (!decoded) done_ = true;
     return decoded;
   }

@@ -7,10 +7,12 @@
 #include <string>
 
 #include "siokit/core/bytes.hpp"
+#include "siokit/core/utf8.hpp"
 
 namespace siokit::inline v0::engineio {
 
-/// Decodes percent encoding and '+'. A '%' without two hex digits stays as it is.
+/// Decodes percent encoding and '+'. A '%' without two hex digits stays as it is; what is not UTF-8 then
+/// becomes U+FFFD.
 [[nodiscard]] inline std::string percent_decode(std::string_view text) {
   constexpr auto digit = [](char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -28,7 +30,7 @@ namespace siokit::inline v0::engineio {
       out += text[i] == '+' ? ' ' : text[i];
     }
   }
-  return out;
+  return utf8_valid(out) ? out : utf8_scrubbed(out);
 }
 
 /// Encodes everything but letters, digits and "-_.!~*'()", as encodeURIComponent() of JavaScript.

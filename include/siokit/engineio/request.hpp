@@ -120,7 +120,8 @@ struct request_parameters {
   return true;
 }
 
-/// The checks of the official server, in its order. `session`: what is known of the session that the request
+/// The checks of the official server, in its order. That of the revision of a handshake is none of them: it
+/// comes after allow_request, in server::admit(). `session`: what is known of the session that the request
 /// names, null if it names none or an unknown one.
 [[nodiscard]] inline tl::expected<route, refusal> verify(server_config const& config, request const& in,
                                                          request_parameters const& wants,
@@ -141,7 +142,6 @@ struct request_parameters {
   }
   if (in.method != "GET") return tl::unexpected(refusals::bad_handshake_method());
   if (*wants.wanted == transport::websocket && !in.websocket) return tl::unexpected(refusals::bad_request());
-  if (wants.revision != 4) return tl::unexpected(refusals::unsupported_version());
   return route::handshake;
 }
 

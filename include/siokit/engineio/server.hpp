@@ -72,7 +72,8 @@ class server {
   // Inputs from the application.
 
   /// Answers handshake_requested: the session gets this id. Errors, local: gone, wrong_state;
-  /// invalid_argument when the id is empty or in use (the client is then told "Bad request").
+  /// invalid_argument when the id is empty or in use (the client is then told "Bad request"). Error, remote:
+  /// bad_request when the client speaks another revision, which it is told.
   result<void> admit(handle session, sid id, time_point now);
   /// Answers handshake_requested with a refusal.
   result<void> refuse(handle session, refusal const& why = refusals::forbidden());
@@ -116,6 +117,7 @@ class server {
     bool used = false;
     bool websocket = false;    // the transport of the handshake
     bool base64_only = false;  // its parameter b64
+    bool supported = false;    // its revision
     bool initial_due = false;  // the response to the handshake is still to be given
     bool request_due = false;  // handshake_requested is still to be told
     bool event_listed = false;
@@ -210,6 +212,7 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
       slot.admission = from;
       slot.websocket = in.websocket;
       slot.base64_only = wants.base64_only;
+      slot.supported = wants.revision == 4;
       slot.head = std::make_unique<request_head>(in);
       slot.request_due = true;
       settle(session.slot);
@@ -265,6 +268,10 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
   entry* slot = at(session);
   if (slot == nullptr) return local_error(errc::gone);
   if (slot->session) return local_error(errc::wrong_state);
+  if (!slot->supported) {
+    static_cast<void>(refuse(session, refusals::unsupported_version()));
+    return remote_error(errc::bad_request);
+  }
   if (id.empty() || ids_.contains(id)) {
     static_cast<void>(refuse(session, refusals::bad_request()));
     return local_error(errc::invalid_argument);

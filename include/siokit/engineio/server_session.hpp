@@ -332,7 +332,7 @@ inline void server_session::advance(time_point now) {
 
 inline result<void> server_session::send(message item) {
   if (!open()) return local_error(errc::gone);
-  if (outbox_.bytes() + item.frames().size() > config_->outbox_bytes_max) {
+  if (outbox_.bytes() + item.cost() > config_->outbox_bytes_max) {
     outbox_.clear();
     fail(close_reason::transport_error, errc::outbox_full);
     return remote_error(errc::outbox_full);
@@ -350,6 +350,7 @@ inline result<void> server_session::send(message item) {
 }
 
 inline void server_session::close(time_point now, bool discard) {
+  if (phase_ == phase::closing && discard) return end(close_reason::forced_close, {});
   if (!open()) return;
   bool const answerable = polling_ && polling_->poll && outbox_.empty();
   bool const must_wait = transport_ == transport::polling && !answerable && !discard;
@@ -392,12 +393,13 @@ inline std::optional<session_event> server_session::next_packet(time_point now) 
     return session_event{.type = session_event::kind::message, .data = {frame_kind_, frame_}};
   }
   if (!polling_ || !polling_->post_read) return std::nullopt;
-  while (open() && !polling_->body.done()) {
+  while (!closed() && !polling_->body.done()) {
     auto const decoded = polling_->body.next();
     if (!decoded) {
       fail(close_reason::parse_error, decoded.error().code);
       break;
     }
+    if (!open() && decoded->type != packet_type::close) continue;  // of a session that closes, only this
     accept_packet(*decoded, now);
     if (frame_pending_) {
       frame_pending_ = false;
@@ -421,6 +423,7 @@ inline std::optional<session_event> server_session::poll_event(time_point now) {
     upgraded_due_ = false;
     return session_event{.type = session_event::kind::upgraded};
   }
+  if (polling_) polling_->decoded = {};
   if (closed_due_) {
     closed_due_ = false;
     return session_event{.type = session_event::kind::closed, .reason = reason_, .detail = detail_};

@@ -14,7 +14,7 @@ inline void server_session::poll_opened(exchange which, time_point) {
     return fail(close_reason::transport_error, errc::overlapping_poll);
   }
   polling_->poll = which;
-  if (phase_ == phase::closing) {
+  if (phase_ == phase::closing && outbox_.empty()) {
     polling_->answer_poll(answer::noop_close);
     end(close_reason::forced_close, {});
   }
@@ -61,7 +61,7 @@ inline void server_session::exchange_aborted(exchange which) {
 /// which is what clients expect of a handshake.
 inline std::string server_session::poll_body() {
   std::string body{};
-  body.reserve(outbox_.bytes());
+  if (!outbox_.empty()) body.reserve(outbox_.front().frames().size());
   while (!outbox_.empty()) {
     append_message(body, outbox_.pop());
     if (std::exchange(polling_->handshake_due, false)) break;

@@ -9,19 +9,17 @@
 namespace siokit::inline v0::hub {
 
 inline void server::drain(time_point now) {
-  turn const scope(*this);
-  turn_time_ = now;
+  turn const scope(*this, now);
   finish_closing();
   while (auto const event = engine_->poll_event(now)) on_engine_event(*event, now);
 }
 
 inline void server::advance(time_point now) {
-  turn const scope(*this);
-  turn_time_ = now;
+  turn const scope(*this, now);
   finish_closing();
   for (auto slot = connects_.expire_one(now); slot != deadline_lanes::none;
        slot = connects_.expire_one(now)) {
-    if (connections_[slot] && connections_[slot]->protocol.idle()) {
+    if (connections_[slot] && !connections_[slot]->protocol.any_joined()) {
       connections_[slot]->failure = errc::connect_timeout;
       engine_->close(connections_[slot]->engine, now);
     }
@@ -32,8 +30,7 @@ inline void server::advance(time_point now) {
     auto& table = waiting->extras_->acks;
     while (auto late = table.expire_one(now)) {
       acks_.arm(slot, table.next_deadline());
-      running_ = waiting->ref();
-      late->second(make_error_code(errc::timed_out), {});
+      run_for(waiting->ref(), [&] { late->second(make_error_code(errc::timed_out), {}); });
     }
     acks_.arm(slot, table.next_deadline());
   }
@@ -71,14 +68,19 @@ inline void server::on_engine_event(engineio::event const& in, time_point now) {
 inline void server::request_admission(handle session) {
   if (shutting_down_) {
     static_cast<void>(engine_->refuse(session));
-  } else if (allow_request_) {
-    allow_request_(*engine_->head(session), admission(lifeline_.ref(), session));
+  } else if (!allow_request_.empty()) {
+    run_for({}, [&] {
+      allow_request_.walk([&](allow_request_handler& decide) {
+        decide(*engine_->head(session), admission(lifeline_.ref(), session));
+      });
+    });
   } else {
     admit(session);
   }
 }
 
 inline void server::admit(handle session) {
+  if (shutting_down_) return static_cast<void>(engine_->refuse(session));
   static_cast<void>(engine_->admit(session, make_id(++id_count_), now()));
 }
 
@@ -97,8 +99,16 @@ inline void server::on_message(connection& from, engineio::event const& in) {
     // One bad packet and nothing that follows can be trusted: the connection ends, for all its namespaces.
     from.failure = received.error().code;
     engine_->close(in.session, turn_time_);
+    auto const* session = engine_->find(in.session);
+    if (from.failure != errc::invalid_state || session == nullptr || session->closed()) return;
+    // A polling session ends when its peer comes to hear of it; upstream does not wait for that to tell.
+    while (from.first_socket != none) {
+      finish(*sockets_[from.first_socket], disconnect_reason::forced_server_close,
+             {from.failure, side::remote, 0});
+    }
   } else if (*received) {
     on_packet(from, **received);
+    if (connection* still = find_connection(in.session)) still->protocol.release();
   }
 }
 
@@ -127,28 +137,31 @@ inline void server::on_connect(connection& from, socketio::event const& in) {
 
 template <class Visit>
 void server::dispatch(socket& to, std::string_view event, Visit&& call) {
-  if (auto* list = to.nsp_->listeners_.find(event)) list->walk(call);
-  if (!to.connected() || !to.extras_) return;
-  if (auto* list = to.extras_->listeners.find(event)) list->walk(call);
+  to.nsp_->listeners_.walk(event, call);
+  if (to.connected() && to.extras_) to.extras_->listeners.walk(event, call);
 }
 
 inline void server::on_received(socket& to, socketio::event const& in) {
-  running_ = to.ref();
   std::string unescaped;
   std::string_view name = in.name;
   if (json_escaped(name)) {
     json_unescape(name, unescaped);
     name = unescaped;
   }
-  auto const tell_any = [&](auto& call) { call(to, name, in.arguments); };
-  to.nsp_->listeners_.any().walk(tell_any);
-  if (to.connected() && to.extras_) to.extras_->listeners.any().walk(tell_any);
-  if (!to.connected()) return;
-  ack reply = in.wants_ack ? ack(running_, in.id) : ack();
-  dispatch(to, name, [&](event_handler& call) {
-    if (!to.connected()) return;  // a listener before this one has disconnected it
-    auto const outcome = call(to, in.arguments, reply);
-    if (!outcome && bad_arguments_) bad_arguments_(to, name, outcome.error());
+  // A listener may disconnect the socket: those after it hear nothing.
+  auto const tell_any = [&](auto& call) {
+    if (to.connected()) call(to, name, in.arguments);
+  };
+  ack reply = in.wants_ack ? ack(to.ref(), in.id) : ack();
+  run_for(to.ref(), [&] {
+    to.nsp_->listeners_.any().walk(tell_any);
+    if (to.connected() && to.extras_) to.extras_->listeners.any().walk(tell_any);
+    dispatch(to, name, [&](event_handler& call) {
+      if (!to.connected()) return false;
+      auto const outcome = call(to, in.arguments, reply);
+      if (!outcome) bad_arguments_.walk([&](auto& hear) { hear(to, name, outcome.error()); });
+      return outcome.has_value();
+    });
   });
 }
 
@@ -157,8 +170,7 @@ inline void server::on_acknowledged(socket& to, socketio::event const& in) {
   auto call = to.extras_->acks.settle(in.id);
   if (!call) return;  // unknown, late, or answered before: ignored, as upstream
   acks_.arm(to.slot_, to.extras_->acks.next_deadline());
-  running_ = to.ref();
-  (*call)({}, in.arguments);
+  run_for(to.ref(), [&] { (*call)({}, in.arguments); });
 }
 
 // Joining.
@@ -182,13 +194,16 @@ inline void server::run_middleware(socket& candidate, std::uint32_t index) {
   if (candidate.state_ != socket::state::connecting) return;
   auto& chain = candidate.nsp_->middlewares_;
   if (index == chain.size()) return accept(candidate);
-  running_ = candidate.ref();
-  chain[index](candidate, next(candidate.ref(), index + 1));
+  run_for(candidate.ref(), [&] { chain[index](candidate, next(candidate.ref(), index + 1)); });
 }
 
 inline void server::accept(socket& candidate) {
   connection* owner = find_connection(candidate.connection_);
   if (owner == nullptr) return;
+  auto const* session = engine_->find(candidate.connection_);
+  if (session == nullptr || !session->open()) {  // it was closed while a middleware made up its mind
+    return finish(candidate, disconnect_reason::forced_close, {});
+  }
   auto welcome = owner->protocol.accept(candidate.nsp_->name(), candidate.slot_, candidate.id_);
   if (!welcome) return;
   connects_.disarm(candidate.connection_.slot);
@@ -196,9 +211,10 @@ inline void server::accept(socket& candidate) {
   candidate.place_in_nsp_ = static_cast<std::uint32_t>(candidate.nsp_->sockets_.size());
   candidate.nsp_->sockets_.push_back(candidate.slot_);
   static_cast<void>(engine_->send(candidate.connection_, std::move(*welcome)));
-  running_ = candidate.ref();
-  candidate.nsp_->on_connection_.walk([&](connection_handler& call) {
-    if (candidate.connected()) call(candidate);
+  run_for(candidate.ref(), [&] {
+    candidate.nsp_->on_connection_.walk([&](connection_handler& call) {
+      if (candidate.connected()) call(candidate);
+    });
   });
 }
 
@@ -209,9 +225,7 @@ inline void server::refuse(socket& candidate, std::string_view message, std::str
       static_cast<void>(engine_->send(candidate.connection_, std::move(*refusal)));
     }
   }
-  unlink(candidate);
-  candidate.state_ = socket::state::disconnected;
-  graveyard_.push_back(candidate.slot_);
+  finish(candidate, disconnect_reason::server_namespace_disconnect, {});
 }
 
 // The end of sockets.
@@ -219,11 +233,13 @@ inline void server::refuse(socket& candidate, std::string_view message, std::str
 /// Ends the sockets of closed connections one by one. When a handler throws, the rest follow in the next
 /// turn.
 inline void server::finish_closing() {
+  run_endings(0);
   while (!closing_.empty()) {
     closing const item = closing_.back();
     auto& ended = connections_[item.connection];
     if (ended->first_socket == none) {
       closing_.pop_back();
+      ended_connections_.push_back(std::move(*ended));
       ended.reset();
       connects_.disarm(item.connection);
       --connection_count_;
@@ -250,39 +266,72 @@ inline void server::withdraw(socket& which) noexcept {
     space.sockets_.pop_back();
   }
   which.state_ = socket::state::disconnected;
+  // Rooms that a middleware has put it into, too.
   space.rooms_.leave_all(
       which.rooms_, [this](std::uint32_t slot) -> auto& { return sockets_[slot]->rooms_; });
 }
 
+/// Ends a socket, and tells those who listen. Once.
 inline void server::finish(socket& which, disconnect_reason reason, error detail) {
+  std::size_t const before = endings_.size();
+  start_ending(which, reason, detail);
+  run_endings(before);
+}
+
+inline void server::start_ending(socket& which, disconnect_reason reason, error detail) {
   if (which.state_ == socket::state::disconnected || which.state_ == socket::state::leaving) return;
   bool const was_connected = which.connected();
-  if (was_connected) which.state_ = socket::state::leaving;
   unlink(which);
-  graveyard_.push_back(which.slot_);
   acks_.disarm(which.slot_);
   which.last_error_ = detail;
-  running_ = which.ref();
-  auto const tell = [&](disconnect_handler& call) { call(which, reason); };
-  {
-    // Leaves namespace and rooms between the two kinds of listeners, also when one of the first kind throws.
-    struct guard {
-      server& hub;
-      socket& leaving;
-      ~guard() { hub.withdraw(leaving); }
-    } const leaving{*this, which};
-    if (was_connected) {
-      which.nsp_->on_disconnecting_.walk(tell);
-      if (which.extras_) which.extras_->on_disconnecting.walk(tell);
+  using step = ending::step;
+  endings_.push_back(
+      {which.slot_, reason, was_connected, was_connected ? step::disconnecting : step::leave_rooms});
+  if (was_connected) which.state_ = socket::state::leaving;
+  if (!was_connected) withdraw(which);
+}
+
+/// Goes on with the newest ending until only `until` are left. Each step is noted before its handlers run, so
+/// that none runs twice; they may end other sockets meanwhile.
+inline void server::run_endings(std::size_t until) {
+  using step = ending::step;
+  while (endings_.size() > until) {
+    ending& newest = endings_.back();
+    socket& which = *sockets_[newest.socket];
+    disconnect_reason const reason = newest.reason;
+    step const now = newest.next;
+    auto const tell = [&](listener_list<disconnect_handler>& all) {
+      run_for(which.ref(), [&] { all.walk([&](disconnect_handler& call) { call(which, reason); }); });
+    };
+    if (now == step::acks) {
+      auto waiting = which.extras_ ? which.extras_->acks.take_oldest() : std::nullopt;
+      if (!waiting) {
+        newest.next = newest.was_connected ? step::disconnect : step::done;
+      } else {
+        run_for(which.ref(), [&] { waiting->second(make_error_code(errc::not_connected), {}); });
+      }
+      continue;
+    }
+    if (now == step::done) {
+      graveyard_.push_back(newest.socket);
+      endings_.pop_back();
+      continue;
+    }
+    newest.next = static_cast<step>(static_cast<std::uint8_t>(now) + 1);
+    switch (now) {
+      case step::disconnecting: tell(which.nsp_->on_disconnecting_); break;
+      case step::own_disconnecting:
+        if (which.extras_) tell(which.extras_->on_disconnecting);
+        break;
+      case step::leave_rooms: withdraw(which); break;
+      case step::disconnect: tell(which.nsp_->on_disconnect_); break;
+      case step::own_disconnect:
+        if (which.extras_) tell(which.extras_->on_disconnect);
+        break;
+      case step::acks:
+      case step::done: break;
     }
   }
-  if (which.extras_) {
-    which.extras_->acks.drain(
-        [](std::uint64_t, ack_handler& call) { call(make_error_code(errc::not_connected), {}); });
-  }
-  if (!was_connected) return;
-  which.nsp_->on_disconnect_.walk(tell);
-  if (which.extras_) which.extras_->on_disconnect.walk(tell);
 }
 
 /// Frees what ended in this turn. Handlers that are still to run for it would be a bug, so this comes last.
@@ -293,6 +342,7 @@ inline void server::bury() {
     sockets_[slot].reset();
     free_sockets_.push_back(slot);
   }
+  ended_connections_.clear();
 }
 
 }  // namespace siokit::inline v0::hub

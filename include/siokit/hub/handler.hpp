@@ -61,32 +61,30 @@ concept has_parameters = requires {
   typename parameters_of<std::decay_t<Callable>>::list;
 };
 
-template <class P>
-inline constexpr bool is_argument =
-    !std::is_same_v<std::remove_cvref_t<P>, socket> && !std::is_same_v<std::remove_cvref_t<P>, ack> &&
-    !std::is_same_v<std::remove_cvref_t<P>, args> && !std::is_same_v<std::remove_cvref_t<P>, std::error_code>;
+template <class P, class... Others>
+inline constexpr bool is_one_of = (std::is_same_v<std::remove_cvref_t<P>, Others> || ...);
 
-/// Holds one parameter of a handler from before the call until after it.
-template <class P>
-class parameter {
+/// Holds one argument from before the call until after it.
+template <class T>
+class argument_holder {
  public:
-  result<void> read(socket&, args const& in, ack&, std::size_t index) {
-    auto value = in.template get<std::remove_cvref_t<P>>(index);
+  result<void> read(args const& in, std::size_t index) {
+    auto value = in.template get<T>(index);
     if (!value) return tl::unexpected(value.error());
-    value_.emplace(std::move(*value));
+    value_ = std::move(*value);
     return {};
   }
-  [[nodiscard]] std::remove_cvref_t<P>&& pass() noexcept { return std::move(*value_); }
+  [[nodiscard]] T&& pass() noexcept { return std::move(value_); }
 
  private:
-  std::optional<std::remove_cvref_t<P>> value_;
+  T value_{};
 };
 
 /// A string is passed as it lies in the packet; only one with escapes is decoded into memory of its own.
 template <>
-class parameter<std::string_view> {
+class argument_holder<std::string_view> {
  public:
-  result<void> read(socket&, args const& in, ack&, std::size_t index) {
+  result<void> read(args const& in, std::size_t index) {
     auto const plain = in.get<std::string_view>(index);
     if (plain) {
       view_ = *plain;
@@ -105,41 +103,29 @@ class parameter<std::string_view> {
   std::string_view view_;
   std::string decoded_;
 };
-template <>
-class parameter<std::string_view const&> : public parameter<std::string_view> {};
 
 template <>
-class parameter<socket&> {
+class argument_holder<std::optional<std::string_view>> {
  public:
-  result<void> read(socket& s, args const&, ack&, std::size_t) noexcept {
-    socket_ = &s;
-    return {};
+  result<void> read(args const& in, std::size_t index) {
+    auto const json = in.raw(index);
+    there_ = json && json_kind_at(*json) != json_kind::null;
+    return there_ ? text_.read(in, index) : result<void>{};
   }
-  [[nodiscard]] socket& pass() const noexcept { return *socket_; }
+  [[nodiscard]] std::optional<std::string_view> pass() const noexcept {
+    return there_ ? std::optional(text_.pass()) : std::nullopt;
+  }
 
  private:
-  socket* socket_ = nullptr;
+  argument_holder<std::string_view> text_;
+  bool there_ = false;
 };
 
+/// What is left.
 template <>
-class parameter<ack> {
+class argument_holder<args> {
  public:
-  result<void> read(socket&, args const&, ack& reply, std::size_t) noexcept {
-    reply_ = &reply;
-    return {};
-  }
-  [[nodiscard]] ack pass() const noexcept { return std::move(*reply_); }
-
- private:
-  ack* reply_ = nullptr;
-};
-template <>
-class parameter<ack&&> : public parameter<ack> {};
-
-template <>
-class parameter<args> {
- public:
-  result<void> read(socket&, args const& in, ack&, std::size_t index) {
+  result<void> read(args const& in, std::size_t index) {
     rest_ = in.slice(index);
     return {};
   }
@@ -148,68 +134,85 @@ class parameter<args> {
  private:
   args rest_;
 };
-template <>
-class parameter<args const&> : public parameter<args> {};
+
+/// A parameter that is no argument.
+struct no_argument {
+  static result<void> read(args const&, std::size_t) noexcept { return {}; }
+};
+
+template <class P, class... Others>
+using holder_of =
+    std::conditional_t<is_one_of<P, Others...>, no_argument, argument_holder<std::remove_cvref_t<P>>>;
 
 /// For each parameter, the index of the argument it reads.
-template <class... P>
-[[nodiscard]] constexpr std::array<std::size_t, sizeof...(P) + 1> argument_indices() noexcept {
-  std::array<std::size_t, sizeof...(P) + 1> indices{};
-  std::array<bool, sizeof...(P) + 1> const counts{is_argument<P>..., false};
-  for (std::size_t i = 0; i < sizeof...(P); ++i) indices[i + 1] = indices[i] + (counts[i] ? 1 : 0);
+template <class... Holder>
+[[nodiscard]] constexpr std::array<std::size_t, sizeof...(Holder) + 1> argument_indices() noexcept {
+  std::array<std::size_t, sizeof...(Holder) + 1> indices{};
+  std::array<bool, sizeof...(Holder) + 1> const counts{
+      !is_one_of<Holder, no_argument, argument_holder<args>>..., false};
+  for (std::size_t i = 0; i < sizeof...(Holder); ++i) indices[i + 1] = indices[i] + (counts[i] ? 1 : 0);
   return indices;
 }
 
-template <class Callable, class... P>
-[[nodiscard]] event_handler erase_handler(Callable&& callable, type_list<P...>) {
-  return [call = std::forward<Callable>(callable)](socket& s, args const& in,
-                                                   ack& reply) mutable -> result<void> {
-    constexpr auto indices = argument_indices<P...>();
-    std::tuple<parameter<P>...> held;
-    result<void> outcome;
+/// Reads what the holders hold; stops at the first argument that does not fit.
+template <class... Holder>
+[[nodiscard]] result<void> read_all(std::tuple<Holder...>& held, args const& in) {
+  constexpr auto indices = argument_indices<Holder...>();
+  result<void> outcome;
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    static_cast<void>(((outcome = std::get<I>(held).read(in, indices[I])) && ...));
+  }
+  (std::index_sequence_for<Holder...>{});
+  return outcome;
+}
+
+template <class P, class Holder, class Socket, class Ack>
+decltype(auto) pass(Holder& held, Socket& to, Ack& reply) {
+  if constexpr (is_one_of<P, Socket>) {
+    return (to);
+  } else if constexpr (is_one_of<P, Ack>) {
+    return std::move(reply);
+  } else {
+    return held.pass();
+  }
+}
+
+template <class Socket, class Ack, class Callable, class... P>
+[[nodiscard]] auto erase_handler(Callable&& callable, type_list<P...>) {
+  static_assert(((!std::is_same_v<P, Ack&>)&&...), "an ack is taken by value: it may be kept, and moved");
+  static_assert(((!std::is_same_v<P, Socket>)&&...), "a socket is taken by reference; ref() may be kept");
+  return [call = std::forward<Callable>(callable)](Socket& s, args const& in,
+                                                   Ack& reply) mutable -> result<void> {
+    std::tuple<holder_of<P, Socket, Ack>...> held;
+    auto const outcome = read_all(held, in);
+    if (!outcome) return outcome;
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      // Stops at the first argument that does not fit.
-      static_cast<void>(((outcome = std::get<I>(held).read(s, in, reply, indices[I])) && ...));
-      if (outcome) call(std::get<I>(held).pass()...);
+      call(impl::pass<P>(std::get<I>(held), s, reply)...);
     }
     (std::index_sequence_for<P...>{});
-    return outcome;
+    return {};
   };
 }
 
 template <class Callable, class... P>
 [[nodiscard]] ack_handler erase_ack(Callable&& callable, type_list<std::error_code, P...>) {
   return [call = std::forward<Callable>(callable)](std::error_code failure, args const& in) mutable {
-    constexpr auto indices = argument_indices<P...>();
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      std::tuple<std::optional<std::remove_cvref_t<P>>...> values;
-      auto const read = [&](auto& value, std::size_t index) {
-        using type = typename std::remove_reference_t<decltype(value)>::value_type;
-        if constexpr (std::is_same_v<type, args>) {
-          value.emplace(in.slice(index));
-        } else {
-          auto got = in.template get<type>(index);
-          if (got) value.emplace(std::move(*got));
-          if (!got && !failure) failure = make_error_code(got.error().code);
-        }
-      };
-      if (!failure) (read(std::get<I>(values), indices[I]), ...);
-      // A failure comes with default values, as the parameters must be passed something.
-      call(failure, failure ? std::remove_cvref_t<P>{} : std::move(*std::get<I>(values))...);
+    std::tuple<holder_of<P>...> held;  // of a failure they hold default values
+    if (!failure) {
+      if (auto const outcome = read_all(held, in); !outcome) failure = make_error_code(outcome.error().code);
     }
-    (std::index_sequence_for<P...>{});
+    std::apply([&](auto&... each) { call(failure, each.pass()...); }, held);
   };
 }
 
 /// Without an error_code in front, the callable hears of answers only, as in the JavaScript API.
 template <class Callable, class... P>
 [[nodiscard]] ack_handler erase_ack(Callable&& callable, type_list<P...>) {
-  auto with_code = erase_ack(
-      [call = std::forward<Callable>(callable)](std::error_code failure, P... values) mutable {
-        if (!failure) call(std::forward<P>(values)...);
-      },
-      type_list<std::error_code, P...>{});
-  return with_code;
+  return [call = std::forward<Callable>(callable)](std::error_code failure, args const& in) mutable {
+    std::tuple<holder_of<P>...> held;
+    if (failure || !read_all(held, in)) return;
+    std::apply([&](auto&... each) { call(each.pass()...); }, held);
+  };
 }
 
 }  // namespace impl
@@ -220,7 +223,7 @@ template <class Callable>
   static_assert(
       impl::has_parameters<Callable>,
       "a listener needs fixed parameter types; take one parameter siokit::args to receive anything");
-  return impl::erase_handler(std::forward<Callable>(callable), impl::parameter_list<Callable>{});
+  return impl::erase_handler<socket, ack>(std::forward<Callable>(callable), impl::parameter_list<Callable>{});
 }
 
 /// Makes an acknowledgement callback of a callable: f(T...) or f(std::error_code, T...).

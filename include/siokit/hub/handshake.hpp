@@ -5,6 +5,7 @@
 #include <string>
 
 #include "siokit/engineio/request.hpp"
+#include "siokit/socketio/args.hpp"
 
 namespace siokit::inline v0::hub {
 
@@ -16,6 +17,12 @@ class handshake {
 
   /// The auth payload: a JSON object, "{}" when the client sent none.
   [[nodiscard]] std::string_view auth() const noexcept { return auth_; }
+  /// One member of it: auth<std::string>("token"). Errors, remote: missing_argument unless T is optional,
+  /// wrong_argument_type and others of args::get().
+  template <class T>
+  [[nodiscard]] result<T> auth(std::string_view member) const {
+    return read_argument<T>(json_find(auth_, member), {});
+  }
   /// A query parameter of the handshake URL, decoded; nullopt when it is absent.
   [[nodiscard]] std::optional<std::string> query(std::string_view key) const {
     std::optional<std::string> found;

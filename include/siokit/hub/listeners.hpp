@@ -14,6 +14,9 @@ namespace siokit::inline v0::hub {
 /// Names one listener for its removal.
 struct listener_id {
   std::uint64_t value = 0;
+
+  /// False: nothing was registered.
+  explicit operator bool() const noexcept { return value != 0; }
   friend bool operator==(listener_id, listener_id) = default;
 };
 
@@ -21,7 +24,9 @@ struct listener_id {
 template <class Handler>
 class listener_list {
  public:
+  /// An empty callable is no listener.
   void add(listener_id id, bool once, Handler call) {
+    if (!call) return;
     items_.push_back(std::make_unique<item>(item{id, once, false, std::move(call)}));
   }
   bool remove(listener_id id) noexcept {
@@ -37,9 +42,15 @@ class listener_list {
     for (auto& entry : items_) entry->removed = true;
     sweep();
   }
+  /// This one instead of all others.
+  void replace(Handler call) {
+    remove_all();
+    add({}, false, std::move(call));
+  }
   [[nodiscard]] bool empty() const noexcept { return items_.empty(); }
 
-  /// Calls `visit(handler)` for each listener present when the walk began and not removed since.
+  /// Calls `visit(handler)` for each listener present when the walk began and not removed since. If it
+  /// returns false, the listener was not called after all: that does not count for once().
   template <class Visit>
   void walk(Visit&& visit) {
     struct guard {
@@ -54,8 +65,12 @@ class listener_list {
     for (std::size_t i = 0; i < end; ++i) {
       item& entry = *items_[i];
       if (entry.removed) continue;
-      if (entry.once) entry.removed = true;
-      visit(entry.call);
+      entry.removed = entry.once;
+      if constexpr (std::is_void_v<decltype(visit(entry.call))>) {
+        visit(entry.call);
+      } else if (!visit(entry.call) && entry.once) {
+        entry.removed = false;
+      }
     }
   }
 
@@ -81,21 +96,31 @@ class listeners {
     by_event_.try_emplace(std::string(event)).first->second.add(id, once, std::move(call));
   }
   bool remove(listener_id id) noexcept {
-    for (auto& [event, list] : by_event_) {
-      if (list.remove(id)) return true;
+    for (auto each = by_event_.begin(); each != by_event_.end(); ++each) {
+      if (!each->second.remove(id)) continue;
+      if (each->second.empty()) by_event_.erase(each);
+      return true;
     }
     return any_.remove(id);
   }
   void remove_all(std::string_view event) noexcept {
-    if (auto const found = by_event_.find(event); found != by_event_.end()) found->second.remove_all();
+    auto const found = by_event_.find(event);
+    if (found == by_event_.end()) return;
+    found->second.remove_all();
+    if (found->second.empty()) by_event_.erase(found);
   }
 
   using any_handler = unique_function<void(socket&, std::string_view, args const&)>;
   void add_any(listener_id id, any_handler call) { any_.add(id, false, std::move(call)); }
 
-  [[nodiscard]] listener_list<event_handler>* find(std::string_view event) noexcept {
+  template <class Visit>
+  void walk(std::string_view event, Visit&& visit) {
     auto const found = by_event_.find(event);
-    return found == by_event_.end() ? nullptr : &found->second;
+    if (found == by_event_.end()) return;
+    listener_list<event_handler>& list = found->second;
+    list.walk(visit);
+    if (!list.empty()) return;  // a walk that this one is part of keeps its own
+    if (auto const again = by_event_.find(event); again != by_event_.end()) by_event_.erase(again);
   }
   [[nodiscard]] listener_list<any_handler>& any() noexcept { return any_; }
 

@@ -4,6 +4,7 @@
 // server.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ class nsp {
   /// Called when a client has joined.
   listener_id on_connection(connection_handler callable);
   /// Called when a client of this namespace sends `event`; see handler.hpp for what the parameters may be.
+  /// Names that the protocol keeps for itself, such as "disconnect", are refused: the id returned is empty.
   template <class Callable>
   listener_id on(std::string_view event, Callable&& callable) {
     return add(event, false, make_event_handler(std::forward<Callable>(callable)));
@@ -45,7 +47,9 @@ class nsp {
   void off(std::string_view event) noexcept { listeners_.remove_all(event); }
 
   /// Runs before a client may join, in the order of registration; see middleware.hpp.
-  void use(middleware callable) { middlewares_.push_back(std::move(callable)); }
+  void use(middleware callable) {
+    if (callable) middlewares_.push_back(std::move(callable));
+  }
 
   // Emitting to many.
 
@@ -92,8 +96,8 @@ class nsp {
   listener_list<connection_handler> on_connection_;
   listener_list<disconnect_handler> on_disconnecting_;
   listener_list<disconnect_handler> on_disconnect_;
-  std::vector<middleware> middlewares_;
-  std::uint64_t next_ack_id_ = 0;  // one counter for all sockets, as upstream
+  std::deque<middleware> middlewares_;  // one may add another while it runs
+  std::uint64_t next_ack_id_ = 0;       // one counter for all sockets, as upstream
 };
 
 }  // namespace siokit::inline v0::hub

@@ -25,8 +25,8 @@ class server {
       : engine_(&engine),
         config_(std::move(config)),
         random_(std::move(random)),
-        lifeline_(*this),
-        root_(&of("/")) {}
+        root_(&of("/")),
+        lifeline_(*this) {}
   server(server const&) = delete;
   server& operator=(server const&) = delete;
 
@@ -39,31 +39,48 @@ class server {
   [[nodiscard]] time_point next_deadline() const noexcept {
     return earliest(connects_.next_deadline(), acks_.next_deadline());
   }
-  /// Called at the first verb used outside drain() and advance() since then: the host answers what time it
-  /// is, and pulls the engine's outputs soon.
+  /// Called when the application does something outside drain(), advance() and in_turn(): the host answers
+  /// what time it is, drains and pulls the engine's outputs soon.
   void on_wake(unique_function<time_point()> callable) { wake_ = std::move(callable); }
-  /// The socket whose handler ran last: whose fault an exception is.
+  /// The socket whose handler is running, or has thrown: whose fault an exception is.
   [[nodiscard]] socket_ref running() const noexcept { return running_; }
+  /// Runs `f()` as a handler of nobody: sockets that it disconnects live until it returns.
+  template <class Callable>
+  void in_turn(Callable&& f) {
+    turn const scope(*this);
+    f();
+  }
 
   // For the application.
 
   /// The namespace of this name, made on first use. "chat" and "/chat" are the same.
   [[nodiscard]] nsp& of(std::string_view name);
   /// Decides about handshakes before there is a session.
-  void allow_request(allow_request_handler callable) { allow_request_ = std::move(callable); }
+  void allow_request(allow_request_handler callable) { allow_request_.replace(std::move(callable)); }
   /// Hears of events whose arguments did not fit the parameters of their listener, which was not called.
   void on_bad_arguments(unique_function<void(socket&, std::string_view, error)> callable) {
-    bad_arguments_ = std::move(callable);
+    bad_arguments_.replace(std::move(callable));
   }
   /// Disconnects everybody with `server shutting down`; new handshakes are refused from now on.
   void close();
 
   // The same verbs as on of("/").
   listener_id on_connection(connection_handler callable) { return root().on_connection(std::move(callable)); }
+  listener_id on_disconnecting(disconnect_handler callable) {
+    return root().on_disconnecting(std::move(callable));
+  }
+  listener_id on_disconnect(disconnect_handler callable) { return root().on_disconnect(std::move(callable)); }
+  listener_id on_any(listeners::any_handler callable) { return root().on_any(std::move(callable)); }
   template <class Callable>
   listener_id on(std::string_view event, Callable&& callable) {
     return root().on(event, std::forward<Callable>(callable));
   }
+  template <class Callable>
+  listener_id once(std::string_view event, Callable&& callable) {
+    return root().once(event, std::forward<Callable>(callable));
+  }
+  void off(listener_id which) noexcept { root().off(which); }
+  void off(std::string_view event) noexcept { root().off(event); }
   void use(middleware callable) { root().use(std::move(callable)); }
   template <class... Args>
   result<void> emit(std::string_view event, Args const&... args) {
@@ -72,15 +89,28 @@ class server {
   [[nodiscard]] broadcast to(std::string_view room) { return root().to(room); }
   [[nodiscard]] broadcast in(std::string_view room) { return root().to(room); }
   [[nodiscard]] broadcast except(std::string_view room) { return root().except(room); }
+  [[nodiscard]] broadcast volatile_() { return root().volatile_(); }
+  void disconnect_sockets(bool close = false) { root().disconnect_sockets(close); }
+  void sockets_join(std::string_view room) { root().sockets_join(room); }
+  void sockets_leave(std::string_view room) { root().sockets_leave(room); }
+  [[nodiscard]] socket* find(std::string_view id) const noexcept { return root_->find(id); }
+  [[nodiscard]] std::vector<socket_ref> sockets() const { return root_->sockets(); }
 
   [[nodiscard]] engineio::server& engine() noexcept { return *engine_; }
   [[nodiscard]] std::size_t connections() const noexcept { return connection_count_; }
+  /// Connected sockets of all namespaces.
+  [[nodiscard]] std::size_t size() const noexcept {
+    std::size_t all = 0;
+    for (auto const& [name, space] : nsps_) all += space->size();
+    return all;
+  }
 
  private:
   friend class socket;
   friend class nsp;
   friend class broadcast;
   friend class timed_emit;
+  friend class volatile_emit;
   friend class socket_ref;
   friend class ack;
   friend class next;
@@ -103,10 +133,34 @@ class server {
     disconnect_reason reason;
     error detail;
   };
-  /// From the first input of a turn to its last handler; sockets that ended in it are destroyed at its end.
+  /// A socket on its way out: what is still to be told. When a handler throws, the rest follows later.
+  struct ending {
+    enum class step : std::uint8_t {
+      disconnecting,
+      own_disconnecting,
+      leave_rooms,
+      acks,
+      disconnect,
+      own_disconnect,
+      done
+    };
+    std::uint32_t socket;
+    disconnect_reason reason;
+    bool was_connected;  // else nobody has heard of it
+    step next;
+  };
+  /// From the first input of a turn to its last handler; what ended in it is destroyed at its end. A turn of
+  /// the application's own wakes the host.
   class turn {
    public:
-    explicit turn(server& hub) noexcept : hub_(hub) { ++hub_.depth_; }
+    explicit turn(server& hub) : hub_(hub) {
+      static_cast<void>(hub_.now());
+      if (hub_.depth_++ == 0) hub_.running_ = {};
+    }
+    turn(server& hub, time_point now) noexcept : hub_(hub) {
+      hub_.turn_time_ = now;
+      if (hub_.depth_++ == 0) hub_.running_ = {};
+    }
     turn(turn const&) = delete;
     turn& operator=(turn const&) = delete;
     ~turn() {
@@ -140,6 +194,13 @@ class server {
   void refuse(socket& candidate, std::string_view message, std::string_view data_json);
   template <class Visit>
   void dispatch(socket& to, std::string_view event, Visit&& call);
+  /// Runs a handler of `who`. When it throws, running() goes on naming him.
+  template <class Callable>
+  void run_for(socket_ref who, Callable&& handler) {
+    socket_ref const before = std::exchange(running_, std::move(who));
+    handler();
+    running_ = before;
+  }
 
   result<void> send(socket& to, message packet);
   result<void> expect_ack(socket& from, std::uint64_t id, duration within, ack_handler call);
@@ -147,13 +208,14 @@ class server {
   void unlink(socket& which);
   void withdraw(socket& which) noexcept;
   void finish(socket& which, disconnect_reason reason, error detail);
+  void start_ending(socket& which, disconnect_reason reason, error detail);
+  void run_endings(std::size_t until);
   void finish_closing();
   void bury();
 
   engineio::server* engine_;
   server_config config_;
   random_source random_;
-  lifeline<server> lifeline_;
   std::unordered_map<std::string_view, std::unique_ptr<nsp>> nsps_;  // keys are views of the names inside
   nsp* root_;                                                        // "/" always exists
   std::deque<std::optional<connection>> connections_;
@@ -162,10 +224,12 @@ class server {
   std::vector<std::uint32_t> free_sockets_;
   std::vector<std::uint32_t> graveyard_;
   std::vector<closing> closing_;
+  std::vector<ending> endings_;
+  std::vector<connection> ended_connections_;  // a handler may still read what came over them
   deadline_lanes connects_{1};
   deadline_heap acks_;
-  allow_request_handler allow_request_;
-  unique_function<void(socket&, std::string_view, error)> bad_arguments_;
+  listener_list<allow_request_handler> allow_request_;
+  listener_list<unique_function<void(socket&, std::string_view, error)>> bad_arguments_;
   unique_function<time_point()> wake_;
   socket_ref running_;
   time_point turn_time_{};
@@ -175,6 +239,7 @@ class server {
   std::uint32_t depth_ = 0;
   std::uint32_t id_count_ = 0;
   bool shutting_down_ = false;
+  lifeline<server> lifeline_;  // last, so that it ends first: what is kept for later then finds nobody
 };
 
 }  // namespace siokit::inline v0::hub

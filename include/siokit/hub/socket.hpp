@@ -46,6 +46,18 @@ class timed_emit {
   duration within_;
 };
 
+/// socket.volatile_().emit(...): what is out of date soon.
+class volatile_emit {
+ public:
+  template <class... Args>
+  result<void> emit(std::string_view event, Args const&... args);
+
+ private:
+  friend class socket;
+  explicit volatile_emit(socket& to) noexcept : socket_(&to) {}
+  socket* socket_;
+};
+
 class socket {
  public:
   socket(socket const&) = delete;
@@ -65,14 +77,14 @@ class socket {
   [[nodiscard]] socket_ref ref() const noexcept;
 
   /// Sends an event. A callable as last argument asks for an acknowledgement, see make_ack_handler.
-  /// Errors, local: not_connected, reserved_event, too_many_acks, outbox_full.
+  /// Errors: not_connected, reserved_event, too_many_acks; outbox_full, remote: the peer does not read, and
+  /// the connection is closed. After an error the callback is not called.
   template <class... Args>
   result<void> emit(std::string_view event, Args&&... args) {
     return emit_within(never - time_point{}, event, std::forward<Args>(args)...);
   }
-  /// Sends an event unless the transport is busy; then it is dropped, which is no error.
-  template <class... Args>
-  result<void> volatile_emit(std::string_view event, Args const&... args);
+  /// The emit that follows is dropped, which is no error, if the transport is busy.
+  [[nodiscard]] volatile_emit volatile_() noexcept { return volatile_emit(*this); }
   /// The acknowledgement callback of the emit that follows fails with errc::timed_out after `within`.
   [[nodiscard]] timed_emit timeout(duration within) noexcept { return {*this, within}; }
 
@@ -85,7 +97,8 @@ class socket {
   /// Error, local: not_connected, or invalid_argument when the socket is in rooms_max rooms.
   result<void> join(std::string_view room);
   result<void> leave(std::string_view room);
-  /// The names of its rooms, its own id not counted. Valid until the next join or leave.
+  /// The names of its rooms, the first of them its own id; none after it was disconnected. Valid until the
+  /// next join or leave.
   [[nodiscard]] std::vector<std::string_view> rooms() const;
 
   /// Listeners of this socket alone, called after those of its namespace.
@@ -121,6 +134,7 @@ class socket {
   friend class hub::nsp;
   friend class hub::broadcast;
   friend class timed_emit;
+  friend class volatile_emit;
   friend class socket_ref;
   friend class ack;
   /// leaving: its disconnecting listeners are being told.

@@ -1,6 +1,6 @@
 // siokit/hub/socket_data.hpp - one value of any type that an application keeps with a socket.
 // SPDX-License-Identifier: MIT
-// Without RTTI: the address of a function per type tells types apart. One allocation, on first use.
+// Without RTTI: the address of a variable per type tells types apart. One allocation, on first use.
 #pragma once
 
 #include <utility>
@@ -19,15 +19,17 @@ class socket_data {
   /// The value, default constructed when there is none; a value of another type is replaced.
   template <class T>
   [[nodiscard]] T& get() {
-    if (destroy_ != &destroy<T>) {
+    if (type_ != &type_of<T>) {
       reset();
       value_ = new T();
       destroy_ = &destroy<T>;
+      type_ = &type_of<T>;
     }
     return *static_cast<T*>(value_);
   }
 
   void reset() noexcept {
+    type_ = nullptr;
     if (destroy_ != nullptr) std::exchange(destroy_, nullptr)(std::exchange(value_, nullptr));
   }
 
@@ -37,7 +39,11 @@ class socket_data {
     delete static_cast<T*>(value);
   }
 
+  template <class T>
+  static inline char type_of = 0;  // functions that do the same may be folded into one, variables may not
+
   void* value_ = nullptr;
+  char const* type_ = nullptr;
   void (*destroy_)(void*) noexcept = nullptr;
 };
 

@@ -61,32 +61,37 @@ inline void server::disconnect(socket& which, bool close) {
   if (which.state_ != socket::state::connected) return;
   turn const scope(*this);
   handle const session = which.connection_;
-  if (!close) {
-    connection* owner = find_connection(session);
-    if (owner == nullptr) return;
-    if (auto farewell = owner->protocol.leave(which.nsp_->name())) {
-      static_cast<void>(send(which, std::move(*farewell)));
-      finish(which, disconnect_reason::server_namespace_disconnect, {});
-    }
-    return;
-  }
-  std::vector<socket_ref> all;
-  if (connection* owner = find_connection(session)) {
+  connection* owner = find_connection(session);
+  if (owner == nullptr) return;
+  std::vector<socket*> leaving{&which};
+  if (close) {
+    leaving.clear();
     for (auto slot = owner->first_socket; slot != none; slot = sockets_[slot]->next_of_connection_) {
-      all.push_back(sockets_[slot]->ref());
+      if (sockets_[slot]->state_ == socket::state::connected) leaving.push_back(sockets_[slot].get());
     }
   }
-  for (auto const& each : all) {
-    if (socket* one = each.get()) disconnect(*one, false);
+  for (socket* one : leaving) {
+    if (auto farewell = owner->protocol.leave(one->nsp_->name())) {
+      static_cast<void>(send(*one, std::move(*farewell)));
+    }
   }
-  engine_->close(session, now());
+  if (close) engine_->close(session, now());
+  std::size_t const before = endings_.size();
+  while (!leaving.empty()) {  // the first one last, to be told first
+    start_ending(*leaving.back(), disconnect_reason::server_namespace_disconnect, {});
+    leaving.pop_back();
+  }
+  run_endings(before);
 }
 
 inline void server::close() {
   turn const scope(*this);
   shutting_down_ = true;
   time_point const at = now();
-  for (handle const session : engine_->sessions()) engine_->close(session, at, true);
+  for (handle const session : engine_->sessions()) {
+    engine_->find(session) == nullptr ? static_cast<void>(engine_->refuse(session))
+                                      : engine_->close(session, at, true);
+  }
   drain(at);
 }
 
@@ -126,7 +131,6 @@ inline void next::operator()() {
   if (candidate == nullptr) return;
   server& hub = candidate->server();
   server::turn const scope(hub);
-  static_cast<void>(hub.now());
   hub.run_middleware(*candidate, index_);
 }
 
@@ -136,20 +140,22 @@ inline void next::refuse(std::string_view message, std::string_view data_json) {
   if (candidate == nullptr) return;
   server& hub = candidate->server();
   server::turn const scope(hub);
-  static_cast<void>(hub.now());
   hub.refuse(*candidate, message, data_json);
 }
 
 inline void admission::accept() {
   auto const owner = std::exchange(hub_, {});
-  if (server* hub = owner.get()) hub->admit(session_);
+  server* hub = owner.get();
+  if (hub == nullptr) return;
+  server::turn const scope(*hub);
+  hub->admit(session_);
 }
 
 inline void admission::refuse(std::string_view message) {
   auto const owner = std::exchange(hub_, {});
   server* hub = owner.get();
   if (hub == nullptr) return;
-  static_cast<void>(hub->now());
+  server::turn const scope(*hub);
   static_cast<void>(hub->engine_->refuse(session_, engineio::refusals::forbidden(std::string(message))));
 }
 
@@ -202,15 +208,20 @@ result<void> socket::emit_within(duration within, std::string_view event, Args&&
     auto const expected =
         server().expect_ack(*this, id, within, make_ack_handler(std::forward<callback>(std::get<last>(all))));
     if (!expected) return expected;
-    return server().send(*this, std::move(*packet));
+    auto const sent = server().send(*this, std::move(*packet));
+    if (!sent && extras_) {  // the error is told here, so not by the callback
+      static_cast<void>(extras_->acks.settle(id));
+      server().acks_.arm(slot_, extras_->acks.next_deadline());
+    }
+    return sent;
   }
 }
 
 template <class... Args>
-result<void> socket::volatile_emit(std::string_view event, Args const&... args) {
-  auto const* session = server().engine_->find(connection_);
+result<void> volatile_emit::emit(std::string_view event, Args const&... args) {
+  auto const* session = socket_->server().engine_->find(socket_->connection_);
   if (session == nullptr || !session->writable()) return {};
-  return emit(event, args...);
+  return socket_->emit(event, args...);
 }
 
 template <class... Args>
@@ -222,6 +233,7 @@ result<void> timed_emit::emit(std::string_view event, Args&&... args) {
 
 inline result<void> socket::join(std::string_view room) {
   if (state_ == state::disconnected) return local_error(errc::not_connected);
+  if (room == id()) return {};  // every socket is in this one
   if (rooms_.size() >= server().config_.rooms_max) return local_error(errc::invalid_argument);
   nsp_->rooms_.join(room, slot_, rooms_);
   return {};
@@ -237,18 +249,21 @@ inline result<void> socket::leave(std::string_view room) {
 
 inline std::vector<std::string_view> socket::rooms() const {
   std::vector<std::string_view> names;
+  if (connected()) names.push_back(id());
   for (auto const& each : rooms_) names.emplace_back(*each.in->name);
   return names;
 }
 
 template <class Callable>
 listener_id socket::on(std::string_view event, Callable&& callable) {
+  if (socketio::is_reserved_event(event)) return {};
   auto const id = server().next_listener();
   extras().listeners.add(event, id, false, make_event_handler(std::forward<Callable>(callable)));
   return id;
 }
 template <class Callable>
 listener_id socket::once(std::string_view event, Callable&& callable) {
+  if (socketio::is_reserved_event(event)) return {};
   auto const id = server().next_listener();
   extras().listeners.add(event, id, true, make_event_handler(std::forward<Callable>(callable)));
   return id;
@@ -286,6 +301,7 @@ inline void socket::close_connection() {
 // nsp.
 
 inline listener_id nsp::add(std::string_view event, bool once, event_handler call) {
+  if (socketio::is_reserved_event(event)) return {};
   auto const id = server_->next_listener();
   listeners_.add(event, id, once, std::move(call));
   return id;
@@ -389,7 +405,8 @@ inline void broadcast::sockets_join(std::string_view room) {
   for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->join(room));
 }
 inline void broadcast::sockets_leave(std::string_view room) {
-  for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->leave(room));
+  std::string const name(room);  // it may be that of a room which ends here
+  for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->leave(name));
 }
 inline void broadcast::disconnect_sockets(bool close) {
   server::turn const scope(nsp_->server());

@@ -49,6 +49,8 @@ class backlog {
   }
   void append(std::string_view bytes) { bytes_ += bytes; }
 
+  /// How much of it is no message.
+  [[nodiscard]] std::size_t own_bytes() const noexcept { return bytes_.size(); }
   [[nodiscard]] bool empty() const noexcept { return next_ == messages_.size() && offset_ == bytes_.size(); }
 
   /// The oldest bytes, as many as one write takes.
@@ -67,6 +69,8 @@ class backlog {
       offset_ -= messages_[next_].frames().size();
       messages_[next_++] = message();
     }
+    constexpr std::size_t worth_moving = 64 * 1024;
+    if (next_ == messages_.size() && offset_ > worth_moving) bytes_.erase(0, std::exchange(offset_, 0));
   }
 
  private:

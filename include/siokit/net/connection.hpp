@@ -43,8 +43,8 @@ class connection final : public counted {
   connection(loop& shared, stream_socket socket)
       : socket_(std::move(socket)),
         loop_(&shared),
-        decoder_(websocket::role::server,
-                 {.message_bytes_max = shared.engine().config().max_http_buffer_size}) {}
+        decoder_(websocket::role::server, {.message_bytes_max = shared.engine().config().max_http_buffer_size,
+                                           .fragments_max = shared.options().fragments_max}) {}
 
   /// Joins the loop. `tls`: may be empty.
   void start(tls_context const& tls);
@@ -88,8 +88,15 @@ class connection final : public counted {
   void receive(std::span<char> in);
   void consume(std::span<char> in);
   void hold(std::span<char const> in);
-  /// How much may be read: what has to wait must fit into the buffer of the loop.
-  [[nodiscard]] std::size_t room() const noexcept { return loop::buffer_size - (held_ ? held_->size() : 0); }
+  /// How much may be read. What has to wait must fit into the buffer of the loop, and a peer that takes none
+  /// of our own words, such as TLS has in answer to his, is not listened to.
+  [[nodiscard]] std::size_t room() const noexcept {
+    if (input_ended_ || (backlog_ && backlog_->own_bytes() > loop::buffer_size)) return 0;
+    // TLS may have held back part of a record, so this can be more than one buffer.
+    std::size_t const held = held_ ? held_->size() : 0;
+    return held < loop::buffer_size ? loop::buffer_size - held : 0;
+  }
+  void end_input();
 
   // HTTP: connection_http.hpp.
   void receive_requests(std::span<char>& in);
@@ -145,6 +152,7 @@ class connection final : public counted {
   bool resume_listed_ = false;
   bool broken_ = false;       // a write failed
   bool pong_queued_ = false;  // in the backlog: one is enough
+  bool input_ended_ = false;  // the peer has closed its side, and still waits for an answer
 };
 
 // --- Reading
@@ -194,12 +202,21 @@ inline void connection::on_readable() {
     std::error_code failure;
     std::size_t const size = socket_.read_some(asio::buffer(buffer.data(), buffer.size()), failure);
     if (failure == asio::error::would_block || failure == asio::error::try_again) break;
-    if (failure) return cut();
+    if (failure) return end_input();
     receive(buffer.first(size));
     if (loop_ == nullptr) return;
     if (size < buffer.size()) break;
   }
   if (room() > 0) wait_readable();
+}
+
+/// Nothing more will come. Who asked a route, or has not taken his whole answer, gets it all the same; who
+/// polls has given up.
+inline void connection::end_input() {
+  bool const waits = mode_ == mode::http && (backlog_ || (http_ && http_->awaiting && !session_));
+  if (!waits || broken_) return cut();
+  input_ended_ = true;
+  http_->close = true;
 }
 
 /// Takes TLS off, if there is any. The buffer has room for all that can come of one read.
@@ -211,7 +228,9 @@ inline void connection::receive(std::span<char> in) {
   for (; more && *more > 0; more = tls_->read(plain.subspan(size))) size += *more;
   flush_tls();  // of a handshake, or an alert
   consume(plain.first(size));
-  if (loop_ != nullptr && !more) cut();
+  if (loop_ == nullptr) return;
+  if (!more) return cut();
+  if (tls_->closed()) end_input();
 }
 
 /// Reads what can be read now, and keeps what can't. When the application throws, the rest is kept too.
@@ -243,6 +262,7 @@ inline void connection::resume() {
   if (backlog_) wait_writable();
   if (held_) {
     // Back into the loop's buffer: there it outlives an exception, until the engine has been drained.
+    SIOKIT_ASSERT(held_->size() <= loop::whole_size);
     auto const in = loop_->whole_buffer().first(held_->size());
     std::memcpy(in.data(), held_->data(), in.size());
     held_.reset();
@@ -315,6 +335,7 @@ inline void connection::on_writable() {
   }
   backlog_.reset();
   pong_queued_ = false;
+  if (room() > 0) wait_readable();
   switch (mode_) {
     case mode::websocket: return transmit();
     case mode::closing: return shut_down();

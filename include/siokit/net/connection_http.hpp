@@ -71,7 +71,7 @@ inline void connection::on_head() {
   http_head const& head = state.parser.head();
   state.reading = state.awaiting = true;
   state.close = !head.keep_alive || head.upgrade || loop_->closing();
-  std::string().swap(state.body);  // the last one may have been long
+  std::string().swap(state.body);  // left over when a handler has thrown
   state.skipped = 0;
   state.body_to = http_state::sink::nowhere;
   name_ = loop_->rename(name_);
@@ -89,7 +89,7 @@ inline void connection::on_head() {
       if (routed.next == engineio::routed::kind::post) state.body_to = http_state::sink::engine;
     });
     if (loop_ == nullptr) return;
-  } else if (loop_->routes().find(request.path()) != nullptr) {
+  } else if (loop_->routes().find(request.path())) {
     state.body_to = http_state::sink::route;
   } else {
     return respond(404, {}, {});
@@ -150,6 +150,7 @@ inline void connection::on_complete() {
     case http_state::sink::nowhere:
       if (!state.awaiting) on_answered();
   }
+  if (http_) std::string().swap(http_->body);  // it may have been long
 }
 
 // --- Answers
@@ -187,11 +188,14 @@ inline void connection::respond(std::uint16_t status, std::string_view body,
   auto& fields = loop_->fields;
   fields.assign(1, {"Date", loop_->date()});
   for (auto const& [name, value] : headers) fields.push_back({name, value});
-  if (!append_response_head(text, status, fields, body.size(), !state.close, head.minor_version)) {
-    // A header of the application that can't be sent.
-    static_cast<void>(append_response_head(text, 500, {}, body.size(), !state.close, head.minor_version));
+  if (status < 200 ||
+      !append_response_head(text, status, fields, body.size(), !state.close, head.minor_version)) {
+    // A header of the application that can't be sent, or no final status.
+    body = {};
+    static_cast<void>(append_response_head(text, 500, {}, 0, !state.close, head.minor_version));
   }
-  write(text, head.method == "HEAD" ? std::string_view{} : body);
+  bool const bodyless = head.method == "HEAD" || status == 204 || status == 304;
+  write(text, bodyless ? std::string_view{} : body);
   state.awaiting = false;
   session_ = {};
   on_answered();

@@ -25,7 +25,13 @@ inline void connection::accept_websocket(handle session, std::span<owned_header 
   std::string& text = loop_->text;
   text.clear();
   auto const accept = websocket::accept_key(key, sha1);
-  static_cast<void>(websocket::append_response(text, {accept.data(), accept.size()}, headers));
+  if (!websocket::append_response(text, {accept.data(), accept.size()}, headers)) {
+    // A header of the application that can't be sent. The session, if it is new, hears that its wire is lost.
+    engineio::server_response const refused{.session = session, .accept_wire = true, .initial = true};
+    http_->close = true;
+    respond(500, {}, {});
+    return loop_->lose_accepted(refused);
+  }
   write(text);
   http_.reset();
   mode_ = mode::websocket;

@@ -327,6 +327,12 @@ inline std::uint16_t http_parser::understand_first_line(std::string_view line) n
       if (c <= ' ' || c > '~') return 400;
     }
     if (head_.target.empty() || head_.method == "CONNECT") return 400;
+    // A proxy's way to say it, which every server must understand: RFC 9112, section 3.2.2.
+    for (std::string_view const scheme : {"http://", "https://"}) {
+      if (!head_.target.starts_with(scheme)) continue;
+      std::size_t const path = head_.target.find_first_of("/?", scheme.size());
+      head_.target = path == line.npos || head_.target[path] == '?' ? "/" : head_.target.substr(path);
+    }
   } else {
     head_.status = static_cast<std::uint16_t>(llhttp_get_status_code(&parser_));
   }

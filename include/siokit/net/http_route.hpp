@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -67,18 +68,22 @@ namespace impl {
 /// Who answers which path.
 class route_table {
  public:
-  void add(std::string path, route_handler handler) { exact_[std::move(path)] = std::move(handler); }
-  void otherwise(route_handler handler) { otherwise_ = std::move(handler); }
+  void add(std::string path, route_handler handler) {
+    exact_[std::move(path)] = std::make_shared<route_handler>(std::move(handler));
+  }
+  void otherwise(route_handler handler) {
+    otherwise_ = handler ? std::make_shared<route_handler>(std::move(handler)) : nullptr;
+  }
 
-  /// Null when there is nothing at `path`.
-  [[nodiscard]] route_handler* find(std::string_view path) {
-    if (auto const known = exact_.find(path); known != exact_.end()) return &known->second;
-    return otherwise_ ? &otherwise_ : nullptr;
+  /// Null when there is nothing at `path`. Shared, so that a handler may put another one in its own place.
+  [[nodiscard]] std::shared_ptr<route_handler> find(std::string_view path) const {
+    auto const known = exact_.find(path);
+    return known == exact_.end() ? otherwise_ : known->second;
   }
 
  private:
-  std::map<std::string, route_handler, std::less<>> exact_;
-  route_handler otherwise_;
+  std::map<std::string, std::shared_ptr<route_handler>, std::less<>> exact_;
+  std::shared_ptr<route_handler> otherwise_;
 };
 }  // namespace impl
 

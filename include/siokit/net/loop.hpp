@@ -36,6 +36,8 @@ struct host_options {
   duration write_timeout = std::chrono::seconds(30);
   /// How long a peer may take to close its side after we closed ours.
   duration linger_timeout = std::chrono::seconds(3);
+  /// Most frames of one WebSocket message.
+  std::uint32_t fragments_max = 1024;
   /// Between two attempts to accept when the process is out of descriptors.
   duration accept_pause = std::chrono::milliseconds(100);
   /// Connections that the system keeps ready for a listener.
@@ -105,6 +107,8 @@ class loop final : public counted {
     drain_due_ = true;
     if (!in_turn_) schedule();
   }
+  /// A WebSocket that the engine has accepted will not come to be.
+  void lose_accepted(engineio::server_response const& out);
   /// Asks for `who.resume()` in this turn.
   void resume_later(connection& who);
   void arm_timer();
@@ -230,7 +234,7 @@ template <class Input>
 void loop::input(Input&& in) {
   drain_due_ = true;
   in(engine_);
-  drain();
+  if (running_) drain();  // a route handler may have destroyed the host
 }
 
 inline void loop::drain() {

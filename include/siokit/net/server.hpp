@@ -5,6 +5,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <cstdio>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -18,7 +19,7 @@ namespace siokit::inline v0::net {
 
 /// Names and defaults of the official server, in snake_case.
 struct server_options {
-  /// An address; empty: every address of this machine.
+  /// An address, or "localhost"; empty: every address of this machine.
   std::string host{};
   std::uint16_t port = 3000;  ///< 0: a free one
   /// PEM files; both or none. With them the server speaks TLS.
@@ -36,6 +37,8 @@ struct server_options {
   bool allow_upgrades = true;
   engineio::keep_handshake keep_handshake = engineio::keep_handshake::all;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
+  std::size_t rooms_max = 65'536;
+  std::size_t pending_acks_max = 65'536;
   socketio::decoder_limits limits{};
   host_options http{};
 
@@ -56,6 +59,8 @@ struct server_options {
     hub::server_config out;
     out.connect_timeout = connect_timeout;
     out.limits = limits;
+    out.rooms_max = rooms_max;
+    out.pending_acks_max = pending_acks_max;
     auto const unix_now = std::chrono::system_clock::now().time_since_epoch();
     out.unix_time_at_zero =
         std::chrono::duration_cast<std::chrono::milliseconds>(unix_now - net::now().time_since_epoch())
@@ -79,53 +84,82 @@ struct server_parts {
   asio::io_context& context;
   engineio::server sessions;
 };
+
+/// One line on stderr about an exception that nobody handles.
+inline void report(std::exception_ptr const& failure) noexcept {
+  try {
+    std::rethrow_exception(failure);
+  } catch (std::exception const& error) {
+    static_cast<void>(std::fprintf(stderr, "siokit: a handler has thrown: %s\n", error.what()));
+  } catch (...) {
+    static_cast<void>(std::fprintf(stderr, "siokit: a handler has thrown\n"));
+  }
+}
 }  // namespace impl
 
 class server : private impl::server_parts, public hub::server {
+  using steady_timer = impl::steady_timer;
+
  public:
   /// A server with an io_context of its own, to be run by run().
   explicit server(server_options options = {}) : server(nullptr, std::move(options)) {}
   /// A server on the caller's io_context, which outlives it and is run by one thread.
   server(asio::io_context& context, server_options options = {}) : server(&context, std::move(options)) {}
-  ~server() { *alive_ = nullptr; }
+  /// Not inside a handler: those are its own.
+  ~server() {
+    cancel_timers();
+    *alive_ = nullptr;
+  }
 
   /// Opens the listener of the options. Returns its URL; on failure one line that says what and why.
-  tl::expected<std::string, std::string> listen();
-  /// Opens one more listener, plain or TLS. Port 0 takes a free one. Returns where it listens.
-  tl::expected<asio::ip::tcp::endpoint, std::error_code> listen(asio::ip::tcp::endpoint const& at,
-                                                                tls_context tls = {}) {
-    return host_.listen(at, std::move(tls));
+  [[nodiscard]] tl::expected<std::string, std::string> listen();
+  /// Opens a listener, plain or TLS, as many as wanted; that of the options then opens only by listen(). Port
+  /// 0 takes a free one. Returns where it listens.
+  [[nodiscard]] tl::expected<asio::ip::tcp::endpoint, std::error_code> listen(
+      asio::ip::tcp::endpoint const& at, tls_context tls = {}) {
+    auto bound = host_.listen(at, std::move(tls));
+    listening_ |= bound.has_value();
+    return bound;
   }
   /// Listens, unless listen() was called, and runs the io_context until nothing is left to do after close().
   /// Throws std::runtime_error when it can't listen.
   void run();
-  /// Stops listening, disconnects every socket (`server shutting down`), and lets connections end within
-  /// `grace`.
+  /// Stops listening, disconnects every socket (`server shutting down`), withdraws what after() has pending,
+  /// and lets connections end within `grace`.
   void close(duration grace = std::chrono::seconds(5));
 
   /// Calls `f()` on the thread of the server, soon. The one verb that may be used from any thread.
   template <class Callable>
   void post(Callable&& f) {
     asio::post(context(), [alive = alive_, call = std::forward<Callable>(f)]() mutable {
-      if (*alive != nullptr) (*alive)->guarded(call);
+      if (*alive != nullptr) (*alive)->guarded_turn(call);
     });
   }
-  /// Calls `f()` after `delay`, unless the server is gone by then.
-  template <class Callable>
-  void after(duration delay, Callable&& f);
+  /// Names a call of after(), to be cancelled.
+  class timer {
+   public:
+    void cancel() noexcept {
+      if (auto const pending = timer_.lock()) pending->cancel();
+    }
 
-  /// Answers plain HTTP at exactly this path.
-  void route(std::string path, route_handler handler) { host_.route(std::move(path), std::move(handler)); }
+   private:
+    friend class server;
+    std::weak_ptr<steady_timer> timer_;
+  };
+  /// Calls `f()` after `delay`, unless the server was closed or is gone by then.
+  template <class Callable>
+  timer after(duration delay, Callable&& f);
+
+  /// Answers plain HTTP at exactly this path. A handler that throws answers 500.
+  void route(std::string path, route_handler handler);
+  using header_hook = unique_function<void(std::vector<owned_header>&, engineio::request const&)>;
   /// Adds headers to every answer of the engine, or to the answer of each handshake alone.
-  void on_headers(unique_function<void(std::vector<owned_header>&, engineio::request const&)> callable) {
-    host_.on_headers(std::move(callable));
+  void on_headers(header_hook callable) { host_.on_headers(guarded_hook(std::move(callable))); }
+  void on_initial_headers(header_hook callable) {
+    host_.on_initial_headers(guarded_hook(std::move(callable)));
   }
-  void on_initial_headers(
-      unique_function<void(std::vector<owned_header>&, engineio::request const&)> callable) {
-    host_.on_initial_headers(std::move(callable));
-  }
-  /// Hears of exceptions that left a handler, and of the socket it ran for (null when that is gone). That
-  /// socket's connection is closed afterwards. Default: nothing but that.
+  /// Hears of exceptions that left a handler, and of the socket it ran for, null when there is none. That
+  /// socket's connection is closed afterwards. Must not throw. Default: a line on stderr.
   void on_handler_error(unique_function<void(std::exception_ptr, hub::socket*)> callable) {
     on_error_ = std::move(callable);
   }
@@ -134,20 +168,24 @@ class server : private impl::server_parts, public hub::server {
   [[nodiscard]] engine_host& host() noexcept { return host_; }
 
  private:
-  using steady_timer =
-      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                 asio::io_context::executor_type>;
-
   server(asio::io_context* given, server_options wanted);
 
   /// Runs user code; what it throws goes to on_handler_error. False when it threw.
   template <class Callable>
   bool guarded(Callable&& call) noexcept;
+  /// The same in a turn of the hub, for code that runs for no socket.
+  template <class Callable>
+  bool guarded_turn(Callable&& call) noexcept {
+    return guarded([&] { in_turn(call); });
+  }
+  [[nodiscard]] header_hook guarded_hook(header_hook callable);
+  void cancel_timers() noexcept;
 
   engine_host host_;
   unique_function<void(std::exception_ptr, hub::socket*)> on_error_;
   // Shared with posted calls, which may outlive the server; written by the server's thread alone.
   std::shared_ptr<server*> alive_ = std::make_shared<server*>(this);
+  std::vector<std::weak_ptr<steady_timer>> timers_;
   bool listening_ = false;
 };
 
@@ -174,19 +212,49 @@ bool server::guarded(Callable&& call) noexcept {
     return true;
   } catch (...) {
     hub::socket* at_fault = running().get();
-    if (on_error_) on_error_(std::current_exception(), at_fault);
+    if (on_error_) {
+      on_error_(std::current_exception(), at_fault);
+    } else {
+      impl::report(std::current_exception());
+    }
     if (at_fault != nullptr) at_fault->close_connection();
     return false;
   }
 }
 
 template <class Callable>
-void server::after(duration delay, Callable&& f) {
-  auto timer = std::make_shared<steady_timer>(context().get_executor(), delay);
-  timer->async_wait(
-      [timer, alive = alive_, call = std::forward<Callable>(f)](std::error_code failure) mutable {
-        if (!failure && *alive != nullptr) (*alive)->guarded(call);
+server::timer server::after(duration delay, Callable&& f) {
+  auto pending = std::make_shared<steady_timer>(context().get_executor(), delay);
+  std::erase_if(timers_, [](auto const& each) { return each.expired(); });
+  timers_.push_back(pending);
+  pending->async_wait(
+      [pending, alive = alive_, call = std::forward<Callable>(f)](std::error_code failure) mutable {
+        if (!failure && *alive != nullptr) (*alive)->guarded_turn(call);
       });
+  timer named;
+  named.timer_ = pending;
+  return named;
+}
+
+inline void server::cancel_timers() noexcept {
+  for (auto const& each : std::exchange(timers_, {})) {
+    if (auto const pending = each.lock()) pending->cancel();
+  }
+}
+
+inline void server::route(std::string path, route_handler handler) {
+  host_.route(std::move(path),
+              [this, call = std::move(handler)](http_request const& in, http_reply reply) mutable {
+                guarded_turn([&] { call(in, std::move(reply)); });
+              });
+}
+
+inline server::header_hook server::guarded_hook(header_hook callable) {
+  if (!callable) return {};
+  return [this, call = std::move(callable)](std::vector<owned_header>& headers,
+                                            engineio::request const& in) mutable {
+    guarded_turn([&] { call(headers, in); });
+  };
 }
 
 inline tl::expected<std::string, std::string> server::listen() {
@@ -198,7 +266,10 @@ inline tl::expected<std::string, std::string> server::listen() {
   }
   std::error_code failure;
   bool const anywhere = settings.host.empty();
-  auto const address = asio::ip::make_address(anywhere ? "::" : settings.host, failure);
+  auto const address = asio::ip::make_address(anywhere                       ? "::"
+                                              : settings.host == "localhost" ? "127.0.0.1"
+                                                                             : settings.host,
+                                              failure);
   if (failure) return tl::unexpected("host: " + settings.host + " is not an IP address");
   auto bound = listen({address, settings.port}, tls);
   // A machine without IPv6 still has every address of IPv4.
@@ -225,6 +296,7 @@ inline void server::run() {
 inline void server::close(duration grace) {
   while (!guarded([this] { hub::server::close(); })) {
   }
+  cancel_timers();
   host_.close(grace);
 }
 

@@ -44,7 +44,11 @@ inline void loop::flush(std::size_t quota) {
 inline void loop::deliver(engineio::server_response& out) {
   auto const target = find(out.answer.to.value);
   if (target && target->awaits_answer()) return target->answer(out);
-  // The client of a WebSocket handshake is gone, and its session must be told so.
+  lose_accepted(out);
+}
+
+/// The client of a WebSocket handshake is gone, and its session must be told so.
+inline void loop::lose_accepted(engineio::server_response const& out) {
   if (!out.accept_wire || !out.initial) return;
   input([&](engineio::server& engine) {
     constexpr wire nobody{UINT64_MAX};

@@ -52,12 +52,20 @@ class ack_table {
     return std::pair<std::uint64_t, T>(id, *settle(id));
   }
 
+  /// Takes out the oldest one.
+  [[nodiscard]] std::optional<std::pair<std::uint64_t, T>> take_oldest() {
+    while (oldest_ < entries_.size() && !entries_[oldest_].what) ++oldest_;
+    if (oldest_ == entries_.size()) return std::nullopt;
+    std::uint64_t const id = entries_[oldest_].id;
+    return std::pair<std::uint64_t, T>(id, *settle(id));
+  }
+
   /// Takes out all, calling `visit(id, what)` for each. What `visit` adds stays.
   template <class Visit>
   void drain(Visit&& visit) {
     auto all = std::exchange(entries_, {});
     deadlines_.clear();
-    size_ = 0;
+    size_ = oldest_ = 0;
     for (entry& each : all) {
       if (each.what) visit(each.id, *each.what);
     }
@@ -92,12 +100,15 @@ class ack_table {
       std::pop_heap(deadlines_.begin(), deadlines_.end(), later_first);
       deadlines_.pop_back();
     }
-    if (entries_.size() > 2 * size_) std::erase_if(entries_, [](entry const& each) { return !each.what; });
+    if (entries_.size() <= 2 * size_) return;
+    std::erase_if(entries_, [](entry const& each) { return !each.what; });
+    oldest_ = 0;
   }
 
   std::vector<entry> entries_;
   std::vector<due> deadlines_;
   std::size_t size_ = 0;
+  std::size_t oldest_ = 0;  // before it there are gaps only
 };
 
 }  // namespace siokit::inline v0::socketio

@@ -13,6 +13,7 @@
 //   otherwise                             -          error invalid_state: close the connection
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,9 +62,14 @@ class server_session {
     membership const* found = find(nsp);
     return found != nullptr && found->state == stage::joined;
   }
-  /// Whether any namespace is joined or asked for.
-  [[nodiscard]] bool idle() const noexcept {
-    return root_.state == stage::none && (!others_ || others_->empty());
+  [[nodiscard]] bool any_joined() const noexcept {
+    if (root_.state == stage::joined) return true;
+    return others_ && std::any_of(others_->begin(), others_->end(),
+                                  [](named_membership const& each) { return each.state == stage::joined; });
+  }
+  /// The event of the last receive() was handled: frees what it was made of.
+  void release() noexcept {
+    if (!decoder_.pending()) decoder_.reset();
   }
 
   static constexpr std::size_t namespaces_max = 1024;
@@ -137,6 +143,7 @@ inline result<std::optional<event>> server_session::receive(frame const& in) {
       return std::optional<event>(out);
     case packet_type::ack:
     case packet_type::binary_ack:
+      if (!packet.has_id) return std::optional<event>{};  // it answers nothing; ignored, as upstream
       out.type = event::kind::acknowledged;
       out.arguments = args(packet, decoder_.attachments());
       return std::optional<event>(out);

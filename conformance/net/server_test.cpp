@@ -1,0 +1,123 @@
+// siokit::server as its users have it: handlers that throw, timers, listeners.
+#include "siokit/net/server.hpp"
+
+#include <gtest/gtest.h>
+
+#include "net/host_world.hpp"
+
+namespace {
+
+using namespace siokit::test;
+using namespace std::chrono_literals;
+
+/// A server on a free port, and what it says of handlers that throw.
+struct running_server {
+  running_server() : io({.host = "127.0.0.1", .port = 0}) {
+    io.on_handler_error([this](std::exception_ptr const&, siokit::socket* s) {
+      errors += s == nullptr ? "nobody;" : "somebody;";
+    });
+    auto const at = io.listen({asio::ip::address_v4::loopback(), 0});
+    EXPECT_TRUE(at);
+    where = *at;
+  }
+  bool until(std::function<bool()> const& done) {
+    auto const limit = std::chrono::steady_clock::now() + 5s;
+    while (!done()) {
+      if (std::chrono::steady_clock::now() > limit) return false;
+      io.context().restart();
+      io.context().run_one_for(2ms);
+    }
+    return true;
+  }
+  std::string ask(std::string_view request) {
+    tcp::socket socket(io.context());
+    socket.connect(where);
+    asio::write(socket, asio::buffer(request.data(), request.size()));
+    socket.non_blocking(true);
+    std::string in;
+    until([&] {
+      char buffer[4096];
+      std::error_code failure;
+      std::size_t const size = socket.read_some(asio::buffer(buffer), failure);
+      in.append(buffer, size);
+      auto const head = in.find("\r\n\r\n");
+      if (failure == asio::error::eof) return true;
+      if (head == in.npos) return false;
+      auto const length = in.find("Content-Length: ");
+      return length < head && in.size() >= head + 4 + std::stoul(in.substr(length + 16));
+    });
+    return in;
+  }
+
+  siokit::server io;
+  tcp::endpoint where;
+  std::string errors;
+};
+
+TEST(Server, ReportsHandlersThatThrow) {
+  running_server s;
+  s.io.route("/throw", [](auto const&, siokit::net::http_reply) { throw std::runtime_error("oh"); });
+  s.io.on_headers([](auto&, auto const&) { throw std::runtime_error("oh"); });
+  EXPECT_TRUE(s.ask(get("/throw")).starts_with("HTTP/1.1 500 "));
+  EXPECT_EQ(s.errors, "nobody;");
+  EXPECT_TRUE(s.ask(get("/socket.io/?EIO=4&transport=polling")).starts_with("HTTP/1.1 200 "));
+  EXPECT_EQ(s.errors, "nobody;nobody;");
+  s.io.post([] { throw std::runtime_error("oh"); });
+  s.io.after(1ms, [] { throw std::runtime_error("oh"); });
+  EXPECT_TRUE(s.until([&] { return s.errors == "nobody;nobody;nobody;nobody;"; }));
+}
+
+TEST(Server, RepeatsNothingAfterItsClose) {
+  running_server s;
+  int ticks = 0;
+  std::function<void()> tick = [&] {
+    ++ticks;
+    s.io.after(1ms, [&] { tick(); });
+  };
+  tick();
+  s.io.after(1h, [&] { ticks = -1000; });
+  auto cancelled = s.io.after(1ms, [&] { ticks = -2000; });
+  cancelled.cancel();
+  EXPECT_TRUE(s.until([&] { return ticks > 3; }));
+  s.io.close(1s);
+  s.io.context().restart();
+  s.io.context().run_for(5s);
+  EXPECT_TRUE(s.io.context().stopped());
+  EXPECT_GT(ticks, 0);
+}
+
+TEST(Server, ListensOnlyWhereItWasTold) {
+  running_server s;  // listens on an endpoint: that of its options stays closed
+  s.io.post([&] { s.io.close(); });
+  s.io.run();
+  siokit::server local({.host = "localhost", .port = 0});
+  auto const url = local.listen();
+  ASSERT_TRUE(url) << url.error();
+  EXPECT_TRUE(url->starts_with("http://localhost:")) << *url;
+  siokit::server nowhere({.host = "no address", .port = 0});
+  EXPECT_EQ(nowhere.listen().error(), "host: no address is not an IP address");
+}
+
+TEST(Server, KeepsASocketUntilThePostedCallReturns) {
+  running_server s;
+  siokit::socket_ref kept;
+  std::string log;
+  s.io.on_connection([&](siokit::socket& one) { kept = one.ref(); });
+  std::string const sid = [&] {
+    auto const answer = s.ask(get("/socket.io/?EIO=4&transport=polling"));
+    auto const at = answer.find("\"sid\":\"");
+    return answer.substr(at + 7, 20);
+  }();
+  static_cast<void>(s.ask(post("/socket.io/?EIO=4&transport=polling&sid=" + sid, "40")));
+  ASSERT_TRUE(kept);
+  s.io.post([&] {
+    auto* one = kept.get();
+    one->disconnect();
+    log = one->connected() ? "connected" : std::string(one->id());
+  });
+  EXPECT_TRUE(s.until([&] { return !log.empty(); }));
+  EXPECT_EQ(log.size(), 20u);
+  EXPECT_FALSE(kept);
+}
+
+}  // namespace
