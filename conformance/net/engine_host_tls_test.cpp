@@ -227,6 +227,8 @@ TEST(EngineHostTls, HoldsNoMoreThanItHasRoomFor) {
 TEST(EngineHostTls, ListensToNobodyWhoTakesNoAnswer) {
   world w;
   client raw(w, w.listen(server_context()));
+  raw.socket.set_option(tcp::socket::receive_buffer_size(4096));  // so that the system keeps little
+  raw.socket.set_option(tcp::socket::send_buffer_size(4096));
   net::tls_context const settings = client_context();
   SSL* const ssl = SSL_new(settings.get());
   BIO *const in = BIO_new(BIO_s_mem()), *const out = BIO_new(BIO_s_mem());
@@ -245,7 +247,13 @@ TEST(EngineHostTls, ListensToNobodyWhoTakesNoAnswer) {
     raw.send(drained());
     return done;
   }));
-  // Every update asks for an answer, and none is read.
+  w.host->route("/large", [](net::http_request const&, net::http_reply reply) {
+    reply.send(200, std::string(16'000'000, 'x'));
+  });
+  std::string const request = get("/large");
+  SSL_write(ssl, request.data(), static_cast<int>(request.size()));
+  raw.send(drained());
+  // Nothing of that is read, nor any of the answers that these updates ask for.
   std::size_t taken = 0;
   bool stopped = false;
   for (int i = 0; i < 400'000 && !stopped; i += 100) {

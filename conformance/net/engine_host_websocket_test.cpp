@@ -167,7 +167,7 @@ TEST(EngineHostWebsocket, RefusesHandshakes) {
     std::string target, body;
   } const cases[] = {
       {"/engine.io/?EIO=4&transport=websocket&sid=no", "Session ID unknown"},
-      {"/engine.io/?EIO=3&transport=websocket", "Unsupported protocol version"},
+      {"/engine.io/?EIO=3&transport=websocket", "Forbidden"},  // the application is asked first
       {"/engine.io/?EIO=4&transport=polling", "Bad request"},
       {websocket_target, "Forbidden"},
   };

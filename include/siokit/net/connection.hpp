@@ -202,7 +202,8 @@ inline void connection::on_readable() {
     std::error_code failure;
     std::size_t const size = socket_.read_some(asio::buffer(buffer.data(), buffer.size()), failure);
     if (failure == asio::error::would_block || failure == asio::error::try_again) break;
-    if (failure) return end_input();
+    if (failure == asio::error::eof) return end_input();
+    if (failure) return cut();
     receive(buffer.first(size));
     if (loop_ == nullptr) return;
     if (size < buffer.size()) break;
