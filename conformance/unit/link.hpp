@@ -1,4 +1,5 @@
-// A client and an Engine.IO server, linked in memory: every action, frame and answer at once, in virtual time.
+// A client and an Engine.IO server, linked in memory: every action, frame and answer at once,
+// in virtual time.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,7 @@
 // siokit/core/json_write.hpp - scalars as JSON.                      SPDX-License-Identifier: MIT
-// Spec: RFC 8259, byte for byte what JSON.stringify of JavaScript writes.  In: strings, numbers, bool, null.
-// Out: appended to anything with append(char const*, std::size_t) and push_back(char). Allocates nothing, but for text that is not UTF-8.
+// Spec: RFC 8259, byte for byte what JSON.stringify of JavaScript writes.
+// In: strings, numbers, bool, null. Out: appended to anything with append(char const*, std::size_t) and
+// push_back(char). Allocates nothing, but for text that is not UTF-8.
 #pragma once
 
 #include <charconv>

@@ -31,7 +31,7 @@ enum class packet_type : std::uint8_t {
 /// What one packet of a peer may hold.
 struct decoder_limits {
   std::uint8_t max_attachments = 10;
-  /// Of all attachments of a packet together; each of them is a message, and limited by the transport as such.
+  /// Of all attachments of a packet together; each of them is a message, and limited as such.
   std::size_t attachment_bytes_max = SIZE_MAX;
   std::uint16_t json_depth_max = json_depth_default;
   std::size_t nsp_bytes_max = 512;
