@@ -80,18 +80,16 @@ class link {
 
  private:
   bool step_client() {
-    for (siokit::wire const which : {client_.main_wire(), client_.probe_wire()}) {
-      if (auto const item = client_.poll_transmit(which)) {
-        for (auto packets = item->packets(); !packets.done();) {
-          if (auto const to = wires_.find(which.value); to != wires_.end()) {
-            static_cast<void>(server_.receive(to->second, which, packets.next(), now));
-            drain_server();
-          } else {
-            static_cast<void>(packets.next());
-          }
-        }
-        return true;
+    for (auto const& [value, session] : wires_) {
+      siokit::wire const which{value};
+      auto const item = client_.poll_transmit(which);
+      if (!item) continue;
+      siokit::handle const to = session;
+      for (auto packets = item->packets(); !packets.done();) {
+        static_cast<void>(server_.receive(to, which, packets.next(), now));
+        drain_server();
       }
+      return true;
     }
     auto action = client_.poll_action();
     if (!action) return false;

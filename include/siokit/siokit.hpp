@@ -1,6 +1,7 @@
 // siokit/siokit.hpp - the pure layers, and the names applications use.   SPDX-License-Identifier: MIT
 #pragma once
 
+#include "siokit/hub/client.hpp"
 #include "siokit/hub/server.hpp"
 
 namespace siokit::inline v0 {
@@ -9,7 +10,10 @@ using engineio::keep_handshake;
 using engineio::transport;
 using hub::ack;
 using hub::admission;
+using hub::auth_reply;
 using hub::broadcast;
+using hub::client_ack;
+using hub::connect_error;
 using hub::handshake;
 using hub::listener_id;
 using hub::next;

@@ -398,4 +398,13 @@ TEST(engineio_client_session, misuse_is_an_error) {
   EXPECT_TRUE(full.send("short"));
 }
 
+TEST(engineio_client_session, upgrades_as_soon_as_the_poll_is_over) {
+  world w;
+  w.open();
+  EXPECT_EQ(w.take_events(), "opened ");
+  static_cast<void>(w.server->send(w.session, text_message("4hello")));
+  w.link->pump();
+  EXPECT_EQ(w.take_events(), "text:hello upgraded ") << "without waiting for a NOOP";
+}
+
 }  // namespace

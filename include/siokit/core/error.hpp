@@ -28,6 +28,7 @@ enum class errc : std::uint8_t {
   outbox_full,       ///< the peer reads too slowly: the queue limit of its session is reached
   not_connected,     ///< the socket is not (or no longer) connected to its namespace
   timed_out,         ///< no answer within the given time
+  refused,           ///< the server does not let this client into the namespace
   out_of_memory,     ///< an allocation failed
   // Text.
   bad_utf8,       ///< text that is not valid UTF-8
@@ -126,8 +127,9 @@ inline std::string_view to_string(errc code) noexcept {
     case errc::wrong_state: return "this call does not fit the present state";
     case errc::invalid_argument: return "an argument is outside its documented range";
     case errc::outbox_full: return "the peer reads too slowly: its send queue is full";
-    case errc::not_connected: return "the socket is not connected";
+    case errc::not_connected: return "socket has been disconnected";
     case errc::timed_out: return "operation has timed out";
+    case errc::refused: return "the server refused the connection to the namespace";
     case errc::out_of_memory: return "an allocation failed";
     case errc::bad_utf8: return "expected UTF-8 text, found an invalid byte sequence";
     case errc::bad_base64: return "expected base64, found a character outside its alphabet";

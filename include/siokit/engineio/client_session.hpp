@@ -146,6 +146,7 @@ class client_session {
   bool wire_open_ = false;       // it is
   bool probe_due_ = false;       // 2probe is to be sent
   bool completion_due_ = false;  // 5 is to be sent
+  bool pong_due_ = false;        // one answers any number of pings, so that they can't fill the outbox
   bool frame_pending_ = false;
   bool opened_due_ = false;
   bool ping_due_ = false;
@@ -213,7 +214,7 @@ inline void client_session::accept_packet(packet const& in, time_point now) {
     case packet_type::ping:
       ping_deadline_ = later(now, patience_);
       ping_due_ = true;
-      outbox_.push(encode_packet(packet_type::pong));
+      pong_due_ = true;
       return;
     case packet_type::close:
       if (transport_ == transport::polling) end(close_reason::transport_close, {}, false);
@@ -284,7 +285,7 @@ inline void client_session::end(close_reason reason, error why, bool say_so) {
   outbox_.clear();
   body_ = {};
   frame_pending_ = false;
-  upgraded_due_ = upgrade_failed_due_ = wire_due_ = probe_due_ = completion_due_ = false;
+  upgraded_due_ = upgrade_failed_due_ = wire_due_ = probe_due_ = completion_due_ = pong_due_ = false;
   stage_ = upgrade::none;
   ping_deadline_ = never;
   phase_ = phase::closed;
@@ -323,8 +324,8 @@ inline std::optional<client_event> client_session::poll_event(time_point now) {
     if (std::exchange(ping_due_, false)) return client_event{.type = kind::ping};
     if (!reading()) break;
     if (auto message = next_packet(now)) return message;
-    settle();
   }
+  settle();  // the last packet of a body has been read
   if (std::exchange(upgraded_due_, false)) return client_event{.type = kind::upgraded};
   if (std::exchange(upgrade_failed_due_, false)) {
     return client_event{.type = kind::upgrade_failed, .detail = upgrade_detail_};
@@ -340,6 +341,7 @@ inline std::optional<message> client_session::poll_transmit(wire which) {
   }
   if (which != wire_ || !wire_open_) return std::nullopt;
   if (std::exchange(completion_due_, false)) return encode_packet(packet_type::upgrade);
+  if (std::exchange(pong_due_, false)) return encode_packet(packet_type::pong);
   if (!outbox_.empty()) return outbox_.pop();
   settle();
   return std::nullopt;
@@ -368,7 +370,7 @@ inline std::optional<client_action> client_session::poll_action() {
     poll_ = {new_name()};
     return client_action{.type = kind::get, .request = poll_, .target = target(transport::polling)};
   }
-  if (phase_ != phase::opening && !post_ && !outbox_.empty()) return post();
+  if (phase_ != phase::opening && !post_ && (pong_due_ || !outbox_.empty())) return post();
   return std::nullopt;
 }
 

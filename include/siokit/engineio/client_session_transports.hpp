@@ -122,7 +122,7 @@ inline void client_session::settle() {
 /// What is queued, as much of it as the server takes at once, but at least one message.
 inline client_action client_session::post() {
   std::string body;
-  append_message(body, outbox_.pop());
+  append_message(body, std::exchange(pong_due_, false) ? encode_packet(packet_type::pong) : outbox_.pop());
   while (!outbox_.empty()) {
     std::size_t const before = body.size();
     append_message(body, outbox_.front());

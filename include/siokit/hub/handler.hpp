@@ -2,7 +2,7 @@
 // The parameters of the callable say what the event carries: socket& is the socket, ack the reply, args
 // everything that is left, any other type one argument, read in order. Reading happens before the call: a
 // handler runs only with arguments of its types. Generic lambdas have no parameter types to read; use one
-// parameter `args` instead.
+// parameter `args` instead. Serves both sides: each has its own socket and ack.
 #pragma once
 
 #include <array>
@@ -12,7 +12,6 @@
 #include <tuple>
 
 #include "siokit/core/unique_function.hpp"
-#include "siokit/hub/socket_ref.hpp"
 #include "siokit/socketio/args.hpp"
 
 namespace siokit::inline v0::hub {
@@ -20,7 +19,8 @@ namespace siokit::inline v0::hub {
 using socketio::args;
 
 /// An event listener, erased. The error says which argument did not fit; the callable was then not called.
-using event_handler = unique_function<result<void>(socket&, args const&, ack&)>;
+template <class Socket, class Ack>
+using event_handler = unique_function<result<void>(Socket&, args const&, Ack&)>;
 
 /// What is called when an acknowledgement arrives, times out, or can no longer come.
 using ack_handler = unique_function<void(std::error_code, args const&)>;
@@ -215,15 +215,21 @@ template <class Callable, class... P>
   };
 }
 
+template <class... Args>
+inline constexpr bool ends_in_callback = false;
+template <class First, class... Rest>
+inline constexpr bool ends_in_callback<First, Rest...> = sizeof...(Rest) == 0 ? has_parameters<First>
+                                                                              : ends_in_callback<Rest...>;
+
 }  // namespace impl
 
 /// Makes a listener of any callable with a fixed list of parameters.
-template <class Callable>
-[[nodiscard]] event_handler make_event_handler(Callable&& callable) {
+template <class Socket, class Ack, class Callable>
+[[nodiscard]] event_handler<Socket, Ack> make_event_handler(Callable&& callable) {
   static_assert(
       impl::has_parameters<Callable>,
       "a listener needs fixed parameter types; take one parameter siokit::args to receive anything");
-  return impl::erase_handler<socket, ack>(std::forward<Callable>(callable), impl::parameter_list<Callable>{});
+  return impl::erase_handler<Socket, Ack>(std::forward<Callable>(callable), impl::parameter_list<Callable>{});
 }
 
 /// Makes an acknowledgement callback of a callable: f(T...) or f(std::error_code, T...).

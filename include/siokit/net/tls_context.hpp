@@ -48,6 +48,19 @@ namespace impl {
   return tl::unexpected(file + ": " + tls_error_text(ERR_get_error()));
 }
 
+[[nodiscard]] inline tl::expected<void, std::string> use_certificate(tls_context const& settings,
+                                                                     std::string const& cert_file,
+                                                                     std::string const& key_file) {
+  ERR_clear_error();
+  if (SSL_CTX_use_certificate_chain_file(settings.get(), cert_file.c_str()) != 1) {
+    return tls_file_error(cert_file);
+  }
+  if (SSL_CTX_use_PrivateKey_file(settings.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return tls_file_error(key_file);
+  }
+  return {};
+}
+
 }  // namespace impl
 
 /// Settings that the caller has made, e.g. by asio::ssl::context.
@@ -61,20 +74,13 @@ namespace impl {
 [[nodiscard]] inline tl::expected<tls_context, std::string> make_server_context(std::string const& cert_file,
                                                                                 std::string const& key_file) {
   tls_context out = impl::make_tls_context(TLS_server_method());
-  ERR_clear_error();
-  if (SSL_CTX_use_certificate_chain_file(out.get(), cert_file.c_str()) != 1) {
-    return impl::tls_file_error(cert_file);
-  }
-  if (SSL_CTX_use_PrivateKey_file(out.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return impl::tls_file_error(key_file);
-  }
-  return out;
+  return impl::use_certificate(out, cert_file, key_file).map([&] { return out; });
 }
 
 /// Settings of a client that verifies its servers, against the trust store of the system or, if given,
-/// against the certificates in `ca_file` alone.
+/// against the certificates in `ca_file` alone. With a certificate of its own, if given.
 [[nodiscard]] inline tl::expected<tls_context, std::string> make_client_context(
-    std::string const& ca_file = {}) {
+    std::string const& ca_file = {}, std::string const& cert_file = {}, std::string const& key_file = {}) {
   tls_context out = impl::make_tls_context(TLS_client_method());
   SSL_CTX_set_verify(out.get(), SSL_VERIFY_PEER, nullptr);
   ERR_clear_error();
@@ -83,7 +89,8 @@ namespace impl {
   } else if (SSL_CTX_load_verify_locations(out.get(), ca_file.c_str(), nullptr) != 1) {
     return impl::tls_file_error(ca_file);
   }
-  return out;
+  if (cert_file.empty()) return out;
+  return impl::use_certificate(out, cert_file, key_file).map([&] { return out; });
 }
 
 }  // namespace siokit::inline v0::net

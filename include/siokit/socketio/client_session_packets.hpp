@@ -1,0 +1,333 @@
+// siokit/socketio/client_session_packets.hpp - the namespaces of a client: events, acknowledgements, buffers.
+// SPDX-License-Identifier: MIT
+// What the official client calls its Sockets. See client_session.hpp.
+#pragma once
+
+#include "siokit/socketio/client_session.hpp"
+
+namespace siokit::inline v0::socketio {
+
+/// What the official client says of a CONNECT without a sid.
+inline constexpr std::string_view old_server_text =
+    "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not "
+    "compatible (more information here: https://socket.io/docs/v3/migrating-from-2-x-to-3-0/)";
+
+// Joining and leaving.
+
+inline std::uint32_t client_session::nsp(std::string_view name) {
+  for (std::uint32_t nsp = 0; nsp < spaces_.size(); ++nsp) {
+    if (spaces_[nsp].name == name) return nsp;
+  }
+  spaces_.emplace_back().name = name;
+  return static_cast<std::uint32_t>(spaces_.size() - 1);
+}
+
+inline void client_session::connect(std::uint32_t nsp, time_point now) {
+  space& to = spaces_[nsp];
+  if (to.state == stage::idle) to.state = stage::wanted;
+  if (phase_ == phase::open && to.state == stage::wanted) return ask_auth(nsp);
+  if (phase_ == phase::closed && !reconnecting_) open_engine(now);
+}
+
+inline void client_session::ask_auth(std::uint32_t nsp) {
+  spaces_[nsp].state = stage::asking;
+  tell({.type = kind::auth_requested, .nsp = nsp, .number = ++spaces_[nsp].asked});
+}
+
+inline result<void> client_session::authorize(std::uint32_t nsp, std::uint64_t number,
+                                              std::string_view auth_json, time_point now) {
+  space& to = spaces_[nsp];
+  if (to.state != stage::asking || number != to.asked || !engine_) return local_error(errc::wrong_state);
+  std::uint32_t members = 0;
+  if (!auth_json.empty()) {
+    auto const scanned = scan_json(auth_json, config_->limits.json_depth_max);
+    if (!scanned || scanned->kind != json_kind::object) return local_error(errc::invalid_argument);
+    auth_json = auth_json.substr(auth_json.find('{'));
+    members = scanned->count;
+  }
+  std::string with_session;
+  if (!to.pid.empty()) {  // members of the application come last, and so count more
+    with_session.append(R"({"pid":")").append(to.pid).append(R"(","offset":")").append(to.offset) += '"';
+    if (members == 0) {
+      with_session += '}';
+    } else {
+      with_session.append(",").append(auth_json.substr(1));
+    }
+    auth_json = with_session;
+  }
+  to.state = stage::joining;
+  return engine_->send(encode_connect(to.name, auth_json), now);
+}
+
+inline void client_session::disconnect(std::uint32_t nsp, time_point now) {
+  space& from = spaces_[nsp];
+  bool const was_connected = from.state == stage::connected;
+  if (from.state == stage::idle) return;
+  from.state = stage::idle;
+  if (was_connected && engine_) static_cast<void>(engine_->send(encode_disconnect(from.name), now));
+  settle_interest();
+  if (was_connected) on_left(nsp, disconnect_reason::io_client_disconnect, {});
+}
+
+inline void client_session::close(time_point now) {
+  for (std::uint32_t nsp = 0; nsp < spaces_.size(); ++nsp) disconnect(nsp, now);
+}
+
+/// The namespace is not connected any more, if it was.
+inline void client_session::on_left(std::uint32_t nsp, disconnect_reason reason, error detail) {
+  space& from = spaces_[nsp];
+  from.id.clear();
+  from.receive_buffer.clear();
+  from.receive_buffer_bytes = 0;
+  tell({.type = kind::disconnect, .nsp = nsp, .reason = reason, .detail = detail});
+  fail_acks(nsp);
+}
+
+// Packets.
+
+inline void client_session::on_message(frame const& in, time_point now) {
+  auto const decoded = decoder_.feed(in, config_->limits);
+  if (!decoded) {
+    retire_engine();
+    return on_close(disconnect_reason::parse_error, decoded.error(), now);
+  }
+  if (!*decoded) return;
+  packet_view const& packet = **decoded;
+  for (std::uint32_t nsp = 0; nsp < spaces_.size(); ++nsp) {
+    if (active(nsp) && spaces_[nsp].name == packet.nsp) return on_packet(nsp, packet, now);
+  }
+}
+
+inline void client_session::on_packet(std::uint32_t nsp, packet_view const& in, time_point now) {
+  switch (in.type) {
+    case packet_type::connect: return on_joined(nsp, in, now);
+    case packet_type::event:
+    case packet_type::binary_event: return on_event(nsp, in, now);
+    case packet_type::ack:
+    case packet_type::binary_ack: return on_ack(nsp, in, now);
+    case packet_type::disconnect:
+      spaces_[nsp].state = stage::idle;
+      settle_interest();
+      return on_left(nsp, disconnect_reason::io_server_disconnect, {});
+    case packet_type::connect_error: break;
+  }
+  auto const refusal = read_connect_error(in);
+  spaces_[nsp].state = stage::idle;
+  settle_interest();
+  view_ = client_event{.type = kind::connect_error, .nsp = nsp, .text = refusal.text, .data = refusal.data};
+}
+
+inline void client_session::on_joined(std::uint32_t nsp, packet_view const& in, time_point now) {
+  space& to = spaces_[nsp];
+  if (to.state != stage::joining) return;
+  auto const reply = read_connect_reply(in);
+  if (!reply) {
+    view_ = client_event{
+        .type = kind::connect_error, .nsp = nsp, .detail = reply.error(), .text = old_server_text};
+    return;
+  }
+  to.state = stage::connected;
+  to.id = reply->id;
+  to.recovered = !reply->pid.empty() && reply->pid == to.pid;
+  to.pid = reply->pid;
+  for (std::size_t i = 0; i < to.receive_buffer.size(); ++i) tell({.type = kind::received, .nsp = nsp});
+  to.receive_buffer_bytes = 0;
+  for (buffered_packet& each : std::exchange(to.send_buffer, {})) {
+    to.send_buffer_bytes -= each.event.cost();
+    auto const sent = transmit(nsp, std::move(each.event), now);
+    if (!sent && each.ack) fail_ack(nsp, *each.ack, sent.error().code);
+  }
+  drain_queue(nsp, now, true);
+  tell({.type = kind::connect, .nsp = nsp});
+}
+
+inline void client_session::on_event(std::uint32_t nsp, packet_view const& in, time_point now) {
+  space& to = spaces_[nsp];
+  args const arguments(in, decoder_.attachments());
+  if (to.state == stage::connected) {
+    // The offset of the last event is what recovery begins behind. Events that want an answer have none.
+    if (!to.pid.empty() && !in.has_id && !arguments.empty()) {
+      auto const last = arguments.raw(arguments.size() - 1);
+      if (last && json_kind_at(*last) == json_kind::string) to.offset = json_string_raw(*last);
+    }
+    view_ = client_event{.type = kind::received,
+                         .wants_ack = in.has_id,
+                         .nsp = nsp,
+                         .number = in.id,
+                         .name = in.name_raw(),
+                         .arguments = arguments};
+    return;
+  }
+  to.receive_buffer_bytes += arguments.size_hint();
+  if (to.receive_buffer_bytes > config_->receive_buffer_max) {
+    retire_engine();
+    return on_close(disconnect_reason::parse_error, {errc::payload_too_large, side::remote, 0}, now);
+  }
+  to.receive_buffer.push_back({std::string(in.name_raw()), arguments.own(), in.id, in.has_id});
+}
+
+/// The oldest event that came before its namespace was connected.
+inline client_event client_session::replay(std::uint32_t nsp) {
+  space& to = spaces_[nsp];
+  if (to.receive_buffer.empty()) return {.type = kind::received, .nsp = nsp};
+  replayed_ = std::move(to.receive_buffer.front());
+  to.receive_buffer.pop_front();
+  args const arguments = replayed_.arguments.view();
+  if (!to.pid.empty() && !replayed_.wants_ack && !arguments.empty()) {
+    auto const last = arguments.raw(arguments.size() - 1);
+    if (last && json_kind_at(*last) == json_kind::string) to.offset = json_string_raw(*last);
+  }
+  return {.type = kind::received,
+          .wants_ack = replayed_.wants_ack,
+          .nsp = nsp,
+          .number = replayed_.ack,
+          .name = replayed_.name,
+          .arguments = arguments};
+}
+
+// Acknowledgements.
+
+inline void client_session::on_ack(std::uint32_t nsp, packet_view const& in, time_point now) {
+  space& to = spaces_[nsp];
+  bool wanted = false;
+  if (!to.queue.empty() && to.queue.front().pending && to.queue.front().ack == in.id) {
+    wanted = to.queue.front().wants_ack;
+    to.send_buffer_bytes -= to.queue.front().event.cost();
+    to.queue.pop_front();
+    to.queue_deadline = never;
+    drain_queue(nsp, now, false);
+  } else {
+    wanted = to.acks.settle(in.id).has_value();
+  }
+  if (!wanted) return;  // unknown, late, or answered before: ignored, as upstream
+  view_ = client_event{
+      .type = kind::acknowledged, .nsp = nsp, .number = in.id, .arguments = args(in, decoder_.attachments())};
+}
+
+inline void client_session::fail_ack(std::uint32_t nsp, std::uint64_t ack, errc why) {
+  if (!spaces_[nsp].acks.settle(ack)) return;
+  tell({.type = kind::ack_failed, .nsp = nsp, .number = ack, .detail = {why, side::local, 0}});
+}
+
+/// The namespace was left: those of events that are still to be sent can come, all others can't.
+inline void client_session::fail_acks(std::uint32_t nsp) {
+  space& from = spaces_[nsp];
+  from.acks.drain([&](std::uint64_t ack, time_point deadline) {
+    for (auto const& each : from.send_buffer) {
+      if (each.ack == ack) return static_cast<void>(from.acks.expect(ack, deadline, deadline));
+    }
+    tell({.type = kind::ack_failed,
+          .nsp = nsp,
+          .number = ack,
+          .detail = {errc::not_connected, side::local, 0}});
+  });
+  fail_try(nsp, errc::not_connected);
+}
+
+inline void client_session::expire_acks(std::uint32_t nsp, time_point now) {
+  space& to = spaces_[nsp];
+  while (auto const late = to.acks.expire_one(now)) {
+    std::erase_if(to.send_buffer, [&](buffered_packet const& each) {
+      if (each.ack != late->first) return false;
+      to.send_buffer_bytes -= each.event.cost();
+      return true;
+    });
+    tell({.type = kind::ack_failed,
+          .nsp = nsp,
+          .number = late->first,
+          .detail = {errc::timed_out, side::local, 0}});
+  }
+  if (to.queue_deadline > now) return;
+  fail_try(nsp, errc::timed_out);
+  drain_queue(nsp, now, false);
+}
+
+// Sending.
+
+inline result<void> client_session::emit(std::uint32_t nsp, message event, emit_options const& options,
+                                         time_point now) {
+  space& to = spaces_[nsp];
+  if (options.is_volatile && !(engine_ && engine_->writable())) return {};
+  if (config_->retries > 0 && !options.is_volatile) {
+    if (to.send_buffer_bytes + event.cost() > config_->send_buffer_max) {
+      return local_error(errc::outbox_full);
+    }
+    to.send_buffer_bytes += event.cost();
+    to.queue.push_back({.event = std::move(event),
+                        .ack = options.ack,
+                        .ack_timeout = options.ack_timeout,
+                        .wants_ack = options.wants_ack});
+    drain_queue(nsp, now, false);
+    return {};
+  }
+  std::optional<std::uint64_t> ack;
+  if (options.wants_ack) {
+    time_point const deadline = ack_deadline(options.ack_timeout, now);
+    auto const expected = to.acks.expect(options.ack, deadline, deadline, config_->pending_acks_max);
+    if (!expected) return expected;
+    ack = options.ack;
+  }
+  result<void> outcome = local_error(errc::not_connected);
+  if (to.state == stage::connected) outcome = transmit(nsp, event, now);
+  bool const later_then = !outcome && outcome.error().code != errc::outbox_full;
+  if (later_then) outcome = buffer(nsp, std::move(event), ack);
+  if (!outcome && ack) static_cast<void>(to.acks.settle(*ack));
+  return outcome;
+}
+
+inline result<void> client_session::acknowledge(std::uint32_t nsp, message ack, time_point now) {
+  if (!connected(nsp)) return local_error(errc::not_connected);
+  return engine_->send(std::move(ack), now);
+}
+
+inline result<void> client_session::transmit(std::uint32_t nsp, message event, time_point now) {
+  auto const sent = engine_->send(event, now);
+  if (sent && tell_sent_) tell({.type = kind::sent, .nsp = nsp, .packet = std::move(event)});
+  return sent;
+}
+
+/// Keeps an event until its namespace is connected.
+inline result<void> client_session::buffer(std::uint32_t nsp, message event,
+                                           std::optional<std::uint64_t> ack) {
+  space& to = spaces_[nsp];
+  std::size_t const size = event.cost();
+  while (to.send_buffer_bytes + size > config_->send_buffer_max) {
+    if (config_->send_buffer_policy == overflow::refuse || to.send_buffer.empty()) {
+      return local_error(errc::outbox_full);
+    }
+    buffered_packet const oldest = std::move(to.send_buffer.front());
+    to.send_buffer.pop_front();
+    to.send_buffer_bytes -= oldest.event.cost();
+    if (oldest.ack) fail_ack(nsp, *oldest.ack, errc::outbox_full);
+  }
+  to.send_buffer_bytes += size;
+  to.send_buffer.push_back({std::move(event), ack});
+  return {};
+}
+
+/// The first packet of the queue was not acknowledged.
+inline void client_session::fail_try(std::uint32_t nsp, errc why) {
+  space& to = spaces_[nsp];
+  to.queue_deadline = never;
+  if (to.queue.empty() || !std::exchange(to.queue.front().pending, false)) return;
+  if (to.queue.front().tries <= config_->retries) return;
+  queued_packet const lost = std::move(to.queue.front());
+  to.queue.pop_front();
+  to.send_buffer_bytes -= lost.event.cost();
+  if (!lost.wants_ack) return;
+  tell({.type = kind::ack_failed, .nsp = nsp, .number = lost.ack, .detail = {why, side::local, 0}});
+}
+
+/// Sends the first packet of the queue, `again` even if it is under way.
+inline void client_session::drain_queue(std::uint32_t nsp, time_point now, bool again) {
+  space& to = spaces_[nsp];
+  if (to.queue.empty() || to.state != stage::connected) return;
+  queued_packet& first = to.queue.front();
+  if (first.pending && !again) return;
+  first.pending = true;
+  ++first.tries;
+  to.queue_deadline = ack_deadline(first.ack_timeout, now);
+  static_cast<void>(transmit(nsp, first.event, now));  // if it fails, no acknowledgement will come
+}
+
+}  // namespace siokit::inline v0::socketio
