@@ -8,12 +8,14 @@
 namespace {
 
 /// Milliseconds as a plain number, as the official options are written.
-void add_milliseconds(CLI::App& app, std::string const& name, std::chrono::milliseconds& value,
-                      std::string const& text, long least) {
+template <class Duration>
+void add_milliseconds(CLI::App& app, std::string const& name, Duration& value, std::string const& text,
+                      long least) {
+  using std::chrono::milliseconds;
   app.add_option_function<long>(
-         name, [&value](long const& ms) { value = std::chrono::milliseconds(ms); }, text)
+         name, [&value](long const& ms) { value = milliseconds(ms); }, text)
       ->type_name("MS")
-      ->default_str(std::to_string(value.count()))
+      ->default_str(std::to_string(std::chrono::duration_cast<milliseconds>(value).count()))
       ->check(CLI::Range(least, 2'000'000'000L));
 }
 
@@ -71,6 +73,47 @@ void add_protocol_options(CLI::App& app, settings& s) {
       ->check(CLI::IsMember({"all", "query-and-auth", "none"}));
 }
 
+template <class Number>
+void add_limit(CLI::App& app, std::string const& name, Number& value, std::string const& text,
+               std::size_t least, std::size_t most) {
+  app.add_option(name, value, text)
+      ->capture_default_str()
+      ->check(CLI::Range(static_cast<Number>(least), static_cast<Number>(most)));
+}
+
+void add_limits(CLI::App& app, settings& s) {
+  constexpr std::size_t many = std::size_t{1} << 40;
+  auto* group = app.add_option_group("Limits", "What a client may ask for: see SECURITY.md");
+  group->add_option("--attachment-bytes-max", s.attachment_bytes_max, "Bytes of all attachments of a packet")
+      ->default_str("none");
+  add_limit(*group, "--json-depth-max", s.json_depth_max, "Depth of JSON", 1, 10'000);
+  add_limit(*group, "--nsp-bytes-max", s.nsp_bytes_max, "Length of the name of a namespace", 1, 65'535);
+  add_limit(*group, "--rooms-max", s.rooms_max, "Rooms of a socket", 1, many);
+  add_limit(*group, "--pending-acks-max", s.pending_acks_max, "Pending acknowledgements of a socket", 1,
+            many);
+  auto& http = s.http;
+  add_limit(*group, "--request-line-bytes-max", http.head.request_line_bytes_max, "Length of a request line",
+            64, many);
+  add_limit(*group, "--head-bytes-max", http.head.head_bytes_max, "Length of the head of a request", 64,
+            many);
+  add_limit(*group, "--headers-max", http.head.headers_max, "Headers of a request", 1, 10'000);
+  add_limit(*group, "--route-body-max", http.route_body_max, "Length of a body that goes to a route", 0,
+            many);
+  add_limit(*group, "--fragments-max", http.fragments_max, "Frames of a WebSocket message", 1, 1u << 30);
+  add_milliseconds(*group, "--header-timeout", http.header_timeout, "For the head of a request", 1);
+  add_milliseconds(*group, "--body-timeout", http.body_timeout, "For its body", 1);
+  add_milliseconds(*group, "--keep-alive-timeout", http.keep_alive_timeout,
+                   "From an answer to the next request", 1);
+  add_milliseconds(*group, "--write-timeout", http.write_timeout, "For a client to take some of an answer",
+                   1);
+  add_milliseconds(*group, "--linger-timeout", http.linger_timeout, "For a client to close its side", 1);
+  add_milliseconds(*group, "--accept-pause", http.accept_pause,
+                   "Between attempts to accept without descriptors", 1);
+  group->add_option("--backlog", http.backlog, "Connections that the system keeps ready")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 65'535));
+}
+
 void add_program_options(CLI::App& app, settings& s) {
   app.add_option("--app", s.app, "Which application to run")
       ->capture_default_str()
@@ -116,6 +159,7 @@ int read_command_line(int argc, char const* const* argv, settings& s) {
   if (apply_contract(argc, argv, s, problem)) {
     add_network_options(app, s);
     add_protocol_options(app, s);
+    add_limits(app, s);
     add_program_options(app, s);
     try {
       app.parse(argc, argv);

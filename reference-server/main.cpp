@@ -1,5 +1,6 @@
 // siokit-server: a Socket.IO server to test clients against.   SPDX-License-Identifier: MIT
 // Reads the options, opens the listener, runs the chosen application, and ends cleanly on SIGINT and SIGTERM.
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -16,12 +17,27 @@ namespace {
 
 using nlohmann::json;
 
+/// The text of a log line as a JSON string.
+class json_text final : public spdlog::custom_flag_formatter {
+ public:
+  void format(spdlog::details::log_msg const& line, std::tm const&, spdlog::memory_buf_t& out) override {
+    std::string const text = json(std::string_view(line.payload.data(), line.payload.size()))
+                                 .dump(-1, ' ', false, json::error_handler_t::replace);
+    out.append(text.data(), text.data() + text.size());
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<json_text>();
+  }
+};
+
 void set_up_log(settings const& s) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("siokit-server"));
   spdlog::set_level(spdlog::level::from_str(s.log_level));
-  spdlog::set_pattern(s.log_json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%v"})"
-                                 : "%Y-%m-%d %H:%M:%S.%e %-5l %v",
-                      spdlog::pattern_time_type::utc);
+  auto lines = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  lines->add_flag<json_text>('j').set_pattern(
+      s.log_json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%j})"
+                 : "%Y-%m-%d %H:%M:%S.%e %-5l %v");
+  spdlog::set_formatter(std::move(lines));
 }
 
 siokit::server_options options_of(settings const& s) {
@@ -44,6 +60,12 @@ siokit::server_options options_of(settings const& s) {
   out.keep_handshake = s.keep_handshake == "all"    ? engineio::keep_handshake::all
                        : s.keep_handshake == "none" ? engineio::keep_handshake::none
                                                     : engineio::keep_handshake::query_and_auth;
+  out.limits.attachment_bytes_max = s.attachment_bytes_max;
+  out.limits.json_depth_max = static_cast<std::uint16_t>(s.json_depth_max);
+  out.limits.nsp_bytes_max = static_cast<decltype(out.limits.nsp_bytes_max)>(s.nsp_bytes_max);
+  out.rooms_max = s.rooms_max;
+  out.pending_acks_max = s.pending_acks_max;
+  out.http = s.http;
   out.tls_cert = s.tls_cert;
   out.tls_key = s.tls_key;
   return out;
@@ -75,16 +97,18 @@ void add_routes(siokit::server& io, settings const& s) {
 }
 
 void add_logs(siokit::server& io) {
-  io.on_connection([](siokit::socket& s) {
-    spdlog::debug("connect sid={} address={} transport={}", s.id(), s.handshake().address(),
-                  siokit::engineio::to_string(s.transport()));
-  });
-  io.of("/").on_disconnect([](siokit::socket& s, siokit::disconnect_reason why) {
-    auto const detail = s.last_error().code;
-    spdlog::debug(
-        "disconnect sid={} reason=\"{}\"{}{}", s.id(), to_string(why),
-        detail == siokit::errc::ok ? "" : " detail=", detail == siokit::errc::ok ? "" : to_string(detail));
-  });
+  for (siokit::nsp* const each : io.nsps()) {
+    each->on_connection([](siokit::socket& s) {
+      spdlog::debug("connect nsp={} sid={} address={} transport={}", s.nsp().name(), s.id(),
+                    s.handshake().address(), siokit::engineio::to_string(s.transport()));
+    });
+    each->on_disconnect([](siokit::socket& s, siokit::disconnect_reason why) {
+      auto const detail = s.last_error().code;
+      spdlog::debug(
+          "disconnect nsp={} sid={} reason=\"{}\"{}{}", s.nsp().name(), s.id(), to_string(why),
+          detail == siokit::errc::ok ? "" : " detail=", detail == siokit::errc::ok ? "" : to_string(detail));
+    });
+  }
   io.on_bad_arguments([](siokit::socket& s, std::string_view event, siokit::error why) {
     spdlog::debug("arguments sid={} event={} index={} detail={}", s.id(), event, why.offset,
                   to_string(why.code));

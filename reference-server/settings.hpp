@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "siokit/net/loop.hpp"
+
 /// One field per option; names and defaults are those of the official server. Contracts change defaults
 /// before the command line is read, so what a user types always wins.
 struct settings {
@@ -22,6 +24,12 @@ struct settings {
   std::size_t max_attachments = 10;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
   std::string keep_handshake = "all";
+  std::size_t attachment_bytes_max = SIZE_MAX;
+  std::size_t json_depth_max = 128;
+  std::size_t nsp_bytes_max = 512;
+  std::size_t rooms_max = 65'536;
+  std::size_t pending_acks_max = 65'536;
+  siokit::net::host_options http;
   std::string tls_cert;
   std::string tls_key;
   std::string app = "testbed";

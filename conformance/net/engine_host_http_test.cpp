@@ -284,6 +284,17 @@ TEST(EngineHostHttp, AnswersWhoHasClosedHisSide) {
   takes.socket.shutdown(tcp::socket::shutdown_send);
   EXPECT_EQ(body_of(takes.response()), large);
   EXPECT_TRUE(takes.until_ended());
+  // The same when the answer is the last one, and the end is read while its rest is still to be sent.
+  for (int i = 0; i < 40; ++i) {
+    client last(w, at);
+    std::string const some(3'900'000 + static_cast<std::size_t>(i) * 8'000, 'x');
+    w.host->route("/some", [&](net::http_request const&, net::http_reply reply) { reply.send(200, some); });
+    last.send(get("/some", "Connection: close\r\n"));
+    last.socket.shutdown(tcp::socket::shutdown_send);
+    for (int n = 0; n < 20; ++n) w.context.restart(), w.context.poll_one();
+    ASSERT_EQ(body_of(last.response()).size(), some.size());
+    ASSERT_TRUE(last.until_ended());
+  }
   waits.send(get("/late"));
   waits.socket.shutdown(tcp::socket::shutdown_send);
   ASSERT_TRUE(w.until([&] { return kept.size() == 1; }));

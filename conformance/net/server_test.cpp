@@ -120,4 +120,62 @@ TEST(Server, KeepsASocketUntilThePostedCallReturns) {
   EXPECT_FALSE(kept);
 }
 
+TEST(Server, WithdrawsTimersThatAreOnTheirWay) {
+  running_server s;
+  std::string log;
+  siokit::server::timer second;
+  s.io.after(1ms, [&] {
+    log += "first;";
+    second.cancel();
+  });
+  second = s.io.after(1ms, [&] { log += "second;"; });
+  s.io.after(2ms, [&] {
+    s.io.close(1s);
+    s.io.after(1h, [&] { log += "never;"; });
+  });
+  s.io.after(2ms, [&] { log += "closed;"; });
+  std::this_thread::sleep_for(5ms);  // all of them are due
+  s.io.context().restart();
+  s.io.context().run_for(5s);
+  EXPECT_TRUE(s.io.context().stopped()) << "nothing is left to wait for";
+  EXPECT_EQ(log, "first;");
+}
+
+TEST(Server, LetsHooksReplaceThemselves) {
+  running_server s;
+  std::string captured(100, 'x'), log;
+  s.io.on_headers([&, captured](auto& headers, auto const&) {
+    s.io.on_headers({});
+    headers.push_back({"X-Captured", captured});
+  });
+  s.io.host().on_request([&, captured](auto const&) {
+    s.io.host().on_request({});
+    log += captured;
+    return std::optional<siokit::net::plain_answer>();
+  });
+  s.io.on_handler_error([&, captured](std::exception_ptr const&, siokit::socket*) {
+    s.io.on_handler_error([](std::exception_ptr const&, siokit::socket*) {});
+    log += captured;
+  });
+  EXPECT_NE(s.ask(get("/socket.io/?EIO=4&transport=polling")).find(captured), std::string::npos);
+  EXPECT_EQ(log, captured);
+  s.io.route("/throw", [](auto const&, siokit::net::http_reply) { throw std::runtime_error("oh"); });
+  static_cast<void>(s.ask(get("/throw")));
+  EXPECT_EQ(log, captured + captured);
+}
+
+TEST(Server, TellsThatAPortIsInUseByOneFamily) {
+  asio::io_context context;
+  tcp::acceptor taken(context, tcp::v6());
+  std::error_code failure;
+  taken.set_option(asio::ip::v6_only(true));
+  taken.bind({asio::ip::address_v6::any(), 0}, failure);
+  if (failure) GTEST_SKIP() << "no IPv6 here";
+  taken.listen();
+  siokit::server io({.host = "", .port = taken.local_endpoint().port()});
+  auto const bound = io.listen();
+  ASSERT_FALSE(bound);
+  EXPECT_TRUE(bound.error().starts_with("cannot listen on every address, port ")) << bound.error();
+}
+
 }  // namespace

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
 import { within } from "./harness.mjs";
@@ -51,7 +52,25 @@ describe("siokit-server", { skip }, () => {
   test("--help", () => {
     const { status, stdout } = run("--help");
     assert.equal(status, 0);
-    for (const option of ["--port", "--ping-interval", "--tls-cert", "--contract"]) assert.ok(stdout.includes(option));
+    for (const option of ["--port", "--ping-interval", "--tls-cert", "--contract", "--rooms-max", "--header-timeout"]) assert.ok(stdout.includes(option));
+  });
+
+  test("--log-json: every line is JSON, whatever a client sends; every namespace is logged", async () => {
+    const child = spawn(program, ["--port", "0", "--contract", "protocol", "--log-json", "--log-level", "trace"]);
+    try {
+      const lines = [];
+      createInterface({ input: child.stderr }).on("line", (line) => lines.push(line));
+      const [first] = await within(5000, once(createInterface({ input: child.stdout }), "line"));
+      const socket = io(`${first.split(" ").at(-1)}/custom`, { reconnection: false });
+      await within(5000, once(socket, "connect"));
+      socket.emit('an "event" \n with quotes', { a: 1 });
+      socket.disconnect();
+      while (!lines.some((line) => line.includes("disconnect nsp=/custom"))) await within(5000, once(child.stderr, "data"));
+      for (const line of lines) assert.equal(typeof JSON.parse(line).message, "string", line);
+      assert.ok(lines.some((line) => JSON.parse(line).message.includes('reason="')));
+    } finally {
+      child.kill();
+    }
   });
 
   describe("over TLS", () => {

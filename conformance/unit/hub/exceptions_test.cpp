@@ -86,5 +86,31 @@ TEST(exceptions, are_the_fault_of_whose_handler_it_is) {
   }
 }
 
+TEST(exceptions, of_a_client_that_a_destructor_refuses_come_later) {
+  world w;
+  std::string log;
+  w.io.use([&](socket& s, hub::next) {
+    static_cast<void>(s.emit("question", [&](std::error_code, siokit::args) {
+      log += "answer;";
+      throw std::runtime_error("oh");
+    }));
+  });
+  int const client = w.open();
+  EXPECT_THROW(w.join(client), std::runtime_error);
+  EXPECT_EQ(log, "answer;");
+  EXPECT_EQ(w.heard(client), R"(420["question"] 44{"message":"refused"})");
+  std::optional<hub::next> kept;
+  w.io.of("/late").use([&](socket&, hub::next go_on) { kept.emplace(std::move(go_on)); });
+  int wakes = 0;
+  w.io.on_wake([&] {
+    ++wakes;
+    return w.now;
+  });
+  w.join(client, "/late");
+  kept.reset();
+  EXPECT_EQ(wakes, 1) << "outside a turn";
+  EXPECT_EQ(w.heard(client), R"(44/late,{"message":"refused"})");
+}
+
 }  // namespace
 #endif

@@ -19,7 +19,7 @@ TEST(lifetimes, a_refused_client_leaves_the_rooms_of_its_middleware) {
   });
   int const client = w.connect();
   EXPECT_EQ(w.heard(client), R"(420["question"] 44{"message":"no"})");
-  EXPECT_EQ(acks, "the socket is not connected");
+  EXPECT_EQ(acks, "socket has been disconnected");
   EXPECT_TRUE(w.io.of("/").members("staff").empty());
   refuse = false;
   int const other = w.guest();
@@ -296,6 +296,51 @@ TEST(lifetimes, auth_is_read_by_member) {
   });
   static_cast<void>(w.connect("/", R"({"token":"a\"b","age":7})"));
   EXPECT_EQ(log, "a\"b7;");
+}
+
+TEST(lifetimes, a_request_can_be_read_after_its_decision) {
+  for (auto const keep : {engineio::keep_handshake::all, engineio::keep_handshake::none,
+                          engineio::keep_handshake::query_and_auth}) {
+    world w({}, {.keep = keep});
+    std::string log;
+    bool admits = false;
+    w.io.allow_request([&](engineio::request_head const& in, hub::admission decision) {
+      admits ? decision.accept() : decision.refuse("no");
+      log += std::string(in.remote_address()) + std::string(*in.find("x-token")) + ";";
+    });
+    w.open();
+    admits = true;
+    w.open();
+    EXPECT_EQ(log, "10.0.0.1abc;10.0.0.1abc;");
+  }
+}
+
+TEST(lifetimes, a_listener_that_did_not_fit_may_be_removed_meanwhile) {
+  world w;
+  std::string log;
+  auto const once = w.io.once("number", [&](int) { log += "called"; });
+  w.io.on_bad_arguments([&](socket&, std::string_view, error) { w.io.off(once); });
+  int const client = w.guest();
+  w.say(client, R"(42["number","bad"])");
+  w.say(client, R"(42["number",3])");
+  EXPECT_EQ(log, "");
+}
+
+TEST(lifetimes, many_rooms_are_left_and_joined_again) {
+  world w;
+  int const client = w.guest(), other = w.guest();
+  socket& s = *w.io.find(w.id(client));
+  socket& t = *w.io.find(w.id(other));
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(s.join("room " + std::to_string(i)));
+    EXPECT_TRUE(i % 2 == 0 || t.join("room " + std::to_string(i)));
+  }
+  EXPECT_TRUE(s.join("room 7")) << "again: nothing changes";
+  EXPECT_EQ(s.rooms().size(), 101u);
+  for (int i = 0; i < 100; i += 3) EXPECT_TRUE(s.leave("room " + std::to_string(i)));
+  EXPECT_EQ(s.rooms().size(), 67u);
+  EXPECT_EQ(w.io.of("/").members("room 7").size(), 2u);
+  EXPECT_EQ(w.io.of("/").members("room 9").size(), 1u);
 }
 
 }  // namespace

@@ -167,7 +167,7 @@ TEST(hub, acknowledgements_from_the_client) {
   EXPECT_EQ(log, "answer yes;operation has timed out;");
   w.say(client, "431[7]");
   w.leave(client);
-  EXPECT_EQ(log, "answer yes;operation has timed out;the socket is not connected;");
+  EXPECT_EQ(log, "answer yes;operation has timed out;socket has been disconnected;");
 }
 
 TEST(hub, binary_both_ways) {

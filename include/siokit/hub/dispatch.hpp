@@ -12,6 +12,7 @@ inline void server::drain(time_point now) {
   turn const scope(*this, now);
   finish_closing();
   while (auto const event = engine_->poll_event(now)) on_engine_event(*event, now);
+  finish_closing();  // what a destructor has left to do, see next
 }
 
 inline void server::advance(time_point now) {
@@ -69,10 +70,10 @@ inline void server::request_admission(handle session) {
   if (shutting_down_) {
     static_cast<void>(engine_->refuse(session));
   } else if (!allow_request_.empty()) {
+    engineio::request_head const head = *engine_->head(session);  // a decision may end the original
     run_for({}, [&] {
-      allow_request_.walk([&](allow_request_handler& decide) {
-        decide(*engine_->head(session), admission(lifeline_.ref(), session));
-      });
+      allow_request_.walk(
+          [&](allow_request_handler& decide) { decide(head, admission(lifeline_.ref(), session)); });
     });
   } else {
     admit(session);
@@ -156,7 +157,7 @@ inline void server::on_received(socket& to, socketio::event const& in) {
   run_for(to.ref(), [&] {
     to.nsp_->listeners_.any().walk(tell_any);
     if (to.connected() && to.extras_) to.extras_->listeners.any().walk(tell_any);
-    dispatch(to, name, [&](event_handler& call) {
+    dispatch(to, name, [&](listeners::event_handler& call) {
       if (!to.connected()) return false;
       auto const outcome = call(to, in.arguments, reply);
       if (!outcome) bad_arguments_.walk([&](auto& hear) { hear(to, name, outcome.error()); });
@@ -218,14 +219,18 @@ inline void server::accept(socket& candidate) {
   });
 }
 
-inline void server::refuse(socket& candidate, std::string_view message, std::string_view data_json) {
+/// `at_once`: its handlers run now, else at the end of the turn.
+inline void server::refuse(socket& candidate, std::string_view message, std::string_view data_json,
+                           bool at_once) {
   if (candidate.state_ != socket::state::connecting) return;
   if (connection* owner = find_connection(candidate.connection_)) {
     if (auto refusal = owner->protocol.reject(candidate.nsp_->name(), message, data_json)) {
       static_cast<void>(engine_->send(candidate.connection_, std::move(*refusal)));
     }
   }
-  finish(candidate, disconnect_reason::server_namespace_disconnect, {});
+  std::size_t const before = endings_.size();
+  start_ending(candidate, disconnect_reason::server_namespace_disconnect, {});
+  if (at_once) run_endings(before);
 }
 
 // The end of sockets.

@@ -27,7 +27,7 @@ class listener_list {
   /// An empty callable is no listener.
   void add(listener_id id, bool once, Handler call) {
     if (!call) return;
-    items_.push_back(std::make_unique<item>(item{id, once, false, std::move(call)}));
+    items_.push_back(std::make_unique<item>(item{id, once, false, false, std::move(call)}));
   }
   bool remove(listener_id id) noexcept {
     for (auto& entry : items_) {
@@ -64,12 +64,12 @@ class listener_list {
     std::size_t const end = items_.size();
     for (std::size_t i = 0; i < end; ++i) {
       item& entry = *items_[i];
-      if (entry.removed) continue;
-      entry.removed = entry.once;
+      if (entry.removed || entry.spent) continue;
+      entry.spent = entry.once;  // before the call, which may lead here again
       if constexpr (std::is_void_v<decltype(visit(entry.call))>) {
         visit(entry.call);
-      } else if (!visit(entry.call) && entry.once) {
-        entry.removed = false;
+      } else if (!visit(entry.call)) {
+        entry.spent = false;
       }
     }
   }
@@ -79,19 +79,23 @@ class listener_list {
     listener_id id;
     bool once;
     bool removed;
+    bool spent;  // once, and called
     Handler call;
   };
   void sweep() noexcept {
-    if (walks_ == 0) std::erase_if(items_, [](auto const& entry) { return entry->removed; });
+    if (walks_ == 0) std::erase_if(items_, [](auto const& entry) { return entry->removed || entry->spent; });
   }
 
   std::vector<std::unique_ptr<item>> items_;
   std::uint32_t walks_ = 0;
 };
 
-/// The listeners of one emitter, by event name.
-class listeners {
+/// The listeners of one emitter, by event name. `Socket` and `Ack`: what its handlers are given.
+template <class Socket, class Ack>
+class basic_listeners {
  public:
+  using event_handler = hub::event_handler<Socket, Ack>;
+
   void add(std::string_view event, listener_id id, bool once, event_handler call) {
     by_event_.try_emplace(std::string(event)).first->second.add(id, once, std::move(call));
   }
@@ -103,6 +107,10 @@ class listeners {
     }
     return any_.remove(id);
   }
+  void remove_all() noexcept {
+    for (auto& [event, list] : by_event_) list.remove_all();
+    any_.remove_all();
+  }
   void remove_all(std::string_view event) noexcept {
     auto const found = by_event_.find(event);
     if (found == by_event_.end()) return;
@@ -110,7 +118,7 @@ class listeners {
     if (found->second.empty()) by_event_.erase(found);
   }
 
-  using any_handler = unique_function<void(socket&, std::string_view, args const&)>;
+  using any_handler = unique_function<void(Socket&, std::string_view, args const&)>;
   void add_any(listener_id id, any_handler call) { any_.add(id, false, std::move(call)); }
 
   template <class Visit>

@@ -17,7 +17,7 @@ class next {
   next(next&&) noexcept = default;
   next& operator=(next&&) = delete;
   ~next() {
-    if (socket_) refuse("refused");
+    if (socket_) drop();
   }
 
   /// Goes on with the next middleware, or lets the client in.
@@ -28,6 +28,8 @@ class next {
 
  private:
   friend class server;
+  /// A destructor must run no handler: those of the client's end run at the end of the turn.
+  void drop();
   next(socket_ref socket, std::uint32_t index) noexcept : socket_(std::move(socket)), index_(index) {}
 
   socket_ref socket_;

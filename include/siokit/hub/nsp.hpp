@@ -32,11 +32,11 @@ class nsp {
   /// Names that the protocol keeps for itself, such as "disconnect", are refused: the id returned is empty.
   template <class Callable>
   listener_id on(std::string_view event, Callable&& callable) {
-    return add(event, false, make_event_handler(std::forward<Callable>(callable)));
+    return add(event, false, make_event_handler<socket, ack>(std::forward<Callable>(callable)));
   }
   template <class Callable>
   listener_id once(std::string_view event, Callable&& callable) {
-    return add(event, true, make_event_handler(std::forward<Callable>(callable)));
+    return add(event, true, make_event_handler<socket, ack>(std::forward<Callable>(callable)));
   }
   /// Called for every event, before the listeners of the event itself.
   listener_id on_any(hub::listeners::any_handler callable);
@@ -81,7 +81,7 @@ class nsp {
   friend class broadcast;
 
   [[nodiscard]] broadcast everybody() noexcept { return broadcast(*this); }
-  listener_id add(std::string_view event, bool once, event_handler call);
+  listener_id add(std::string_view event, bool once, hub::listeners::event_handler call);
   /// Calls `visit(socket&)` once for each recipient. `visit` must not change rooms or membership.
   template <class Visit>
   void for_each(std::span<std::string const> rooms, std::span<std::string const> except, Visit&& visit);

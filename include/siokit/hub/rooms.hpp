@@ -1,7 +1,8 @@
 // siokit/hub/rooms.hpp - which socket is in which room.   SPDX-License-Identifier: MIT
-// Joining and leaving are O(1): a room lists its members and where each keeps its membership, a member lists
-// its rooms and its place in each. A room exists as long as it has members. The room named after a socket's
-// own id is implied, see nsp.
+// A room lists its members and where each keeps its membership, a member lists its rooms and its place in
+// each: who goes is taken out of both at once. Whether a socket is in a room is looked up in the shorter of
+// the two lists. A room exists as long as it has members. The room named after a socket's own id is implied,
+// see nsp.
 #pragma once
 
 #include <string>
@@ -32,7 +33,7 @@ class rooms {
   /// False when the socket was in the room before.
   bool join(std::string_view name, std::uint32_t socket, memberships& own) {
     auto found = by_name_.find(name);
-    if (found != by_name_.end() && place_of(&found->second, own) != none) return false;
+    if (found != by_name_.end() && place_of(found->second, socket, own) != none) return false;
     if (found == by_name_.end()) {
       found = by_name_.try_emplace(std::string(name)).first;
       found->second.name = &found->first;
@@ -45,10 +46,10 @@ class rooms {
 
   /// False when the socket was not in the room. `own_of(slot)` finds the list of another socket.
   template <class OwnOf>
-  bool leave(std::string_view name, memberships& own, OwnOf&& own_of) {
+  bool leave(std::string_view name, std::uint32_t socket, memberships& own, OwnOf&& own_of) {
     auto const found = by_name_.find(name);
     if (found == by_name_.end()) return false;
-    std::uint32_t const place = place_of(&found->second, own);
+    std::uint32_t const place = place_of(found->second, socket, own);
     if (place == none) return false;
     leave_at(place, own, own_of);
     return true;
@@ -75,9 +76,16 @@ class rooms {
     }
   };
 
-  [[nodiscard]] static std::uint32_t place_of(room const* wanted, memberships const& own) noexcept {
+  [[nodiscard]] static std::uint32_t place_of(room const& wanted, std::uint32_t socket,
+                                              memberships const& own) noexcept {
+    if (wanted.members.size() < own.size()) {
+      for (member const& each : wanted.members) {
+        if (each.socket == socket) return each.place;
+      }
+      return none;
+    }
     for (std::uint32_t i = 0; i < own.size(); ++i) {
-      if (own[i].in == wanted) return i;
+      if (own[i].in == &wanted) return i;
     }
     return none;
   }

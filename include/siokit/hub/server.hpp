@@ -96,6 +96,13 @@ class server {
   [[nodiscard]] socket* find(std::string_view id) const noexcept { return root_->find(id); }
   [[nodiscard]] std::vector<socket_ref> sockets() const { return root_->sockets(); }
 
+  /// All namespaces there are.
+  [[nodiscard]] std::vector<nsp*> nsps() const {
+    std::vector<nsp*> all;
+    all.reserve(nsps_.size());
+    for (auto const& [name, space] : nsps_) all.push_back(space.get());
+    return all;
+  }
   [[nodiscard]] engineio::server& engine() noexcept { return *engine_; }
   [[nodiscard]] std::size_t connections() const noexcept { return connection_count_; }
   /// Connected sockets of all namespaces.
@@ -191,7 +198,7 @@ class server {
   socket& make_socket(nsp& space, connection& owner, std::string_view auth);
   void run_middleware(socket& candidate, std::uint32_t index);
   void accept(socket& candidate);
-  void refuse(socket& candidate, std::string_view message, std::string_view data_json);
+  void refuse(socket& candidate, std::string_view message, std::string_view data_json, bool at_once);
   template <class Visit>
   void dispatch(socket& to, std::string_view event, Visit&& call);
   /// Runs a handler of `who`. When it throws, running() goes on naming him.

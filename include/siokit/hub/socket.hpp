@@ -21,6 +21,7 @@ using socketio::disconnect_reason;
 class nsp;
 class server;
 
+using listeners = basic_listeners<socket, ack>;
 using disconnect_handler = unique_function<void(socket&, disconnect_reason)>;
 
 /// What most sockets never need, allocated on first use.

@@ -7,14 +7,6 @@
 
 namespace siokit::inline v0::hub {
 
-namespace impl {
-template <class... Args>
-inline constexpr bool ends_in_callback = false;
-template <class First, class... Rest>
-inline constexpr bool ends_in_callback<First, Rest...> = sizeof...(Rest) == 0 ? has_parameters<First>
-                                                                              : ends_in_callback<Rest...>;
-}  // namespace impl
-
 // server.
 
 inline time_point server::now() {
@@ -140,7 +132,14 @@ inline void next::refuse(std::string_view message, std::string_view data_json) {
   if (candidate == nullptr) return;
   server& hub = candidate->server();
   server::turn const scope(hub);
-  hub.refuse(*candidate, message, data_json);
+  hub.refuse(*candidate, message, data_json, true);
+}
+
+inline void next::drop() {
+  socket* candidate = socket_.get();
+  server& hub = candidate->server();
+  static_cast<void>(hub.now());  // outside a turn the host is woken
+  hub.refuse(*candidate, "refused", {}, false);
 }
 
 inline void admission::accept() {
@@ -243,7 +242,7 @@ inline result<void> socket::leave(std::string_view room) {
   if (state_ == state::disconnected) return local_error(errc::not_connected);
   auto& all = server().sockets_;
   nsp_->rooms_.leave(
-      room, rooms_, [&](std::uint32_t slot) -> auto& { return all[slot]->rooms_; });
+      room, slot_, rooms_, [&](std::uint32_t slot) -> auto& { return all[slot]->rooms_; });
   return {};
 }
 
@@ -258,14 +257,14 @@ template <class Callable>
 listener_id socket::on(std::string_view event, Callable&& callable) {
   if (socketio::is_reserved_event(event)) return {};
   auto const id = server().next_listener();
-  extras().listeners.add(event, id, false, make_event_handler(std::forward<Callable>(callable)));
+  extras().listeners.add(event, id, false, make_event_handler<socket, ack>(std::forward<Callable>(callable)));
   return id;
 }
 template <class Callable>
 listener_id socket::once(std::string_view event, Callable&& callable) {
   if (socketio::is_reserved_event(event)) return {};
   auto const id = server().next_listener();
-  extras().listeners.add(event, id, true, make_event_handler(std::forward<Callable>(callable)));
+  extras().listeners.add(event, id, true, make_event_handler<socket, ack>(std::forward<Callable>(callable)));
   return id;
 }
 inline listener_id socket::on_any(listeners::any_handler callable) {
@@ -300,7 +299,7 @@ inline void socket::close_connection() {
 
 // nsp.
 
-inline listener_id nsp::add(std::string_view event, bool once, event_handler call) {
+inline listener_id nsp::add(std::string_view event, bool once, listeners::event_handler call) {
   if (socketio::is_reserved_event(event)) return {};
   auto const id = server_->next_listener();
   listeners_.add(event, id, once, std::move(call));

@@ -214,10 +214,11 @@ inline void connection::on_readable() {
 /// Nothing more will come. Who asked a route, or has not taken his whole answer, gets it all the same; who
 /// polls has given up.
 inline void connection::end_input() {
-  bool const waits = mode_ == mode::http && (backlog_ || (http_ && http_->awaiting && !session_));
+  bool const asks_a_route = mode_ == mode::http && http_ && http_->awaiting && !session_;
+  bool const waits = asks_a_route || (backlog_ && mode_ != mode::websocket);
   if (!waits || broken_) return cut();
   input_ended_ = true;
-  http_->close = true;
+  if (http_) http_->close = true;
 }
 
 /// Takes TLS off, if there is any. The buffer has room for all that can come of one read.

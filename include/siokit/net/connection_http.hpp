@@ -77,7 +77,7 @@ inline void connection::on_head() {
   name_ = loop_->rename(name_);
   http_request const request = present_request();
   if (loop_->engine().config().serves(head.target)) {
-    if (auto& hook = loop_->hooks().on_request) {
+    if (auto const hook = loop_->hooks().on_request) {
       std::optional<plain_answer> early;
       call_hook([&] { early = hook(request); });
       if (loop_ == nullptr) return;

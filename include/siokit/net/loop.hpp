@@ -13,6 +13,7 @@
 #include "siokit/engineio/server.hpp"
 #include "siokit/net/backlog.hpp"
 #include "siokit/net/clock.hpp"
+#include "siokit/net/hook.hpp"
 #include "siokit/net/http_parser.hpp"
 #include "siokit/net/http_response.hpp"
 #include "siokit/net/http_route.hpp"
@@ -47,15 +48,15 @@ struct host_options {
 /// Where the application comes in. None may run the io_context; each may destroy the host.
 struct host_hooks {
   /// After every input: pull engine.poll_event(now) until it returns nullopt.
-  unique_function<void(time_point now)> on_drain;
+  hook<void(time_point now)> on_drain;
   /// When the application itself wants on_drain to be called.
-  unique_function<time_point()> on_next_deadline;
+  hook<time_point()> on_next_deadline;
   /// Sees every request for the engine before the engine does, and may answer it instead.
-  unique_function<std::optional<plain_answer>(http_request const&)> on_request;
+  hook<std::optional<plain_answer>(http_request const&)> on_request;
   /// Adds to the headers of every answer of the engine, 101 included.
-  unique_function<void(std::vector<owned_header>&, engineio::request const&)> on_headers;
+  hook<void(std::vector<owned_header>&, engineio::request const&)> on_headers;
   /// The same, for answers to a handshake; called first.
-  unique_function<void(std::vector<owned_header>&, engineio::request const&)> on_initial_headers;
+  hook<void(std::vector<owned_header>&, engineio::request const&)> on_initial_headers;
 };
 
 namespace impl {

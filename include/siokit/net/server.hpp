@@ -5,13 +5,13 @@
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
-#include <cstdio>
 #include <exception>
 #include <stdexcept>
 #include <string>
 
 #include "siokit/net/engine_host.hpp"
 #include "siokit/net/random.hpp"
+#include "siokit/net/report.hpp"
 #include "siokit/net/tls_context.hpp"
 #include "siokit/siokit.hpp"
 
@@ -85,21 +85,20 @@ struct server_parts {
   engineio::server sessions;
 };
 
-/// One line on stderr about an exception that nobody handles.
-inline void report(std::exception_ptr const& failure) noexcept {
-  try {
-    std::rethrow_exception(failure);
-  } catch (std::exception const& error) {
-    static_cast<void>(std::fprintf(stderr, "siokit: a handler has thrown: %s\n", error.what()));
-  } catch (...) {
-    static_cast<void>(std::fprintf(stderr, "siokit: a handler has thrown\n"));
+/// A call of server::after().
+struct server_timer {
+  server_timer(executor const& at, duration delay) : clock(at, delay) {}
+  void cancel() noexcept {
+    cancelled = true;  // its handler may be on its way already
+    clock.cancel();
   }
-}
+  steady_timer clock;
+  bool cancelled = false;
+};
+
 }  // namespace impl
 
 class server : private impl::server_parts, public hub::server {
-  using steady_timer = impl::steady_timer;
-
  public:
   /// A server with an io_context of its own, to be run by run().
   explicit server(server_options options = {}) : server(nullptr, std::move(options)) {}
@@ -144,9 +143,9 @@ class server : private impl::server_parts, public hub::server {
 
    private:
     friend class server;
-    std::weak_ptr<steady_timer> timer_;
+    std::weak_ptr<impl::server_timer> timer_;
   };
-  /// Calls `f()` after `delay`, unless the server was closed or is gone by then.
+  /// Calls `f()` after `delay`, unless the server is closed or gone by then.
   template <class Callable>
   timer after(duration delay, Callable&& f);
 
@@ -158,8 +157,9 @@ class server : private impl::server_parts, public hub::server {
   void on_initial_headers(header_hook callable) {
     host_.on_initial_headers(guarded_hook(std::move(callable)));
   }
-  /// Hears of exceptions that left a handler, and of the socket it ran for, null when there is none. That
-  /// socket's connection is closed afterwards. Must not throw. Default: a line on stderr.
+  /// Hears of exceptions that left a handler, and of the socket it ran for, null when there is none, as for a
+  /// middleware: its client is refused. The connection of a socket is closed afterwards. Must not throw.
+  /// Default: a line on stderr.
   void on_handler_error(unique_function<void(std::exception_ptr, hub::socket*)> callable) {
     on_error_ = std::move(callable);
   }
@@ -182,11 +182,12 @@ class server : private impl::server_parts, public hub::server {
   void cancel_timers() noexcept;
 
   engine_host host_;
-  unique_function<void(std::exception_ptr, hub::socket*)> on_error_;
+  hook<void(std::exception_ptr, hub::socket*)> on_error_;
   // Shared with posted calls, which may outlive the server; written by the server's thread alone.
   std::shared_ptr<server*> alive_ = std::make_shared<server*>(this);
-  std::vector<std::weak_ptr<steady_timer>> timers_;
+  std::vector<std::weak_ptr<impl::server_timer>> timers_;
   bool listening_ = false;
+  bool closed_ = false;
 };
 
 inline server::server(asio::io_context* given, server_options wanted)
@@ -224,12 +225,13 @@ bool server::guarded(Callable&& call) noexcept {
 
 template <class Callable>
 server::timer server::after(duration delay, Callable&& f) {
-  auto pending = std::make_shared<steady_timer>(context().get_executor(), delay);
+  if (closed_) return {};
+  auto pending = std::make_shared<impl::server_timer>(context().get_executor(), delay);
   std::erase_if(timers_, [](auto const& each) { return each.expired(); });
   timers_.push_back(pending);
-  pending->async_wait(
-      [pending, alive = alive_, call = std::forward<Callable>(f)](std::error_code failure) mutable {
-        if (!failure && *alive != nullptr) (*alive)->guarded_turn(call);
+  pending->clock.async_wait(
+      [pending, alive = alive_, call = std::forward<Callable>(f)](std::error_code) mutable {
+        if (!pending->cancelled && *alive != nullptr) (*alive)->guarded_turn(call);
       });
   timer named;
   named.timer_ = pending;
@@ -273,12 +275,15 @@ inline tl::expected<std::string, std::string> server::listen() {
   if (failure) return tl::unexpected("host: " + settings.host + " is not an IP address");
   auto bound = listen({address, settings.port}, tls);
   // A machine without IPv6 still has every address of IPv4.
-  if (!bound && anywhere) bound = listen({asio::ip::address_v4::any(), settings.port}, tls);
+  bool const no_ipv6 = !bound && (bound.error() == std::errc::address_family_not_supported ||
+                                  bound.error() == std::errc::address_not_available);
+  if (no_ipv6 && anywhere) bound = listen({asio::ip::address_v4::any(), settings.port}, tls);
   std::string const shown = anywhere          ? "127.0.0.1"
                             : address.is_v6() ? "[" + settings.host + "]"
                                               : settings.host;
   if (!bound) {
-    return tl::unexpected("cannot listen on " + shown + ":" + std::to_string(settings.port) + ": " +
+    std::string const place = anywhere ? std::string("every address, port ") : shown + ":";
+    return tl::unexpected("cannot listen on " + place + std::to_string(settings.port) + ": " +
                           bound.error().message());
   }
   listening_ = true;
@@ -294,6 +299,7 @@ inline void server::run() {
 }
 
 inline void server::close(duration grace) {
+  closed_ = true;
   while (!guarded([this] { hub::server::close(); })) {
   }
   cancel_timers();
