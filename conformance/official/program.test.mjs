@@ -60,12 +60,12 @@ describe("siokit-server", { skip }, () => {
     try {
       const lines = [];
       createInterface({ input: child.stderr }).on("line", (line) => lines.push(line));
-      const [first] = await within(5000, once(createInterface({ input: child.stdout }), "line"));
+      const [first] = await within(once(createInterface({ input: child.stdout }), "line"), "line of output");
       const socket = io(`${first.split(" ").at(-1)}/custom`, { reconnection: false });
-      await within(5000, once(socket, "connect"));
+      await within(once(socket, "connect"), "connect");
       socket.emit('an "event" \n with quotes', { a: 1 });
       socket.disconnect();
-      while (!lines.some((line) => line.includes("disconnect nsp=/custom"))) await within(5000, once(child.stderr, "data"));
+      while (!lines.some((line) => line.includes("disconnect nsp=/custom"))) await within(once(child.stderr, "data"), "log line");
       for (const line of lines) assert.equal(typeof JSON.parse(line).message, "string", line);
       assert.ok(lines.some((line) => JSON.parse(line).message.includes('reason="')));
     } finally {

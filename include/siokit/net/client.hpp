@@ -11,6 +11,7 @@
 
 #include "siokit/hub/client.hpp"
 #include "siokit/net/client_host.hpp"
+#include "siokit/net/hook.hpp"
 #include "siokit/net/operation.hpp"
 #include "siokit/net/report.hpp"
 #include "siokit/siokit.hpp"
@@ -371,6 +372,5 @@ auto ack_operation<Results...>::operator()(Token&& token) && {
 
 namespace siokit::inline v0 {
 using net::client;
-using net::client_options;
 using net::client_socket;
 }  // namespace siokit::inline v0

@@ -132,3 +132,7 @@ inline tl::expected<tls_context, std::string> client_options::make_tls() const {
 }
 
 }  // namespace siokit::inline v0::net
+
+namespace siokit::inline v0 {
+using net::client_options;
+}  // namespace siokit::inline v0

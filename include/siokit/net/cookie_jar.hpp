@@ -103,9 +103,9 @@ class cookie_jar {
         second < 0) {
       return -1;
     }
-    auto const days =
-        sys_days(std::chrono::year(year) / std::chrono::month(static_cast<unsigned>(month) / 3 + 1) /
-                 std::chrono::day(static_cast<unsigned>(day)));
+    auto const days = std::chrono::sys_days(std::chrono::year(year) /
+                                            std::chrono::month(static_cast<unsigned>(month) / 3 + 1) /
+                                            std::chrono::day(static_cast<unsigned>(day)));
     auto const at = std::chrono::duration_cast<std::chrono::seconds>(days.time_since_epoch()).count();
     return std::max<std::int64_t>(at + hour * 3600 + minute * 60 + second, 0);
   }
