@@ -44,10 +44,7 @@ int run_listen(settings const& s) {
     if (!failure) end(exit_done);
   });
   if (s.verbose) show_connection_events(io, s.json, print);
-  io.on_reconnect_failed([&] {
-    if (s.verbose) print(note_line("reconnect_failed", {}, s.json));
-    end(exit_failed);
-  });
+  io.on_reconnect_failed([&] { end(exit_failed); });
   if (s.wait.count() > 0) {
     patience.expires_after(s.wait);
     patience.async_wait([&](std::error_code failure) {

@@ -23,6 +23,7 @@ constexpr std::string_view help =
     "/ack EVENT ARGS… the same, and wait for the acknowledgement\n"
     "/connect         connect again\n"
     "/disconnect      leave the namespace\n"
+    "/auth JSON       what the next connect carries\n"
     "/quit            leave";
 
 /// Words as a shell splits them: by blanks, but not inside of quotes, brackets and braces.
@@ -66,15 +67,16 @@ class repl {
   int run() {
     socket_.on_connect([this] {
       show(note_line("connect", socket_.id(), s_.json));
-      if (!editing_ && !std::exchange(reading_, true)) read_more();
+      begin_script();
     });
     socket_.on_disconnect([this](siokit::disconnect_reason why) {
       if (!over_) show(note_line("disconnect", to_string(why), s_.json));
     });
     socket_.on_connect_error([this](siokit::connect_error const& why) {
       show(note_line("connect_error", text_of(why), s_.json));
-      if (!editing_ && (why.refused() || !s_.client.reconnection)) end(exit_failed);
+      if (why.refused() || !s_.client.reconnection) begin_script();
     });
+    io_.on_reconnect_failed([this] { begin_script(); });
     socket_.on_any([this](std::string_view event, siokit::args const& all) {
       names_.emplace(event);
       show(event_line(event, all, s_.json));
@@ -108,7 +110,11 @@ class repl {
       };
       using_history();
       read_more();
-    }  // a script begins when there is a connection
+    }
+  }
+  /// It begins when there is a connection, or none to be expected.
+  void begin_script() {
+    if (!editing_ && !std::exchange(reading_, true)) read_more();
   }
   static char* complete(char const* text, int state) {
     static std::set<std::string>::const_iterator at;
@@ -150,7 +156,7 @@ class repl {
 
   /// Null: the end of the input.
   void on_line(char const* text) {
-    if (text == nullptr) return end(exit_done);
+    if (text == nullptr) return end(socket_.connected() || editing_ ? exit_done : exit_failed);
     auto words = split(text);
     if (words.empty()) return;
     if (editing_) add_history(text);
@@ -160,6 +166,7 @@ class repl {
     if (first == "/help" || first == "/?") return show(std::string(help));
     if (first == "/connect") return socket_.connect();
     if (first == "/disconnect") return socket_.disconnect();
+    if (first == "/auth") return socket_.auth(words.empty() ? std::string() : words.front());
     bool const ack = first == "/ack";
     if (first.starts_with('/') && !ack) return show("unknown command: " + first + "; /help shows all");
     if (ack && words.empty()) return show("/ack: expected an event");

@@ -119,6 +119,12 @@ TEST(Client, EndsInOrder) {
     s.connect();
     ASSERT_TRUE(w.until([&] { return heard == 10 && !reason.empty(); }));
     EXPECT_EQ(reason, "client namespace disconnect");
+    w.io.close();
+    w.context.restart();
+    auto const began = std::chrono::steady_clock::now();
+    w.context.run_for(5s);
+    EXPECT_TRUE(w.context.stopped()) << "nothing is left to do";
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 3s) << "no connection is kept for later";
     EXPECT_TRUE(w.until([&] { return w.io.connections() == 0; }));
   }
 }

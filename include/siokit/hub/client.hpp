@@ -56,18 +56,30 @@ class client {
 
   // Events of the connection, those of the official Manager.
 
-  void on_open(unique_function<void()> call) { open_.replace(std::move(call)); }
-  void on_error(unique_function<void(connect_error const&)> call) { error_.replace(std::move(call)); }
-  void on_ping(unique_function<void()> call) { ping_.replace(std::move(call)); }
-  void on_upgrade(unique_function<void()> call) { upgrade_.replace(std::move(call)); }
-  void on_close(unique_function<void(disconnect_reason)> call) { close_.replace(std::move(call)); }
-  /// `call`: void(std::uint64_t), the number of the attempt.
-  void on_reconnect_attempt(unique_function<void(std::uint64_t)> call) { attempt_.replace(std::move(call)); }
-  void on_reconnect(unique_function<void(std::uint64_t)> call) { reconnect_.replace(std::move(call)); }
-  void on_reconnect_error(unique_function<void(connect_error const&)> call) {
-    reconnect_error_.replace(std::move(call));
+  listener_id on_open(unique_function<void()> call) { return add(open_, std::move(call)); }
+  listener_id on_error(unique_function<void(connect_error const&)> call) {
+    return add(error_, std::move(call));
   }
-  void on_reconnect_failed(unique_function<void()> call) { reconnect_failed_.replace(std::move(call)); }
+  listener_id on_ping(unique_function<void()> call) { return add(ping_, std::move(call)); }
+  listener_id on_upgrade(unique_function<void()> call) { return add(upgrade_, std::move(call)); }
+  listener_id on_close(unique_function<void(disconnect_reason)> call) { return add(close_, std::move(call)); }
+  /// `call`: void(std::uint64_t), the number of the attempt.
+  listener_id on_reconnect_attempt(unique_function<void(std::uint64_t)> call) {
+    return add(attempt_, std::move(call));
+  }
+  listener_id on_reconnect(unique_function<void(std::uint64_t)> call) {
+    return add(reconnect_, std::move(call));
+  }
+  listener_id on_reconnect_error(unique_function<void(connect_error const&)> call) {
+    return add(reconnect_error_, std::move(call));
+  }
+  listener_id on_reconnect_failed(unique_function<void()> call) {
+    return add(reconnect_failed_, std::move(call));
+  }
+  void off(listener_id which) noexcept {
+    auto const remove = [which](auto&... lists) { static_cast<void>((lists.remove(which) || ...)); };
+    remove(open_, error_, ping_, upgrade_, close_, attempt_, reconnect_, reconnect_error_, reconnect_failed_);
+  }
   /// Hears of events whose arguments did not fit the parameters of their listener, which was not called.
   void on_bad_arguments(unique_function<void(client_socket&, std::string_view, error)> call) {
     bad_arguments_.replace(std::move(call));
@@ -84,6 +96,12 @@ class client {
 
   [[nodiscard]] time_point now();
   [[nodiscard]] listener_id next_listener() noexcept { return {++listener_count_}; }
+  template <class List, class Call>
+  listener_id add(List& list, Call call) {
+    auto const id = next_listener();
+    list.add(id, false, std::move(call));
+    return id;
+  }
   void dispatch(socketio::client_event const& in);
   void dispatch_socket(client_socket& to, socketio::client_event const& in);
   void on_auth_requested(client_socket& to, std::uint64_t number);

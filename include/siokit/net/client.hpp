@@ -184,45 +184,46 @@ class client {
   // Events of the connection: see hub::client.
 
   template <class F>
-  void on_open(F&& f) {
-    manager().on_open(std::forward<F>(f));
+  listener_id on_open(F&& f) {
+    return manager().on_open(std::forward<F>(f));
   }
   template <class F>
-  void on_error(F&& f) {
-    manager().on_error(std::forward<F>(f));
+  listener_id on_error(F&& f) {
+    return manager().on_error(std::forward<F>(f));
   }
   template <class F>
-  void on_ping(F&& f) {
-    manager().on_ping(std::forward<F>(f));
+  listener_id on_ping(F&& f) {
+    return manager().on_ping(std::forward<F>(f));
   }
   template <class F>
-  void on_upgrade(F&& f) {
-    manager().on_upgrade(std::forward<F>(f));
+  listener_id on_upgrade(F&& f) {
+    return manager().on_upgrade(std::forward<F>(f));
   }
   template <class F>
-  void on_close(F&& f) {
-    manager().on_close(std::forward<F>(f));
+  listener_id on_close(F&& f) {
+    return manager().on_close(std::forward<F>(f));
   }
   template <class F>
-  void on_reconnect_attempt(F&& f) {
-    manager().on_reconnect_attempt(std::forward<F>(f));
+  listener_id on_reconnect_attempt(F&& f) {
+    return manager().on_reconnect_attempt(std::forward<F>(f));
   }
   template <class F>
-  void on_reconnect(F&& f) {
-    manager().on_reconnect(std::forward<F>(f));
+  listener_id on_reconnect(F&& f) {
+    return manager().on_reconnect(std::forward<F>(f));
   }
   template <class F>
-  void on_reconnect_error(F&& f) {
-    manager().on_reconnect_error(std::forward<F>(f));
+  listener_id on_reconnect_error(F&& f) {
+    return manager().on_reconnect_error(std::forward<F>(f));
   }
   template <class F>
-  void on_reconnect_failed(F&& f) {
-    manager().on_reconnect_failed(std::forward<F>(f));
+  listener_id on_reconnect_failed(F&& f) {
+    return manager().on_reconnect_failed(std::forward<F>(f));
   }
   template <class F>
   void on_bad_arguments(F&& f) {
     manager().on_bad_arguments(std::forward<F>(f));
   }
+  void off(listener_id which) noexcept { core_->manager.off(which); }
   /// Hears of exceptions that left a handler. Must not throw. Default: a line on stderr.
   void on_handler_error(unique_function<void(std::exception_ptr)> callable) {
     core_->on_handler_error = std::move(callable);

@@ -90,6 +90,11 @@ class client_host final : public counted {
   void arm_timer();
   void on_timer();
   void sweep() {
+    if (session_.at_rest()) {
+      for (auto const& each : connections_) {
+        if (each->idle()) each->abandon();
+      }
+    }
     std::erase_if(connections_, [](auto const& each) { return each->over(); });
   }
 

@@ -16,7 +16,7 @@ struct client_event {
   enum class kind : std::uint8_t {
     // Of the connection.
     open,               ///< an Engine.IO session is there
-    error,              ///< one could not be had: `detail`
+    error,              ///< one could not be had, or its transport has failed: `detail`
     ping,               ///< the server's heartbeat
     upgraded,           ///< from polling to a WebSocket
     upgrade_failed,     ///< it goes on polling: `detail`

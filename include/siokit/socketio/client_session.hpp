@@ -103,6 +103,8 @@ class client_session {
   [[nodiscard]] std::uint64_t stay(std::uint32_t nsp) const noexcept {
     return connected(nsp) ? spaces_[nsp].asked : 0;
   }
+  /// Whether nothing is wanted of any server: connections that are kept for later can go.
+  [[nodiscard]] bool at_rest() const noexcept { return !engine_ && retired_.empty() && !reconnecting_; }
   [[nodiscard]] bool reconnecting() const noexcept { return reconnecting_; }
 
  private:
@@ -157,6 +159,7 @@ class client_session {
   void retire_engine();
   void on_engine_event(engineio::client_event const& in, time_point now);
   void on_open(time_point now);
+  void tell_error(error why);
   void on_open_failed(error why, time_point now);
   void on_close(disconnect_reason reason, error detail, time_point now);
   void reconnect(time_point now);

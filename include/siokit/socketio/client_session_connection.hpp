@@ -135,6 +135,7 @@ inline void client_session::on_engine_event(engineio::client_event const& in, ti
   }
   retire_engine();
   if (phase_ == phase::opening) return on_open_failed(in.detail, now);
+  if (in.reason == engineio::close_reason::transport_error) tell_error(in.detail);
   on_close(reason_of(in.reason), in.detail, now);
 }
 
@@ -152,12 +153,16 @@ inline void client_session::on_open(time_point) {
   backoff_.reset();
 }
 
-inline void client_session::on_open_failed(error why, time_point now) {
-  phase_ = phase::closed;
+inline void client_session::tell_error(error why) {
   tell({.type = kind::error, .detail = why});
   for (std::uint32_t nsp = 0; nsp < spaces_.size(); ++nsp) {
-    if (active(nsp)) tell({.type = kind::connect_error, .nsp = nsp, .detail = why});
+    if (active(nsp) && !connected(nsp)) tell({.type = kind::connect_error, .nsp = nsp, .detail = why});
   }
+}
+
+inline void client_session::on_open_failed(error why, time_point now) {
+  phase_ = phase::closed;
+  tell_error(why);
   if (std::exchange(reconnecting_, false)) {
     reconnect(now);
     tell({.type = kind::reconnect_error, .detail = why});
