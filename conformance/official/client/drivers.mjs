@@ -9,9 +9,10 @@ export const program = process.env.SIOKIT_CLIENT;
 export const ways = { polling: ["polling"], websocket: ["websocket"], "polling, then websocket": ["polling", "websocket"] };
 export const quick = { reconnectionDelay: 50, reconnectionDelayMax: 100 };
 
-/** Until the client is connected and greeted. */
+/** Until the client is connected and greeted, over the transport that it keeps. */
 export async function settled(client) {
   await client.until("connect");
+  if (client.upgrades) await client.until("upgrade");
   await client.until(/^event welcome/);
 }
 
@@ -38,6 +39,7 @@ export class Ours extends Client {
 
   constructor(url, { transports, nsp = "/", auth, options = {} }) {
     super();
+    this.upgrades = transports.length > 1;
     assert.ok(program, "SIOKIT_CLIENT is the program to test");
     const args = [url, "--json", "--verbose", "--transport", transports.join(","), "--namespace", nsp];
     if (auth) args.push("--auth", JSON.stringify(auth));
@@ -89,6 +91,7 @@ export class Ours extends Client {
 export class Theirs extends Client {
   constructor(url, { transports, nsp = "/", auth, options = {} }) {
     super();
+    this.upgrades = transports.length > 1;
     const { ackTimeout, ...others } = options;
     const socket = connect(`${url}${nsp}`, { transports, auth, forceNew: true, autoConnect: false, ackTimeout, ...others });
     this.socket = socket;
@@ -96,6 +99,7 @@ export class Theirs extends Client {
       socket.io.on(event, (detail) => this.note(`${event}${detail === undefined ? "" : ` ${detail}`}`));
     }
     for (const event of ["error", "reconnect_error"]) socket.io.on(event, (error) => this.note(`${event} ${error.message}`));
+    socket.io.on("open", () => socket.io.engine.on("upgrade", () => this.note("upgrade")));
     socket.on("connect", () => this.note("connect"));
     socket.on("connect_error", (error) => {
       this.note(`connect_error ${error.message}${error.data === undefined ? "" : ` ${JSON.stringify(error.data)}`}`);

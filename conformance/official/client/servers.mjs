@@ -39,6 +39,8 @@ export class OfficialServer {
     this.#http = http.createServer();
     this.io = new Server(this.#http, options);
     for (const nsp of ["/", "/chat"]) this.io.of(nsp).on("connection", handlers);
+    // Else a process waits half a minute for the last poll of clients that are gone.
+    this.io.engine.on("connection", ({ transport }) => (transport.closeTimeout = 100));
     this.#setUp(this.io);
     this.#http.listen(port, "127.0.0.1");
     await once(this.#http, "listening");
@@ -53,11 +55,12 @@ export class OfficialServer {
   async kill() {
     if (!this.#http) return;
     const ended = once(this.#http, "close");
-    this.#http.close();
+    // No session is closed in order: the server would wait for polls that never come.
     for (const socket of this.sockets) socket.destroy();
-    this.io.close();
+    this.#http.close();
     this.#http = undefined;
     await ended;
+    this.io.engine.close();
   }
   async restart() {
     await this.kill();

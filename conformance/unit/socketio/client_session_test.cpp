@@ -237,7 +237,8 @@ TEST(socketio_client_session, asks_for_auth_at_every_connect) {
   w.link->cut();
   w.link->pass(1s);
   EXPECT_EQ(w.take(),
-            "error:websocket error close:transport error /disconnect:transport error reconnect_attempt:1 open /auth?2 reconnect:1");
+            "error:websocket error close:transport error /disconnect:transport error reconnect_attempt:1 "
+            "open /auth?2 reconnect:1");
 }
 
 TEST(socketio_client_session, what_is_emitted_before_connect_is_sent_then) {
@@ -321,7 +322,9 @@ TEST(socketio_client_session, a_disconnect_fails_what_was_sent_not_what_is_still
   static_cast<void>(w.take());
   EXPECT_TRUE(w.ask(nsp, "hush", 1));
   w.link->cut();
-  EXPECT_EQ(w.take(), "error:websocket error close:transport error /disconnect:transport error /ack0:socket has been disconnected");
+  EXPECT_EQ(w.take(),
+            "error:websocket error close:transport error /disconnect:transport error /ack0:socket has been "
+            "disconnected");
   EXPECT_TRUE(w.ask(nsp, "echo", 2));
   w.link->pass(1s);
   EXPECT_EQ(w.take(), "reconnect_attempt:1 open reconnect:1 /connect /echo2 /ack12");
@@ -362,9 +365,9 @@ TEST(socketio_client_session, survives_the_restart_of_its_server) {
   auto const before = std::string(w.client->id(nsp));
   w.restart_server();
   w.link->pass(1s);
-  EXPECT_EQ(
-      w.take(),
-      "error:websocket error close:transport error /disconnect:transport error reconnect_attempt:1 open reconnect:1 /connect");
+  EXPECT_EQ(w.take(),
+            "error:websocket error close:transport error /disconnect:transport error reconnect_attempt:1 "
+            "open reconnect:1 /connect");
   EXPECT_NE(w.client->id(nsp), before);
   EXPECT_TRUE(w.ask(nsp, "echo", 1));
   EXPECT_EQ(w.take(), "/echo1 /ack01");
@@ -497,7 +500,8 @@ TEST(socketio_client_session, retries_after_a_reconnection) {
   w.link->cut();
   w.link->pass(1s);
   EXPECT_EQ(w.take(),
-            "error:websocket error close:transport error /disconnect:transport error reconnect_attempt:1 open reconnect:1 /connect "
+            "error:websocket error close:transport error /disconnect:transport error reconnect_attempt:1 "
+            "open reconnect:1 /connect "
             "/echo1 /ack01 /echo2");
 }
 
@@ -509,7 +513,8 @@ TEST(socketio_client_session, handlers_may_leave_while_they_are_told) {
   w.link->cut();
   w.client->close(w.link->now);
   w.link->pass(1h);
-  EXPECT_EQ(w.take(), "error:websocket error close:transport error /disconnect:transport error") << "no attempt";
+  EXPECT_EQ(w.take(), "error:websocket error close:transport error /disconnect:transport error")
+      << "no attempt";
   EXPECT_FALSE(w.client->active(nsp));
 }
 
