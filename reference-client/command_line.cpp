@@ -70,6 +70,10 @@ void add_connection_options(CLI::App& app, settings& s) {
       ->type_name("NAME=VALUE")
       ->expected(1, 100)
       ->allow_extra_args(false);
+}
+
+void add_client_options(CLI::App& app, settings& s) {
+  auto* group = app.add_option_group("Client", "Names and defaults of the official client");
   group->add_option("--path", s.client.path, "Where the server answers")->capture_default_str();
   group->add_option("--proxy", s.client.proxy, "HTTP proxy, used by CONNECT")->type_name("URL");
   add_milliseconds(*group, "--connect-timeout", s.client.timeout, "For the handshake");
@@ -84,6 +88,10 @@ void add_connection_options(CLI::App& app, settings& s) {
                    "For acknowledgements, needed by --retries");
   group->add_flag("--reconnect,!--no-reconnect", s.client.reconnection,
                   "Connect again when it is lost (default on)");
+}
+
+void add_tls_options(CLI::App& app, settings& s) {
+  auto* group = app.add_option_group("TLS");
   group->add_flag("!--insecure", s.client.tls_verify, "Do not verify the certificate of the server");
   group->add_option("--cacert", s.client.tls_ca, "Certificates to trust (PEM)")->type_name("FILE");
   group->add_option("--cert", s.client.tls_cert, "Certificate of the client (PEM)")->type_name("FILE");
@@ -154,6 +162,8 @@ int read_command_line(int argc, char const* const* argv, settings& s) {
       "Exit codes: 0 done, 1 no connection, 2 usage, 3 no answer in time.\n");
   app.add_option("url", s.url, "http://, https://, ws:// or wss://; its path is the namespace")->required();
   add_connection_options(app, s);
+  add_client_options(app, s);
+  add_tls_options(app, s);
   add_verbs(app, s);
   app.require_subcommand(0, 1);
   s.event = "ping";

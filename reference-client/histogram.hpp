@@ -45,9 +45,10 @@ class histogram {
     }
     return most_ms();
   }
-  /// One line, as wide as there are buckets between the least and the greatest: ▁▂▃▄▅▆▇█.
+  /// One line of bars, as wide as there are buckets between the least and the greatest.
   [[nodiscard]] std::string picture() const {
-    static constexpr char const* bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    static constexpr char const* bars[] = {"\u2581", "\u2582", "\u2583", "\u2584",
+                                           "\u2585", "\u2586", "\u2587", "\u2588"};
     if (count_ == 0) return {};
     std::uint64_t const highest = *std::max_element(buckets_.begin(), buckets_.end());
     std::string out;

@@ -19,12 +19,12 @@
 namespace {
 
 constexpr std::string_view help =
-    "EVENT ARGS…      send an event; an argument is JSON, @FILE for binary, or text\n"
-    "/ack EVENT ARGS… the same, and wait for the acknowledgement\n"
-    "/connect         connect again\n"
-    "/disconnect      leave the namespace\n"
-    "/auth JSON       what the next connect carries\n"
-    "/quit            leave";
+    "EVENT ARGS...       send an event; an argument is JSON, @FILE for binary, or text\n"
+    "/ack EVENT ARGS... the same, and wait for the acknowledgement\n"
+    "/connect           connect again\n"
+    "/disconnect        leave the namespace\n"
+    "/auth JSON         what the next connect carries\n"
+    "/quit              leave";
 
 /// Words as a shell splits them: by blanks, but not inside of quotes, brackets and braces.
 std::vector<std::string> split(std::string_view line) {

@@ -51,7 +51,9 @@ class client {
   /// Calls `visit(client_socket&)` for each socket.
   template <class Visit>
   void for_each(Visit&& visit) {
-    for (std::size_t i = 0; i < sockets_.size(); ++i) visit(*sockets_[i]);
+    std::vector<client_socket*> all;  // it may make others
+    for (auto const& each : sockets_) all.push_back(each.get());
+    for (client_socket* const each : all) visit(*each);
   }
 
   // Events of the connection, those of the official Manager.

@@ -160,8 +160,7 @@ inline bool client_host::flush() {
 
 /// Whatever wires have to send, in one write each.
 inline void client_host::transmit() {
-  for (std::size_t i = 0; i < connections_.size(); ++i) {
-    ref<client_connection> const to = connections_[i];
+  for (auto const& to : connections_) {
     while (to->takes_more()) {
       auto const item = session_.poll_transmit(to->request().on);
       if (!item) break;

@@ -19,42 +19,42 @@ struct client_options {
   /// What every CONNECT carries: a JSON object, or nothing. A socket may have its own: client_socket::auth().
   std::string auth{};
   std::string path = "/socket.io/";
-  bool add_trailing_slash = true;
   /// Further parameters of every request, encoded for you. Those of the URL are kept too.
   std::vector<std::pair<std::string, std::string>> query{};
   std::vector<owned_header> extra_headers{};
   /// In the order they are tried.
   std::vector<engineio::transport> transports{engineio::transport::polling, engineio::transport::websocket};
+  std::string timestamp_param = "t";
+
+  bool add_trailing_slash = true;
+  bool timestamp_requests = true;
   bool try_all_transports = false;
   bool upgrade = true;
   bool remember_upgrade = false;
-  std::string timestamp_param = "t";
-  bool timestamp_requests = true;
-
+  /// Whether cookies that the server sets are sent back to it. The official client does not, by default; a
+  /// load balancer needs it.
+  bool with_credentials = true;
+  /// Whether the server's certificate must be good, and made out for its host.
+  bool tls_verify = true;
   bool reconnection = true;
   std::uint32_t reconnection_attempts = UINT32_MAX;
+  std::uint32_t retries = 0;
   duration reconnection_delay = std::chrono::seconds(1);
   duration reconnection_delay_max = std::chrono::seconds(5);
   double randomization_factor = 0.5;  ///< from 0 to 1
   /// For the handshake of the session.
   duration timeout = std::chrono::seconds(20);
   duration ack_timeout{};
-  std::uint32_t retries = 0;
 
   std::size_t max_message_bytes = 100'000'000;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
   std::size_t send_buffer_max = 64 * 1024 * 1024;
-  socketio::overflow send_buffer_policy = socketio::overflow::refuse;
   std::size_t pending_acks_max = 65'536;
   socketio::decoder_limits limits{};
+  socketio::overflow send_buffer_policy = socketio::overflow::refuse;
 
-  /// Whether cookies that the server sets are sent back to it. The official client does not, by default; a
-  /// load balancer needs it.
-  bool with_credentials = true;
   /// http://user:password@host:port: every connection goes through its CONNECT. Empty: none.
   std::string proxy{};
-  /// Whether the server's certificate must be good, and made out for its host.
-  bool tls_verify = true;
   /// PEM files: certificates to trust in place of those of the system; a certificate of the client's own and
   /// its key.
   std::string tls_ca{};

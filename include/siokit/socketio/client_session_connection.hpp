@@ -74,8 +74,8 @@ inline std::optional<message> client_session::poll_transmit(wire which) {
 }
 
 inline std::optional<engineio::client_action> client_session::poll_action() {
-  for (std::size_t i = 0; i < retired_.size(); ++i) {
-    if (auto action = retired_[i]->poll_action()) return action;
+  for (auto const& each : retired_) {
+    if (auto action = each->poll_action()) return action;
   }
   std::erase_if(retired_, [](auto const& each) { return each->finished(); });
   return engine_ ? engine_->poll_action() : std::nullopt;
