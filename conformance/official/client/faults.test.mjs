@@ -8,6 +8,25 @@ import { OfficialServer, Wire, perform, versions } from "./servers.mjs";
 const skip = !program && "SIOKIT_CLIENT is not set";
 
 describe("our client", { skip }, () => {
+  for (const perMessageDeflate of [true, false]) {
+    test(`compresses when the server does: ${perMessageDeflate}`, () =>
+      perform(async () => {
+        const server = await OfficialServer.start({ options: { perMessageDeflate } });
+        const wire = await Wire.to(server.port);
+        const client = new Ours(wire.url, { transports: ways.websocket });
+        try {
+          await settled(client);
+          for (const text of ["short", "x".repeat(100_000), "\u{1F600}".repeat(20_000)]) {
+            client.ask("echo", text);
+            await client.until(`answer ${JSON.stringify([text])}`);
+          }
+          assert.equal(wire.bytes < 20_000, perMessageDeflate, `${wire.bytes} bytes have passed`);
+        } finally {
+          await client.end();
+        }
+      }));
+  }
+
   const ours = async (way, { server: options, client: clientOptions, run }) =>
     perform(async () => {
       const server = await OfficialServer.start(options);

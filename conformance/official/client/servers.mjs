@@ -84,6 +84,7 @@ function handlers(socket) {
 /** Passes bytes between a client and a server, until it is told otherwise. */
 export class Wire {
   mode = "open";
+  bytes = 0; // that have passed, either way
   #pairs = new Set();
   #left = Infinity; // bytes from the server until the next cut
 
@@ -105,6 +106,7 @@ export class Wire {
     this.#pairs.add(near).add(far);
     for (const [from, to] of [[near, far], [far, near]]) {
       from.on("data", (data) => {
+        this.bytes += data.length;
         if (this.mode === "silent") return;
         if (from === far) {
           const size = Math.min(data.length, this.#left);

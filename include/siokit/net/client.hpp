@@ -276,6 +276,8 @@ inline void client::start(asio::io_context& context, std::string_view text, clie
   target.headers = std::move(options.extra_headers);
   target.keep_cookies = options.with_credentials;
   target.message_bytes_max = options.max_message_bytes;
+  target.deflate = options.per_message_deflate;
+  target.deflate_threshold = options.deflate_threshold;
   auth_ = std::move(options.auth);
   if (!valid_) target.refused = valid_.error();
   core_ = ref<impl::client_core>(new impl::client_core(context, std::move(target), std::move(config)));

@@ -18,6 +18,7 @@
 #include "siokit/net/tls_filter.hpp"
 #include "siokit/net/url.hpp"
 #include "siokit/websocket/decoder.hpp"
+#include "siokit/websocket/deflate.hpp"
 #include "siokit/websocket/frame.hpp"
 #include "siokit/websocket/handshake.hpp"
 
@@ -36,7 +37,7 @@ struct client_request {
 
 class client_connection final : public counted {
  public:
-  client_connection(client_host& host, websocket::decoder_limits const& limits);
+  explicit client_connection(client_host& host);
 
   /// Sends a request, after connecting if need be. Precondition: idle() or new.
   void start(client_request request);
@@ -90,6 +91,8 @@ class client_connection final : public counted {
   void on_complete();
   void open_websocket(std::span<char> in);
   void receive_frames(std::span<char> in);
+  void receive_message(websocket::event const& in);
+  void break_websocket(error why);
   void end_input();
 
   // Writing.
@@ -109,7 +112,7 @@ class client_connection final : public counted {
   client_request request_;
   std::unique_ptr<tls_filter> tls_;
   std::unique_ptr<http_parser> parser_;
-  websocket::decoder decoder_;
+  websocket::decoder decoder_{websocket::role::client};
   websocket::request_key key_{};
   std::string head_;  // of a proxy's answer
   std::string body_;
@@ -117,6 +120,7 @@ class client_connection final : public counted {
   time_point deadline_ = never;
   std::uint32_t served_ = 0;  // requests answered before the present one
   mode mode_ = mode::connecting;
+  bool deflates_ = false;
   bool answered_ = false;  // a byte of the answer has come
   bool waits_readable_ = false;
   bool waits_writable_ = false;

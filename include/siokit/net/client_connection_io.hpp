@@ -13,11 +13,8 @@ inline constexpr duration idle = std::chrono::seconds(4);     // servers close i
 inline constexpr duration linger = std::chrono::seconds(3);   // for the peer to close his side
 }  // namespace client_times
 
-inline client_connection::client_connection(client_host& host, websocket::decoder_limits const& limits)
-    : host_(&host),
-      resolver_(host.context().get_executor()),
-      socket_(host.context().get_executor()),
-      decoder_(websocket::role::client, limits) {}
+inline client_connection::client_connection(client_host& host)
+    : host_(&host), resolver_(host.context().get_executor()), socket_(host.context().get_executor()) {}
 
 /// Runs a handler of Asio in a turn of the host, unless the connection is over.
 template <class Work>
@@ -136,6 +133,7 @@ inline void client_connection::send_request() {
     std::array<std::uint8_t, 16> random{};
     random_bytes(random);
     key_ = websocket::make_key(random);
+    if (host_->target().deflate) headers.push_back({"Sec-WebSocket-Extensions", websocket::deflate_offer});
     if (!websocket::append_request(text, to.authority(), request_.target, {key_.data(), key_.size()},
                                    headers)) {
       return fail("a header or the path holds a line break or a blank");
@@ -287,10 +285,15 @@ inline void client_connection::open_websocket(std::span<char> in) {
                                                 .upgrade = value("Upgrade"),
                                                 .connection = value("Connection"),
                                                 .accept = value("Sec-WebSocket-Accept"),
-                                                .extensions = value("Sec-WebSocket-Extensions"),
                                                 .protocol = value("Sec-WebSocket-Protocol")},
                                                {accept.data(), accept.size()});
-  if (!good) return fail("the answer to the WebSocket handshake is wrong");
+  auto const agreed = websocket::read_deflate_answer(value("Sec-WebSocket-Extensions"));
+  bool const offered = host_->target().deflate;
+  if (!good || !agreed || (*agreed && !offered))
+    return fail("the answer to the WebSocket handshake is wrong");
+  deflates_ = *agreed;
+  decoder_ = websocket::decoder(websocket::role::client,
+                                {.message_bytes_max = host_->target().message_bytes_max}, deflates_);
   parser_.reset();
   mode_ = mode::websocket;
   host_->input([this](socketio::client_session& session) { session.wire_opened(request_.on, host_->now()); });
@@ -301,18 +304,11 @@ inline void client_connection::receive_frames(std::span<char> in) {
   using kind = websocket::event::kind;
   while (mode_ == mode::websocket) {
     auto const next = decoder_.next(in);
-    if (!next) {
-      close_websocket(websocket::close_code(next.error().code));
-      return host_->on_failed(*this, "WebSocket: " + std::string(to_string(next.error().code)), next.error());
-    }
+    if (!next) return break_websocket(next.error());
     if (!*next) return;
     websocket::event const& event = **next;
     switch (event.type) {
-      case kind::message:
-        host_->input([&](socketio::client_session& session) {
-          static_cast<void>(session.receive(request_.on, {event.payload, event.data}, host_->now()));
-        });
-        break;
+      case kind::message: receive_message(event); break;
       case kind::ping:
         // A server that sends pings and reads nothing is owed one pong, not all of them.
         if (!std::exchange(pong_queued_, !out_.empty())) send_control(websocket::opcodes::pong, event.data);
@@ -329,6 +325,29 @@ inline void client_connection::receive_frames(std::span<char> in) {
       }
     }
   }
+}
+
+inline void client_connection::receive_message(websocket::event const& in) {
+  std::string_view data = in.data;
+  if (in.compressed) {
+    std::string& whole = host_->scratch();
+    whole.clear();
+    auto const inflated = host_->codec().inflate(in.data, whole, host_->target().message_bytes_max);
+    if (!inflated) return break_websocket(inflated.error());
+    if (in.payload == frame_kind::text && !utf8_valid(whole)) {
+      return break_websocket({errc::bad_utf8, side::remote, 0});
+    }
+    data = whole;
+  }
+  host_->input([&](socketio::client_session& session) {
+    static_cast<void>(session.receive(request_.on, {in.payload, data}, host_->now()));
+  });
+}
+
+/// The server has broken the rules of the WebSocket.
+inline void client_connection::break_websocket(error why) {
+  close_websocket(websocket::close_code(why.code));
+  host_->on_failed(*this, "WebSocket: " + std::string(to_string(why.code)), why);
 }
 
 /// The server has closed its side, or the connection broke.
@@ -368,8 +387,17 @@ inline void client_connection::send(message const& item) {
   std::string frames;
   for (auto packets = item.packets(); !packets.done();) {
     frame const next = packets.next();
-    auto const opcode = next.kind == frame_kind::text ? websocket::opcodes::text : websocket::opcodes::binary;
-    websocket::append_frame(tls_ ? frames : out_, opcode, next.data, host_->mask());
+    std::uint8_t opcode =
+        next.kind == frame_kind::text ? websocket::opcodes::text : websocket::opcodes::binary;
+    std::string_view data = next.data;
+    if (deflates_ && data.size() >= host_->target().deflate_threshold) {
+      std::string& smaller = host_->scratch();
+      smaller.clear();
+      host_->codec().deflate(data, smaller);
+      data = smaller;
+      opcode |= websocket::compressed_bit;
+    }
+    websocket::append_frame(tls_ ? frames : out_, opcode, data, host_->mask());
   }
   if (tls_) write(frames);
 }

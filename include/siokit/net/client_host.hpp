@@ -9,6 +9,7 @@
 #include "siokit/net/client_connection.hpp"
 #include "siokit/net/client_options.hpp"
 #include "siokit/net/cookie_jar.hpp"
+#include "siokit/net/deflate.hpp"
 #include "siokit/net/random.hpp"
 #include "siokit/socketio/client_session.hpp"
 
@@ -22,6 +23,8 @@ struct client_target {
   tls_context tls{};
   bool keep_cookies = true;
   std::size_t message_bytes_max = 0;
+  std::size_t deflate_threshold = SIZE_MAX;
+  bool deflate = false;
   /// Why nothing is to be asked of anybody; empty: it is.
   std::string refused{};
 };
@@ -71,6 +74,8 @@ class client_host final : public counted {
     std::memcpy(&out, bytes.data(), sizeof out);
     return out;
   }
+  [[nodiscard]] deflate_codec& codec() noexcept { return codec_; }
+  [[nodiscard]] std::string& scratch() noexcept { return scratch_; }
   [[nodiscard]] std::span<char> input_buffer() { return {input_.get(), buffer_size}; }
   [[nodiscard]] std::span<char> plain_buffer() {
     if (!plain_) plain_.reset(new char[2 * buffer_size]);
@@ -106,6 +111,8 @@ class client_host final : public counted {
   cookie_jar cookies_;
   std::string cookie_;  // of the present request
   random_pool random_;
+  deflate_codec codec_;
+  std::string scratch_;  // one message, in its other form
   std::unique_ptr<char[]> input_{new char[buffer_size]};
   std::unique_ptr<char[]> plain_;
   time_point now_ = net::now();
@@ -204,8 +211,7 @@ inline void client_host::send(client_request request) {
       if (each->idle()) return each->start(std::move(request));
     }
   }
-  auto made =
-      ref<client_connection>(new client_connection(*this, {.message_bytes_max = target_.message_bytes_max}));
+  auto const made = ref<client_connection>(new client_connection(*this));
   connections_.push_back(made);
   made->start(std::move(request));
 }

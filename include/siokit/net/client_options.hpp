@@ -28,6 +28,8 @@ struct client_options {
 
   bool add_trailing_slash = true;
   bool timestamp_requests = true;
+  /// Whether messages are compressed on a WebSocket, if the server agrees (permessage-deflate).
+  bool per_message_deflate = true;
   bool try_all_transports = false;
   bool upgrade = true;
   bool remember_upgrade = false;
@@ -47,6 +49,7 @@ struct client_options {
   duration ack_timeout{};
 
   std::size_t max_message_bytes = 100'000'000;
+  std::size_t deflate_threshold = 1024;  ///< shorter messages are not compressed
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
   std::size_t send_buffer_max = 64 * 1024 * 1024;
   std::size_t pending_acks_max = 65'536;
