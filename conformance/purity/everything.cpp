@@ -25,6 +25,17 @@ inline void use_hub(hub::server& io, hub::socket& s, socketio::args const& some)
   io.to("room").emit("event");
 }
 
+inline void use_client(hub::client& io, socketio::args const& some) {
+  auto& s = io.socket();
+  s.on("typed", [](std::string_view text, int number, hub::client_ack reply) { reply(text, number); });
+  s.once("all", [](socketio::args const& all) { static_cast<void>(all.size()); });
+  s.emit("ask", some, [](std::error_code, socketio::args const&) {});
+  s.timeout(std::chrono::seconds(1)).volatile_().emit("maybe", 1, bytes_view{}, [](int) {});
+  s.auth([](hub::auth_reply reply) { static_cast<void>(reply("{}")); });
+  static_cast<void>(socketio::own_args(1, "text", bytes_view{}));
+  io.for_each([](hub::client_socket& each) { each.disconnect(); });
+}
+
 template class unique_function<int(int)>;
 
 }  // namespace siokit
