@@ -1,0 +1,118 @@
+// siokit-client as scripts use it: what it prints and how it ends.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { program } from "./drivers.mjs";
+import { OfficialServer, perform } from "./servers.mjs";
+
+const skip = !program && "SIOKIT_CLIENT is not set";
+
+describe("siokit-client", { skip }, () => {
+  let folder;
+  before(() => (folder = mkdtempSync(join(tmpdir(), "siokit-client-"))));
+  after(() => rmSync(folder, { recursive: true }));
+
+  /** Runs it to its end. */
+  async function run(args, input = "") {
+    const child = spawn(program, args);
+    const out = { stdout: "", stderr: "" };
+    child.stdout.on("data", (text) => (out.stdout += text));
+    child.stderr.on("data", (text) => (out.stderr += text));
+    child.stdin.on("error", () => {});
+    child.stdin.end(input);
+    const killer = setTimeout(() => child.kill("SIGKILL"), 20000);
+    const [code, signal] = await once(child, "close");
+    clearTimeout(killer);
+    assert.equal(signal, null, out.stderr);
+    return { code, ...out, lines: out.stdout.trim().split("\n") };
+  }
+  const served = (action, setUp) => perform(async () => action((await OfficialServer.start({ setUp })).url));
+
+  test("--help teaches by example", async () => {
+    const { code, stdout } = await run(["--help"]);
+    assert.equal(code, 0);
+    for (const word of ["Examples:", "emit say", "Exit codes", "--auth", "repl"]) assert.ok(stdout.includes(word), word);
+  });
+
+  test("a wrong URL, option or payload: one line that names it, exit 2", async () => {
+    for (const [args, named] of [
+      [["gopher://x"], "gopher"],
+      [["http://x", "--auth", "[1]"], "auth"],
+      [["http://x", "--transport", "pigeon"], "pigeon"],
+      [["http://x", "--header", "nonsense"], "nonsense"],
+      [["https://x", "--cacert", "/nonexistent.pem"], "/nonexistent.pem"],
+      [["http://x", "--retries", "2"], "ack_timeout"],
+      [["http://x", "emit"], "event"],
+      [["http://x", "emit", "a", "@/nonexistent"], "/nonexistent"],
+      [[], "url"],
+    ]) {
+      const { code, stderr } = await run(args);
+      assert.equal(code, 2, `${args}: ${stderr}`);
+      assert.equal(stderr.trim().split("\n").length, 1, stderr);
+      assert.ok(stderr.startsWith("siokit-client: ") && stderr.includes(named), stderr);
+    }
+  });
+
+  test("emit: arguments of every kind, acknowledgements, exit codes", () =>
+    served(async (url) => {
+      const file = join(folder, "file");
+      writeFileSync(file, Buffer.from([0, 1, 255]));
+      const answer = await run([url, "--json", "emit", "echo", "text", "1.5", '{"a":[null]}', `@${file}`, "@-", "--ack"], "input");
+      assert.equal(answer.code, 0, answer.stderr);
+      const binary = (bytes) => ({ base64: Buffer.from(bytes).toString("base64") });
+      assert.deepEqual(JSON.parse(answer.stdout), ["text", 1.5, { a: [null] }, binary([0, 1, 255]), binary("input")]);
+      assert.equal((await run([url, "emit", "echo", "1"])).code, 0);
+      assert.equal((await run([url, "emit", "hush", "--ack", "--timeout", "100"])).code, 3);
+      assert.equal((await run([`${url}/nowhere`, "emit", "echo"])).code, 1);
+      assert.equal((await run(["http://127.0.0.1:1", "emit", "echo"])).code, 1);
+    }));
+
+  test("listen: some events, as JSON; its end", () =>
+    served(async (url) => {
+      const counted = await run([url, "--json", "listen", "--event", "welcome", "--count", "1"]);
+      assert.equal(counted.code, 0);
+      assert.deepEqual(JSON.parse(counted.lines[1]), { event: "welcome", args: [1, { base64: "AQID" }] });
+      assert.equal((await run([url, "listen", "--event", "never", "--count", "1", "--for", "100"])).code, 3);
+      assert.equal((await run([url, "listen", "--for", "100"])).code, 0);
+      const readable = await run([`${url}/chat`, "listen", "--count", "1"]);
+      assert.equal(readable.lines.at(-1), '"welcome" 1 <binary AQID>');
+    }));
+
+  test("headers, query and auth arrive", () =>
+    served(
+      async (url) => {
+        const args = ["-H", "X-One: 1", "-q", "two=2 3", "-a", '{"four":4}'];
+        const { stdout } = await run([url, ...args, "--json", "emit", "tell", "--ack"]);
+        assert.deepEqual(JSON.parse(stdout), ["1", "2 3", { four: 4 }]);
+      },
+      (io) =>
+        io.on("connection", (socket) => {
+          const { headers, query, auth } = socket.handshake;
+          socket.on("tell", (answer) => answer(headers["x-one"], query.two, auth));
+        }),
+    ));
+
+  test("ping and load: numbers", () =>
+    served(async (url) => {
+      const ping = await run([url, "--json", "ping", "echo", "--count", "3", "--interval", "1"]);
+      assert.equal(ping.code, 0, ping.stderr);
+      assert.equal(JSON.parse(ping.lines.at(-1)).answered, 3);
+      const load = await run([url, "--json", "load", "echo", "--clients", "3", "--duration", "300", "--in-flight", "2"]);
+      assert.equal(load.code, 0, load.stderr);
+      const { clients, answered, lost, p50_ms, p99_ms } = JSON.parse(load.stdout);
+      assert.ok(clients === 3 && answered > 0 && lost === 0 && p50_ms <= p99_ms, load.stdout);
+    }));
+
+  test("repl: a script", () =>
+    served(async (url) => {
+      const { code, lines } = await run([url, "repl"], 'echo "a b" {"c": 1}\n/ack echo 1 2\n/nonsense\n/disconnect\n/connect\n/ack echo "end"\n');
+      assert.equal(code, 0);
+      for (const line of ["= 1 2", "unknown command: /nonsense; /help shows all", '= "end"', '"echo" "a b" {"c":1}']) {
+        assert.ok(lines.includes(line), `${line} in ${lines.join(" | ")}`);
+      }
+    }));
+});
