@@ -11,6 +11,7 @@
 #include "siokit/hub/listeners.hpp"
 #include "siokit/hub/rooms.hpp"
 #include "siokit/hub/socket_data.hpp"
+#include "siokit/hub/socket_ref.hpp"
 #include "siokit/socketio/ack_table.hpp"
 #include "siokit/socketio/reason.hpp"
 

@@ -11,6 +11,7 @@
 #include <asio/ip/tcp.hpp>
 
 #include "siokit/core/ids.hpp"
+#include "siokit/core/message.hpp"
 #include "siokit/net/clock.hpp"
 #include "siokit/net/http_parser.hpp"
 #include "siokit/net/ref.hpp"
