@@ -60,7 +60,10 @@ class ping_run {
                                          std::error_code failure, siokit::args) {
                                        if (!over_) settle(failure, began, number);
                                      });
-      if (!outcome) complain(std::string(to_string(outcome.error().code)));
+      if (!outcome) {
+        complain(std::string(to_string(outcome.error().code)));
+        return end();
+      }
     }
     next_.expires_after(s_.interval);
     next_.async_wait([this](std::error_code failure) {

@@ -166,7 +166,10 @@ class repl {
     if (first == "/help" || first == "/?") return show(std::string(help));
     if (first == "/connect") return socket_.connect();
     if (first == "/disconnect") return socket_.disconnect();
-    if (first == "/auth") return socket_.auth(words.empty() ? std::string() : words.front());
+    if (first == "/auth") {
+      if (!socket_.auth(words.empty() ? std::string() : words.front())) show("/auth: expected a JSON object");
+      return;
+    }
     bool const ack = first == "/ack";
     if (first.starts_with('/') && !ack) return show("unknown command: " + first + "; /help shows all");
     if (ack && words.empty()) return show("/ack: expected an event");

@@ -530,4 +530,25 @@ TEST(Client, NamesWhatIsWrongWithItsUrl) {
   EXPECT_NE(failure_of(w, "http://localhost:1", {.transports = {}}).find("transports"), std::string::npos);
 }
 
+TEST(Client, MayBeDestroyedInItsOwnRun) {
+  auto io = std::make_unique<client>("http://127.0.0.1:1", client_options{.reconnection = false});
+  bool told = false;
+  io->socket().on_connect_error([&](connect_error const&) {
+    told = true;
+    io.reset();
+  });
+  io->socket().connect();
+  io->run();
+  EXPECT_TRUE(told);
+}
+
+TEST(Client, CompletesWhenTheConnectionEndsInstead) {
+  world w;
+  w.io.use([](siokit::socket& s, next) { s.close_connection(); });
+  client io(w.context, w.url(), {.transports = {transport::websocket}, .reconnection = false});
+  std::error_code outcome;
+  io.socket().connect([&](std::error_code failure) { outcome = failure; });
+  EXPECT_TRUE(w.until([&] { return static_cast<bool>(outcome); }));
+}
+
 }  // namespace

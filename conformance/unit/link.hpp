@@ -107,6 +107,7 @@ class link {
           wires_.erase(lost);
         }
         break;
+      case kind::leave: requests_.erase(action.request.value); break;
       case kind::get: ask(action.request, "GET", action, false); break;
       case kind::post: ask(action.request, "POST", action, false); break;
       case kind::abort:
@@ -175,6 +176,7 @@ class link {
       case kind::shut_wire: log += "[shut]"; break;
       case kind::get: log += "[GET" + sid + "]"; break;
       case kind::post: log += "[POST" + sid + " " + action.body + "]"; break;
+      case kind::leave: break;
       case kind::abort: log += "[abort]"; break;
     }
   }

@@ -285,4 +285,33 @@ TEST(hub_client, namespaces_have_sockets_of_their_own) {
   EXPECT_EQ(w.io.of("/").size(), 0u);
 }
 
+TEST(hub_client, a_dropped_event_answers_for_itself) {
+  world w;
+  client_socket& s = w.start();
+  auto const tell = [&](std::error_code failure) { w.log += failure.message() + ";"; };
+  EXPECT_TRUE(s.volatile_().emit("event", tell));
+  EXPECT_EQ(w.take(), "operation has timed out;");
+  EXPECT_TRUE(s.volatile_().timeout(1s).emit("event", tell));
+  EXPECT_EQ(w.take(), "");
+  w.link->pass(1s);
+  EXPECT_EQ(w.take(), "operation has timed out;");
+}
+
+TEST(hub_client, auth_may_be_changed_while_it_is_asked_for) {
+  world w;
+  w.io.on_connection([&](hub::socket& s) { w.log += std::string(s.handshake().auth()); });
+  client_socket& s = w.start();
+  EXPECT_EQ(s.auth("[1]").error().code, errc::invalid_argument);
+  std::string const captured(100, 'x');
+  s.auth([&, captured](auth_reply reply) {
+    EXPECT_TRUE(s.auth(R"({"later":1})"));
+    EXPECT_TRUE(reply(R"({"now":")" + captured + R"("})"));
+  });
+  s.connect();
+  EXPECT_EQ(w.take(), R"({"now":")" + captured + R"("})");
+  w.link->cut();
+  w.link->pass(1s);
+  EXPECT_EQ(w.take(), R"({"later":1})");
+}
+
 }  // namespace

@@ -625,7 +625,7 @@ TEST(socketio_client_session, what_is_out_of_place_is_ignored) {
 
 TEST(socketio_client_session, events_before_connect_are_bounded) {
   bare b;
-  b.config.receive_buffer_max = 100;
+  b.config.receive_buffer_max = 2000;
   b.say(R"(42["a","1234567890"])");
   EXPECT_TRUE(b.events.empty());
   for (int i = 0; i < 20; ++i) b.say(R"(42["a","1234567890"])");
@@ -637,6 +637,34 @@ TEST(socketio_client_session, any_number_of_pings_is_answered_by_one_pong) {
   static_cast<void>(b.said());
   for (int i = 0; i < 1000; ++i) b.say("2");
   EXPECT_EQ(b.said(), "3 ");
+}
+
+TEST(socketio_client_session, who_leaves_while_events_are_replayed_hears_no_more) {
+  bare b;
+  for (auto const text : {R"(42["a",1])", R"(42["b",2])", R"(42["c",3])"}) b.say(text);
+  static_cast<void>(b.client.receive(b.on, {frame_kind::text, R"(40{"sid":"s1"})"}, b.now));
+  auto const first = b.client.poll_event(b.now);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->name, "a");
+  b.client.disconnect(b.nsp, b.now);
+  while (auto const out = b.client.poll_event(b.now)) {
+    EXPECT_NE(out->type, client_event::kind::received);
+  }
+}
+
+TEST(socketio_client_session, closing_does_not_take_for_ever) {
+  world w;
+  w.config.engine.transports = {transport::polling};
+  w.start();
+  auto const nsp = w.connect();
+  w.link->intercept = [](engineio::client_action const& action) {
+    return action.type == engineio::client_action::kind::post;  // never answered
+  };
+  EXPECT_TRUE(w.emit(nsp, "echo", 1));
+  w.client->close(w.link->now);
+  w.link->pass(60s);
+  EXPECT_EQ(w.client->next_deadline(), never);
+  EXPECT_TRUE(w.client->at_rest());
 }
 
 }  // namespace

@@ -212,7 +212,7 @@ inline void client_session::accept_packet(packet const& in, time_point now) {
       frame_pending_ = true;
       return;
     case packet_type::ping:
-      ping_deadline_ = later(now, patience_);
+      if (phase_ == phase::open) ping_deadline_ = later(now, patience_);  // closing does not take for ever
       ping_due_ = true;
       pong_due_ = true;
       return;
@@ -278,6 +278,7 @@ inline void client_session::end(close_reason reason, error why, bool say_so) {
                         .request = {new_name()},
                         .target = target(transport_),
                         .body = "1"});
+    if (poll_) actions_.push_back({.type = client_action::kind::leave, .request = std::exchange(poll_, {})});
   } else {
     abort(poll_);
     abort(post_);

@@ -49,7 +49,7 @@ Socket& client::socket(std::string_view name) {
 }
 
 inline void client::close() {
-  session_.close(now());
+  for_each([](client_socket& each) { each.disconnect(); });
 }
 
 inline void client::abandon() noexcept {
@@ -60,6 +60,7 @@ inline void client::abandon() noexcept {
   for (auto const& each : sockets_) {
     forget(each->outgoing_, each->on_connect_, each->on_connect_error_, each->on_disconnect_);
     each->listeners_.remove_all();
+    each->auth_.remove_all();
     each->acks_.clear();
   }
 }
@@ -71,7 +72,7 @@ inline void client::dispatch(socketio::client_event const& in) {
     case kind::error: return error_.walk([&](auto& call) { call(failure_of(in.detail)); });
     case kind::ping: return ping_.walk([](auto& call) { call(); });
     case kind::upgraded: return upgrade_.walk([](auto& call) { call(); });
-    case kind::upgrade_failed: return;
+    case kind::upgrade_failed: return description_.clear();  // told to nobody
     case kind::close: return close_.walk([&](auto& call) { call(in.reason); });
     case kind::reconnect_attempt: return attempt_.walk([&](auto& call) { call(in.number); });
     case kind::reconnect: return reconnect_.walk([&](auto& call) { call(in.number); });
@@ -113,8 +114,8 @@ inline void client::dispatch_socket(client_socket& to, socketio::client_event co
 
 inline void client::on_auth_requested(client_socket& to, std::uint64_t number) {
   auth_reply const reply(lifeline_.ref(), to.nsp_, number);
-  if (to.auth_) return to.auth_(reply);
-  static_cast<void>(reply(to.auth_json_));
+  if (to.auth_.empty()) return static_cast<void>(reply(to.auth_json_));
+  to.auth_.walk([&reply](auto& call) { call(reply); });
 }
 
 inline void client::on_connect(client_socket& to) {
@@ -178,6 +179,16 @@ inline void client_socket::connect() {
 }
 inline void client_socket::disconnect() {
   client_->session_.disconnect(nsp_, client_->now());
+}
+
+inline result<void> client_socket::auth(std::string json) {
+  if (!json.empty()) {
+    auto const scanned = scan_json(json, client_->config_->limits.json_depth_max);
+    if (!scanned || scanned->kind != json_kind::object) return local_error(errc::invalid_argument);
+  }
+  auth_json_ = std::move(json);
+  auth_.remove_all();
+  return {};
 }
 
 inline listener_id client_socket::add(std::string_view event, bool once, listeners::event_handler call) {

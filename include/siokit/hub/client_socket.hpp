@@ -140,15 +140,12 @@ class client_socket {
   /// Wants the namespace: connects to the server if need be. Handlers registered afterwards still hear of it.
   void connect();
   /// Leaves the namespace, and the server if no other is wanted. Reason: io client disconnect.
-  void disconnect();
+  virtual void disconnect();
 
-  /// What every CONNECT carries: a JSON object.
-  void auth(std::string json) {
-    auth_json_ = std::move(json);
-    auth_ = {};
-  }
+  /// What every CONNECT carries: a JSON object, or nothing. Error, local: invalid_argument.
+  result<void> auth(std::string json);
   /// The same, asked for at every connect. `callable`: void(auth_reply).
-  void auth(unique_function<void(auth_reply)> callable) { auth_ = std::move(callable); }
+  void auth(unique_function<void(auth_reply)> callable) { auth_.replace(std::move(callable)); }
 
   /// Sends an event, or keeps it until the socket is connected. A callable as last argument asks for an
   /// acknowledgement, see make_ack_handler(). Errors, local: reserved_event, too_many_acks, outbox_full. The
@@ -205,7 +202,7 @@ class client_socket {
   listener_list<unique_function<void(disconnect_reason)>> on_disconnect_;
   std::unordered_map<std::uint64_t, ack_handler> acks_;
   std::string auth_json_;
-  unique_function<void(auth_reply)> auth_;
+  listener_list<unique_function<void(auth_reply)>> auth_;
   error last_error_;
   std::string last_error_text_;
 };

@@ -67,7 +67,7 @@ class client_socket : public hub::client_socket {
   /// last_error() and last_error_text().
   template <class Token>
   auto connect(Token&& token);
-  void disconnect();
+  void disconnect() override;
 
   /// Sends an event when called with a completion token: void(std::error_code, Results...).
   template <class... Results, class... Args>
@@ -169,7 +169,12 @@ class client {
   void close();
 
   /// Runs the io_context until nothing is left to do, as after close().
-  void run() { context_->run(); }
+  void run() {
+    auto const kept = own_context_;  // a handler may destroy the client
+    asio::io_context& context = *context_;
+    if (context.stopped()) context.restart();
+    context.run();
+  }
   /// Runs the client's own io_context on a thread of its own, until the client is destroyed, which waits for
   /// it. From then on post() is the only verb for other threads.
   void run_in_background();
@@ -276,6 +281,7 @@ inline void client::start(asio::io_context& context, std::string_view text, clie
   target.headers = std::move(options.extra_headers);
   target.keep_cookies = options.with_credentials;
   target.message_bytes_max = options.max_message_bytes;
+  target.tls_verify = options.tls_verify;
   target.deflate = options.per_message_deflate;
   target.deflate_threshold = options.deflate_threshold;
   auth_ = std::move(options.auth);
@@ -297,13 +303,13 @@ inline client_socket& client::socket(std::string_view name) {
   client_socket& out = manager().socket<client_socket>(name.empty() ? default_nsp_ : name);
   if (!out.executor_) {
     out.executor_ = context_->get_executor();
-    if (!auth_.empty()) out.auth(auth_);
+    if (!auth_.empty()) static_cast<void>(out.auth(auth_));
   }
   return out;
 }
 
 inline void client::close() {
-  manager().for_each([](hub::client_socket& each) { static_cast<client_socket&>(each).disconnect(); });
+  manager().close();
 }
 
 inline void client::run_in_background() {
@@ -318,6 +324,9 @@ inline void client::run_in_background() {
 
 inline client_socket::client_socket(hub::client& owner, std::uint32_t nsp) : hub::client_socket(owner, nsp) {
   on_connect([this] { settle_connects({}); });
+  on_disconnect([this](disconnect_reason) {  // before it was joined
+    settle_connects(make_error_code(last_error().code == errc::ok ? errc::not_connected : last_error().code));
+  });
   on_connect_error([this](connect_error const& why) {
     settle_connects(make_error_code(why.refused() ? errc::refused : why.detail.code));
   });

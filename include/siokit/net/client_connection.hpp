@@ -52,6 +52,8 @@ class client_connection final : public counted {
   void flush();
   /// Ends a WebSocket in order, anything else at once. Nobody is told.
   void shut();
+  /// The answer is wanted no longer than a moment.
+  void linger();
   /// Ends the connection at once. Nobody is told.
   void abandon() noexcept;
   /// The deadline has come.

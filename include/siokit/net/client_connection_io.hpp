@@ -118,8 +118,8 @@ inline void client_connection::on_tunnel(std::span<char> in) {
 
 inline void client_connection::begin_tls() {
   mode_ = mode::tls;
-  tls_ =
-      std::make_unique<tls_filter>(host_->target().tls.get(), tls_role::client, host_->target().server.host);
+  tls_ = std::make_unique<tls_filter>(host_->target().tls.get(), tls_role::client,
+                                      host_->target().server.host, host_->target().tls_verify);
   static_cast<void>(tls_->drain(out_));
   flush();
   wait_readable();
@@ -450,6 +450,10 @@ inline void client_connection::close_websocket(std::uint16_t code) {
 inline void client_connection::shut() {
   if (mode_ != mode::websocket) return abandon();
   close_websocket(websocket::close_codes::none);
+}
+
+inline void client_connection::linger() {
+  deadline_ = later(host_->now(), client_times::linger);
 }
 
 inline void client_connection::abandon() noexcept {

@@ -25,6 +25,7 @@ struct client_target {
   std::size_t message_bytes_max = 0;
   std::size_t deflate_threshold = SIZE_MAX;
   bool deflate = false;
+  bool tls_verify = true;
   /// Why nothing is to be asked of anybody; empty: it is.
   std::string refused{};
 };
@@ -188,13 +189,15 @@ inline void client_host::carry_out(engineio::client_action& action) {
                    .target = std::move(action.target),
                    .body = std::move(action.body)});
     case kind::shut_wire:
+    case kind::leave:
     case kind::abort: break;
   }
   for (auto const& each : connections_) {
-    bool const meant = action.type == kind::abort ? each->serves(action.request) : each->serves(action.on);
+    bool const meant =
+        action.type == kind::shut_wire ? each->serves(action.on) : each->serves(action.request);
     if (!meant) continue;
-    action.type == kind::abort ? each->abandon() : each->shut();
-    return;
+    if (action.type == kind::shut_wire) return each->shut();
+    return action.type == kind::leave ? each->linger() : each->abandon();
   }
 }
 

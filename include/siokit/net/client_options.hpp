@@ -2,6 +2,7 @@
 // Names and defaults are those of the official client, in snake_case.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -63,7 +64,7 @@ struct client_options {
   std::string tls_ca{};
   std::string tls_cert{};
   std::string tls_key{};
-  /// Settings of the caller's own, in place of these files: share_tls_context(). They are told tls_verify.
+  /// Settings of the caller's own, in place of these files: share_tls_context().
   tls_context tls{};
 
   /// What the core is to know of it. Error: a sentence that names the option.
@@ -80,7 +81,12 @@ inline tl::expected<socketio::client_config, std::string> client_options::config
   }
   if (retries > 0 && ack_timeout <= duration{}) return wrong("retries: expected ack_timeout beside it");
   if (timeout < duration{}) return wrong("timeout: expected 0 (none) or more");
-  if (!path.starts_with('/')) return wrong("path: expected to begin with /");
+  auto const plain = [](std::string_view text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return c > ' ' && c <= '~' && c != '?' && c != '#'; });
+  };
+  if (!path.starts_with('/') || !plain(path)) return wrong("path: expected to begin with /, without blanks");
+  if (!plain(timestamp_param)) return wrong("timestamp_param: expected a plain word");
   if (tls_cert.empty() != tls_key.empty()) return wrong("tls_cert, tls_key: expected both or none");
   for (auto const& [name, value] : extra_headers) {
     auto const bad = [](std::string_view text) {
@@ -129,8 +135,6 @@ inline tl::expected<tls_context, std::string> client_options::make_tls() const {
     if (!made) return made;
     out = std::move(*made);
   }
-  SSL_CTX_set_verify(out.get(), tls_verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
-                     SSL_CTX_get_verify_callback(out.get()));
   return out;
 }
 

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,7 +36,8 @@ class tls_filter {
  public:
   /// `settings`: shared with the filter. `host`, for clients, and then required: the DNS name or the IP
   /// address that the server's certificate must be made out for, unless `settings` turn verification off.
-  tls_filter(SSL_CTX* settings, tls_role role, std::string const& host = {});
+  /// `verify`: in place of what `settings` say.
+  tls_filter(SSL_CTX* settings, tls_role role, std::string const& host = {}, std::optional<bool> verify = {});
   tls_filter(tls_filter const&) = delete;
   tls_filter& operator=(tls_filter const&) = delete;
 
@@ -88,7 +90,8 @@ class tls_filter {
   bool closed_ = false;
 };
 
-inline tls_filter::tls_filter(SSL_CTX* settings, tls_role role, std::string const& host)
+inline tls_filter::tls_filter(SSL_CTX* settings, tls_role role, std::string const& host,
+                              std::optional<bool> verify)
     : ssl_(SSL_new(settings)) {
   BIO* const bio = ssl_ ? BIO_new(bio_method()) : nullptr;
   if (bio == nullptr) throw std::bad_alloc();
@@ -100,6 +103,10 @@ inline tls_filter::tls_filter(SSL_CTX* settings, tls_role role, std::string cons
   SSL_set_options(ssl_.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   if (SSL_get_min_proto_version(ssl_.get()) < TLS1_2_VERSION) {
     SSL_set_min_proto_version(ssl_.get(), TLS1_2_VERSION);
+  }
+  if (verify) {
+    SSL_set_verify(ssl_.get(), *verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
+                   SSL_get_verify_callback(ssl_.get()));
   }
   if (role == tls_role::client) {
     start_client(host);

@@ -87,7 +87,9 @@ inline std::optional<client_event> client_session::poll_event(time_point now) {
     if (!facts_.empty()) {
       client_event fact = std::move(facts_.front());
       facts_.pop_front();
-      return fact.type == kind::received ? replay(fact.nsp) : fact;
+      if (fact.type != kind::received) return fact;
+      if (spaces_[fact.nsp].receive_buffer.empty()) continue;  // a handler has left the namespace
+      return replay(fact.nsp);
     }
     if (view_) return std::exchange(view_, std::nullopt);
     for (auto const& each : retired_) {

@@ -55,8 +55,9 @@ inline result<void> client_session::authorize(std::uint32_t nsp, std::uint64_t n
     }
     auth_json = with_session;
   }
-  to.state = stage::joining;
-  return engine_->send(encode_connect(to.name, auth_json), now);
+  auto const sent = engine_->send(encode_connect(to.name, auth_json), now);
+  if (sent) to.state = stage::joining;
+  return sent;
 }
 
 inline void client_session::disconnect(std::uint32_t nsp, time_point now) {
@@ -158,7 +159,8 @@ inline void client_session::on_event(std::uint32_t nsp, packet_view const& in, t
                          .arguments = arguments};
     return;
   }
-  to.receive_buffer_bytes += arguments.size_hint();
+  constexpr std::size_t of_each = sizeof(received_packet) + 128;
+  to.receive_buffer_bytes += arguments.size_hint() + of_each;
   if (to.receive_buffer_bytes > config_->receive_buffer_max) {
     retire_engine();
     return on_close(disconnect_reason::parse_error, {errc::payload_too_large, side::remote, 0}, now);
@@ -247,7 +249,8 @@ inline void client_session::expire_acks(std::uint32_t nsp, time_point now) {
 inline result<void> client_session::emit(std::uint32_t nsp, message event, emit_options const& options,
                                          time_point now) {
   space& to = spaces_[nsp];
-  if (options.is_volatile && !(engine_ && engine_->writable())) return {};
+  bool const dropped = options.is_volatile && !(engine_ && engine_->writable());
+  if (dropped && !options.wants_ack) return {};
   if (config_->retries > 0 && !options.is_volatile) {
     if (to.send_buffer_bytes + event.cost() > config_->send_buffer_max) {
       return local_error(errc::outbox_full);
@@ -266,6 +269,8 @@ inline result<void> client_session::emit(std::uint32_t nsp, message event, emit_
     auto const expected = to.acks.expect(options.ack, deadline, deadline, config_->pending_acks_max);
     if (!expected) return expected;
     ack = options.ack;
+    if (dropped && deadline == never) fail_ack(nsp, *ack, errc::timed_out);  // it would wait for ever
+    if (dropped) return {};
   }
   result<void> outcome = local_error(errc::not_connected);
   if (to.state == stage::connected) outcome = transmit(nsp, event, now);
