@@ -183,6 +183,7 @@ same("a server that falls silent", {
     wire.cut();
     wire.mode = "open";
     await client.until("connect", 2);
+    await client.until(/^event welcome/, 2);
     client.lines = client.lines.filter((line) => !/^(error|connect_error|reconnect_error|reconnect_attempt|reconnect) /.test(line));
     end(client);
   },
