@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { io as connect } from "socket.io-client";
 import { eventually } from "../harness.mjs";
+import { OfficialServer, Wire, perform } from "./servers.mjs";
 
 export const program = process.env.SIOKIT_CLIENT;
 export const ways = { polling: ["polling"], websocket: ["websocket"], "polling, then websocket": ["polling", "websocket"] };
@@ -14,6 +15,22 @@ export async function settled(client) {
   await client.until("connect");
   if (client.upgrades) await client.until("upgrade");
   await client.until(/^event welcome/);
+}
+
+/** Runs a scenario with a client and an official server of its own, a wire between them; the story told. */
+export async function play(Client, way, { server: options, client: clientOptions, run }) {
+  let client;
+  await perform(async () => {
+    const server = await OfficialServer.start(options);
+    const wire = await Wire.to(server.port);
+    client = new Client(wire.url, { transports: ways[way], ...clientOptions });
+    try {
+      await run(client, server, wire);
+    } finally {
+      await client.end();
+    }
+  });
+  return client.story();
 }
 
 /** What both have: a list of lines, and waiting for one. */

@@ -2,42 +2,28 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { eventually } from "../harness.mjs";
-import { Ours, program, quick, settled, ways } from "./drivers.mjs";
-import { OfficialServer, Wire, perform, versions } from "./servers.mjs";
+import { Ours, play, program, quick, settled, ways } from "./drivers.mjs";
+import { versions } from "./servers.mjs";
 
 const skip = !program && "SIOKIT_CLIENT is not set";
 
 describe("our client", { skip }, () => {
+  const ours = (way, scenario) => play(Ours, way, scenario);
+
   for (const perMessageDeflate of [true, false]) {
     test(`compresses when the server does: ${perMessageDeflate}`, () =>
-      perform(async () => {
-        const server = await OfficialServer.start({ options: { perMessageDeflate } });
-        const wire = await Wire.to(server.port);
-        const client = new Ours(wire.url, { transports: ways.websocket });
-        try {
+      ours("websocket", {
+        server: { options: { perMessageDeflate } },
+        async run(client, server, wire) {
           await settled(client);
           for (const text of ["short", "x".repeat(100_000), "\u{1F600}".repeat(20_000)]) {
             client.ask("echo", text);
             await client.until(`answer ${JSON.stringify([text])}`);
           }
           assert.equal(wire.bytes < 20_000, perMessageDeflate, `${wire.bytes} bytes have passed`);
-        } finally {
-          await client.end();
-        }
+        },
       }));
   }
-
-  const ours = async (way, { server: options, client: clientOptions, run }) =>
-    perform(async () => {
-      const server = await OfficialServer.start(options);
-      const wire = await Wire.to(server.port);
-      const client = new Ours(wire.url, { transports: ways[way], ...clientOptions });
-      try {
-        await run(client, server, wire);
-      } finally {
-        await client.end();
-      }
-    });
 
   for (const way of Object.keys(ways)) {
     for (const version of Object.keys(versions)) {

@@ -2,35 +2,17 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pause } from "../harness.mjs";
-import { Ours, Theirs, program, quick, settled, ways } from "./drivers.mjs";
-import { OfficialServer, Wire, perform, versions } from "./servers.mjs";
+import { Ours, Theirs, play, program, quick, settled, ways } from "./drivers.mjs";
+import { versions } from "./servers.mjs";
 
 const skip = !program && "SIOKIT_CLIENT is not set";
-
-/** Runs a scenario with either client, each with a server of its own; returns what ours has told. */
-async function compare(way, { server: options, client: clientOptions, run }) {
-  const stories = [];
-  for (const Client of [Theirs, Ours]) {
-    await perform(async () => {
-      const server = await OfficialServer.start(options);
-      const wire = await Wire.to(server.port);
-      const client = new Client(wire.url, { transports: ways[way], ...clientOptions });
-      try {
-        await run(client, server, wire);
-      } finally {
-        await client.end();
-      }
-      stories.push(client.story());
-    });
-  }
-  return stories;
-}
 
 function same(title, scenario) {
   describe(title, { skip }, () => {
     for (const way of scenario.ways ?? Object.keys(ways)) {
       test(way, async () => {
-        const [theirs, ours] = await compare(way, scenario);
+        const theirs = await play(Theirs, way, scenario);
+        const ours = await play(Ours, way, scenario);
         const end = Math.min(...[theirs, ours].map((story) => story.indexOf("end") + 1 || story.length));
         assert.deepEqual(ours.slice(0, end), theirs.slice(0, end));
       });

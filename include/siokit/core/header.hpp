@@ -1,6 +1,7 @@
 // siokit/core/header.hpp - one HTTP header.   SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <string_view>
 
 #include "siokit/version.hpp"
@@ -12,6 +13,13 @@ struct header {
   std::string_view name;
   std::string_view value;
 };
+
+/// Without the blanks around it.
+[[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
+  constexpr std::string_view blanks = " \t";
+  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+  return text.substr(0, text.find_last_not_of(blanks) + 1);
+}
 
 /// Whether two header names are the same (ASCII, case ignored).
 [[nodiscard]] constexpr bool same_header_name(std::string_view a, std::string_view b) noexcept {

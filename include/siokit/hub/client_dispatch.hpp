@@ -182,10 +182,8 @@ inline void client_socket::disconnect() {
 }
 
 inline result<void> client_socket::auth(std::string json) {
-  if (!json.empty()) {
-    auto const scanned = scan_json(json, client_->config_->limits.json_depth_max);
-    if (!scanned || scanned->kind != json_kind::object) return local_error(errc::invalid_argument);
-  }
+  auto const good = socketio::count_auth_members(json, client_->config_->limits.json_depth_max);
+  if (!good) return tl::unexpected(good.error());
   auth_json_ = std::move(json);
   auth_.remove_all();
   return {};
@@ -205,25 +203,17 @@ inline listener_id client_socket::on_any(any_handler callable) {
   return id;
 }
 inline listener_id client_socket::on_any_outgoing(any_handler callable) {
-  auto const id = client_->next_listener();
   client_->session_.tell_sent();
-  outgoing_.add(id, false, std::move(callable));
-  return id;
+  return client_->add(outgoing_, std::move(callable));
 }
 inline listener_id client_socket::on_connect(unique_function<void()> callable) {
-  auto const id = client_->next_listener();
-  on_connect_.add(id, false, std::move(callable));
-  return id;
+  return client_->add(on_connect_, std::move(callable));
 }
 inline listener_id client_socket::on_connect_error(unique_function<void(connect_error const&)> callable) {
-  auto const id = client_->next_listener();
-  on_connect_error_.add(id, false, std::move(callable));
-  return id;
+  return client_->add(on_connect_error_, std::move(callable));
 }
 inline listener_id client_socket::on_disconnect(unique_function<void(disconnect_reason)> callable) {
-  auto const id = client_->next_listener();
-  on_disconnect_.add(id, false, std::move(callable));
-  return id;
+  return client_->add(on_disconnect_, std::move(callable));
 }
 inline void client_socket::off(listener_id which) noexcept {
   if (listeners_.remove(which) || outgoing_.remove(which) || on_connect_.remove(which)) return;

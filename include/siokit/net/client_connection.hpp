@@ -5,8 +5,6 @@
 // the other, or one WebSocket. Its deadline belongs to the host, which has the one timer.
 #pragma once
 
-#include <openssl/sha.h>
-
 #include <asio/ip/basic_resolver.hpp>
 #include <asio/ip/tcp.hpp>
 

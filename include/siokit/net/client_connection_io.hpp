@@ -3,6 +3,7 @@
 #pragma once
 
 #include "siokit/net/client_host.hpp"
+#include "siokit/net/sha1.hpp"
 
 namespace siokit::inline v0::net::impl {
 
@@ -84,8 +85,7 @@ inline void client_connection::on_connected() {
 inline void client_connection::open_tunnel() {
   url const& to = host_->target().server;
   url const& proxy = *host_->target().proxy;
-  std::string const host = to.host.find(':') == to.host.npos ? to.host : "[" + to.host + "]";
-  std::string const place = host + ":" + std::to_string(to.port);
+  std::string const place = to.bracketed_host() + ":" + std::to_string(to.port);
   std::string text = "CONNECT " + place + " HTTP/1.1\r\nHost: " + place + "\r\n";
   if (!proxy.user_info.empty()) {
     std::string const plain = engineio::percent_decode(proxy.user_info);
@@ -241,30 +241,21 @@ inline bool client_connection::on_head() {
   for (header const& field : head.headers) {
     if (same_header_name(field.name, "Set-Cookie")) host_->on_cookie(field.value);
   }
-  bool const interim = head.status < 200;
-  if (!interim || head.status == 101) {
-    if (request_.on && head.status != 101) {
-      fail("expected status 101, found " + std::to_string(head.status));
-      return false;
-    }
-    if (!request_.on && head.status == 101) {
-      fail("status 101 was not asked for");
-      return false;
-    }
-  }
-  return true;
+  bool const upgraded = head.status == 101, asked = static_cast<bool>(request_.on);
+  bool const interim = head.status < 200 && !upgraded;
+  if (interim || upgraded == asked) return true;
+  fail(asked ? "expected status 101, found " + std::to_string(head.status) : "status 101 was not asked for");
+  return false;
 }
 
 /// The request is answered. The connection waits for the next one, if the server lets it.
 inline void client_connection::on_complete() {
   http_head const& head = parser_->head();
   std::uint16_t const status = head.status;
-  std::string text;
-  if (auto const location = head.find("Location"); location && status / 100 == 3) {
-    text = "redirect to " + std::string(*location);
-  }
   std::string body = std::exchange(body_, {});
-  if (!text.empty()) body = text;
+  if (auto const location = head.find("Location"); location && status / 100 == 3) {
+    body = "redirect to " + std::string(*location);
+  }
   mode_ = head.keep_alive ? mode::idle : mode::over;
   deadline_ = later(host_->now(), client_times::idle);
   ref<client_connection> const self(this);
@@ -276,11 +267,7 @@ inline void client_connection::open_websocket(std::span<char> in) {
   auto const value = [this](std::string_view name) {
     return parser_->head().find(name).value_or(std::string_view());
   };
-  auto const accept = websocket::accept_key({key_.data(), key_.size()}, [](std::string_view text) {
-    std::array<unsigned char, 20> digest;
-    SHA1(reinterpret_cast<unsigned char const*>(text.data()), text.size(), digest.data());
-    return digest;
-  });
+  auto const accept = websocket::accept_key({key_.data(), key_.size()}, sha1);
   auto const good = websocket::verify_response({.status = 101,
                                                 .upgrade = value("Upgrade"),
                                                 .connection = value("Connection"),

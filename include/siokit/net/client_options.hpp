@@ -12,6 +12,7 @@
 #include "siokit/net/http_route.hpp"
 #include "siokit/net/tls_context.hpp"
 #include "siokit/net/url.hpp"
+#include "siokit/socketio/auth.hpp"
 #include "siokit/socketio/client_config.hpp"
 
 namespace siokit::inline v0::net {
@@ -96,10 +97,8 @@ inline tl::expected<socketio::client_config, std::string> client_options::config
       return wrong("extra_headers: expected names and values of one line");
     }
   }
-  if (!auth.empty()) {
-    auto const scanned = scan_json(auth, limits.json_depth_max);
-    if (!scanned || scanned->kind != json_kind::object) return wrong("auth: expected a JSON object");
-  }
+  if (!socketio::count_auth_members(auth, limits.json_depth_max))
+    return wrong("auth: expected a JSON object");
   socketio::client_config out;
   out.engine.path = engineio::normalized_path(path, add_trailing_slash);
   out.engine.query = server.query;

@@ -144,7 +144,7 @@ inline void connection::on_complete() {
     case http_state::sink::route: {
       http_request const request = present_request();
       auto const handler = loop_->routes().find(request.path());
-      loop_->input([&](engineio::server&) { (*handler)(request, loop_->make_reply(name_)); });
+      loop_->input([&](engineio::server&) { handler(request, loop_->make_reply(name_)); });
       break;
     }
     case http_state::sink::nowhere:

@@ -3,21 +3,13 @@
 // messages of the session as the frames they are, and control frames of our own.
 #pragma once
 
-#include <openssl/sha.h>
-
 #include "siokit/net/connection.hpp"
+#include "siokit/net/sha1.hpp"
 
 namespace siokit::inline v0::net::impl {
 
 inline constexpr std::size_t write_max = 256 * 1024;
 inline constexpr std::size_t tls_record_max = 16 * 1024;
-
-/// The SHA-1 that a handshake is confirmed with.
-[[nodiscard]] inline std::array<unsigned char, 20> sha1(std::string_view text) noexcept {
-  std::array<unsigned char, 20> digest;
-  SHA1(reinterpret_cast<unsigned char const*>(text.data()), text.size(), digest.data());
-  return digest;
-}
 
 /// Answers 101; from here on the connection is a wire of its session.
 inline void connection::accept_websocket(handle session, std::span<owned_header const> headers) {

@@ -53,11 +53,6 @@ class cookie_jar {
     time_point end;
   };
 
-  [[nodiscard]] static std::string_view trimmed(std::string_view text) noexcept {
-    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-    return text.substr(0, text.find_last_not_of(" \t") + 1);
-  }
-
   /// Max-Age counts more than Expires. `never`: until the end of the client.
   [[nodiscard]] static time_point expiry(std::string_view text, time_point now, std::int64_t unix_now) {
     time_point out = never;

@@ -304,10 +304,7 @@ inline std::uint16_t http_parser::understand() {
     std::size_t const colon = line.find(':');
     std::string_view const name = line.substr(0, colon);
     if (colon == line.npos || name.empty() || name.find_first_of(" \t") != name.npos) return 400;
-    std::string_view value = line.substr(colon + 1);
-    value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
-    value = value.substr(0, value.find_last_not_of(" \t") + 1);
-    headers_.push_back({name, value});
+    headers_.push_back({name, trimmed(line.substr(colon + 1))});
     if (std::uint16_t const wrong = understand_header(headers_.back()); wrong != 0) return wrong;
   }
   head_.headers = headers_;

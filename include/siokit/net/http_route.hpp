@@ -10,6 +10,7 @@
 
 #include "siokit/core/unique_function.hpp"
 #include "siokit/engineio/request.hpp"
+#include "siokit/net/hook.hpp"
 #include "siokit/net/ref.hpp"
 
 namespace siokit::inline v0::net {
@@ -68,22 +69,18 @@ namespace impl {
 /// Who answers which path.
 class route_table {
  public:
-  void add(std::string path, route_handler handler) {
-    exact_[std::move(path)] = std::make_shared<route_handler>(std::move(handler));
-  }
-  void otherwise(route_handler handler) {
-    otherwise_ = handler ? std::make_shared<route_handler>(std::move(handler)) : nullptr;
-  }
+  void add(std::string path, route_handler handler) { exact_[std::move(path)] = std::move(handler); }
+  void otherwise(route_handler handler) { otherwise_ = std::move(handler); }
 
-  /// Null when there is nothing at `path`. Shared, so that a handler may put another one in its own place.
-  [[nodiscard]] std::shared_ptr<route_handler> find(std::string_view path) const {
+  /// False when there is nothing at `path`.
+  [[nodiscard]] hook<void(http_request const&, http_reply)> find(std::string_view path) const {
     auto const known = exact_.find(path);
     return known == exact_.end() ? otherwise_ : known->second;
   }
 
  private:
-  std::map<std::string, std::shared_ptr<route_handler>, std::less<>> exact_;
-  std::shared_ptr<route_handler> otherwise_;
+  std::map<std::string, hook<void(http_request const&, http_reply)>, std::less<>> exact_;
+  hook<void(http_request const&, http_reply)> otherwise_;
 };
 }  // namespace impl
 

@@ -22,9 +22,12 @@ struct url {
   std::string query{};     ///< without '?'
   std::string user_info{};
 
+  [[nodiscard]] std::string bracketed_host() const {
+    return host.find(':') == host.npos ? host : "[" + host + "]";
+  }
   /// As the Host header has it: the port of the scheme is left out.
   [[nodiscard]] std::string authority() const {
-    std::string out = host.find(':') == host.npos ? host : "[" + host + "]";
+    std::string out = bracketed_host();
     if (port != (secure ? 443 : 80)) out.append(":") += std::to_string(port);
     return out;
   }

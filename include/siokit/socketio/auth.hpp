@@ -40,6 +40,16 @@ class plain_packet {
 
 }  // namespace impl
 
+/// How many members an auth payload has; 0 if it is empty. Error, local: invalid_argument unless it is one
+/// JSON object, no deeper than `depth_max`, or nothing.
+[[nodiscard]] inline result<std::uint32_t> count_auth_members(std::string_view auth_json,
+                                                              std::uint16_t depth_max) noexcept {
+  if (auth_json.empty()) return 0;
+  auto const scanned = scan_json(auth_json, depth_max);
+  if (!scanned || scanned->kind != json_kind::object) return local_error(errc::invalid_argument);
+  return scanned->count;
+}
+
 /// 40{"token":"..."}: a client asks to join. `auth_json`: empty, or one JSON object.
 [[nodiscard]] inline message encode_connect(std::string_view nsp, std::string_view auth_json = {}) {
   impl::plain_packet out(packet_type::connect, nsp, auth_json.size());

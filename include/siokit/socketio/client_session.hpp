@@ -173,6 +173,7 @@ class client_session {
   void on_event(std::uint32_t nsp, packet_view const& in, time_point now);
   void on_ack(std::uint32_t nsp, packet_view const& in, time_point now);
   void on_left(std::uint32_t nsp, disconnect_reason reason, error detail);
+  static void note_offset(space& to, client_event const& event);
   [[nodiscard]] client_event replay(std::uint32_t nsp);
   result<void> transmit(std::uint32_t nsp, message event, time_point now);
   result<void> buffer(std::uint32_t nsp, message event, std::optional<std::uint64_t> ack);

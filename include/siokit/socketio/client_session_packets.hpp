@@ -38,17 +38,13 @@ inline result<void> client_session::authorize(std::uint32_t nsp, std::uint64_t n
                                               std::string_view auth_json, time_point now) {
   space& to = spaces_[nsp];
   if (to.state != stage::asking || number != to.asked || !engine_) return local_error(errc::wrong_state);
-  std::uint32_t members = 0;
-  if (!auth_json.empty()) {
-    auto const scanned = scan_json(auth_json, config_->limits.json_depth_max);
-    if (!scanned || scanned->kind != json_kind::object) return local_error(errc::invalid_argument);
-    auth_json = auth_json.substr(auth_json.find('{'));
-    members = scanned->count;
-  }
+  auto const members = count_auth_members(auth_json, config_->limits.json_depth_max);
+  if (!members) return tl::unexpected(members.error());
+  auth_json.remove_prefix(std::min(auth_json.find('{'), auth_json.size()));
   std::string with_session;
   if (!to.pid.empty()) {  // members of the application come last, and so count more
     with_session.append(R"({"pid":")").append(to.pid).append(R"(","offset":")").append(to.offset) += '"';
-    if (members == 0) {
+    if (*members == 0) {
       with_session += '}';
     } else {
       with_session.append(",").append(auth_json.substr(1));
@@ -145,18 +141,15 @@ inline void client_session::on_joined(std::uint32_t nsp, packet_view const& in, 
 inline void client_session::on_event(std::uint32_t nsp, packet_view const& in, time_point now) {
   space& to = spaces_[nsp];
   args const arguments(in, decoder_.attachments());
+  client_event const event{.type = kind::received,
+                           .wants_ack = in.has_id,
+                           .nsp = nsp,
+                           .number = in.id,
+                           .name = in.name_raw(),
+                           .arguments = arguments};
   if (to.state == stage::connected) {
-    // The offset of the last event is what recovery begins behind. Events that want an answer have none.
-    if (!to.pid.empty() && !in.has_id && !arguments.empty()) {
-      auto const last = arguments.raw(arguments.size() - 1);
-      if (last && json_kind_at(*last) == json_kind::string) to.offset = json_string_raw(*last);
-    }
-    view_ = client_event{.type = kind::received,
-                         .wants_ack = in.has_id,
-                         .nsp = nsp,
-                         .number = in.id,
-                         .name = in.name_raw(),
-                         .arguments = arguments};
+    note_offset(to, event);
+    view_ = event;
     return;
   }
   constexpr std::size_t of_each = sizeof(received_packet) + 128;
@@ -168,23 +161,26 @@ inline void client_session::on_event(std::uint32_t nsp, packet_view const& in, t
   to.receive_buffer.push_back({std::string(in.name_raw()), arguments.own(), in.id, in.has_id});
 }
 
-/// The oldest event that came before its namespace was connected.
+/// The offset of the last event is what recovery begins behind. Events that want an answer have none.
+inline void client_session::note_offset(space& to, client_event const& event) {
+  if (to.pid.empty() || event.wants_ack || event.arguments.empty()) return;
+  auto const last = event.arguments.raw(event.arguments.size() - 1);
+  if (last && json_kind_at(*last) == json_kind::string) to.offset = json_string_raw(*last);
+}
+
+/// The oldest event that came before its namespace was connected. Precondition: there is one.
 inline client_event client_session::replay(std::uint32_t nsp) {
   space& to = spaces_[nsp];
-  if (to.receive_buffer.empty()) return {.type = kind::received, .nsp = nsp};
   replayed_ = std::move(to.receive_buffer.front());
   to.receive_buffer.pop_front();
-  args const arguments = replayed_.arguments.view();
-  if (!to.pid.empty() && !replayed_.wants_ack && !arguments.empty()) {
-    auto const last = arguments.raw(arguments.size() - 1);
-    if (last && json_kind_at(*last) == json_kind::string) to.offset = json_string_raw(*last);
-  }
-  return {.type = kind::received,
-          .wants_ack = replayed_.wants_ack,
-          .nsp = nsp,
-          .number = replayed_.ack,
-          .name = replayed_.name,
-          .arguments = arguments};
+  client_event const event{.type = kind::received,
+                           .wants_ack = replayed_.wants_ack,
+                           .nsp = nsp,
+                           .number = replayed_.ack,
+                           .name = replayed_.name,
+                           .arguments = replayed_.arguments.view()};
+  note_offset(to, event);
+  return event;
 }
 
 // Acknowledgements.

@@ -29,7 +29,7 @@ namespace impl {
   bool first = true, client = false, server = false, bits = false;
   while (first || !extensions.empty()) {
     std::size_t const end = std::min(extensions.find(';'), extensions.size());
-    std::string_view const part = impl::trimmed(extensions.substr(0, end));
+    std::string_view const part = trimmed(extensions.substr(0, end));
     extensions.remove_prefix(std::min(end + 1, extensions.size()));
     if (std::exchange(first, false)) {
       if (part != "permessage-deflate") return remote_error(errc::ws_bad_handshake);

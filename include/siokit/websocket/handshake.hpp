@@ -51,13 +51,6 @@ using request_key = std::array<char, 24>;
 using response_key = std::array<char, 28>;
 
 namespace impl {
-/// Without the blanks around it.
-[[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
-  constexpr std::string_view blanks = " \t";
-  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
-  return text.substr(0, text.find_last_not_of(blanks) + 1);
-}
-
 /// Whether a comma-separated list holds `token`, case ignored.
 [[nodiscard]] constexpr bool has_token(std::string_view list, std::string_view token) noexcept {
   while (!list.empty()) {
@@ -149,7 +142,7 @@ template <class Sha1>
     std::string_view const line = text.substr(0, text.find(end));
     std::size_t const colon = line.find_first_of(": \t");
     if (colon == 0 || colon == line.npos || line[colon] != ':' || !impl::is_one_line(line)) return bad();
-    out.headers.push_back({line.substr(0, colon), impl::trimmed(line.substr(colon + 1))});
+    out.headers.push_back({line.substr(0, colon), trimmed(line.substr(colon + 1))});
     text.remove_prefix(line.size());
   }
   handshake_headers wants{.method = first.substr(0, blank)};
