@@ -100,6 +100,24 @@ std::string event_line(std::string_view event, siokit::args const& all, bool as_
   return dump(json(event)) + (rest.empty() ? "" : " ") + rest;
 }
 
+std::string printable(std::string_view line) {
+  std::string out;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    auto c = static_cast<unsigned char>(line[i]);
+    unsigned const next = i + 1 < line.size() ? static_cast<unsigned char>(line[i + 1]) : 0;
+    bool const c1 = c == 0xC2 && next >= 0x80 && next < 0xA0;
+    if (!c1 && c >= 0x20 && c != 0x7F) {
+      out += line[i];
+      continue;
+    }
+    char text[8];
+    std::snprintf(text, sizeof text, "\\u%04x", c1 ? next : c);
+    out += text;
+    i += c1 ? 1 : 0;
+  }
+  return out;
+}
+
 std::string note_line(std::string_view type, std::string_view text, bool as_json) {
   if (as_json) return dump({{"type", type}, {"text", text}});
   return "# " + std::string(type) + (text.empty() ? "" : ": ") + std::string(text);

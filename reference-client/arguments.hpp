@@ -20,5 +20,8 @@ std::string event_line(std::string_view event, siokit::args const& all, bool as_
 /// The same for the arguments alone: a JSON array, or text.
 std::string arguments_line(siokit::args const& all, bool as_json);
 
+/// `line` as a terminal may show it: control characters, C1 included, are escaped as in JSON.
+std::string printable(std::string_view line);
+
 /// Any other line: {"type":..., ...} or text.
 std::string note_line(std::string_view type, std::string_view text, bool as_json);

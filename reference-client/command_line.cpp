@@ -122,7 +122,7 @@ void add_verbs(CLI::App& app, settings& s) {
   auto* emit = add("emit", "Send one event", verb::emit);
   add_event(*emit, s, {});
   emit->add_flag("--ack", s.ack, "Wait for the acknowledgement and print it");
-  add_milliseconds(*emit, "--timeout", s.ack_timeout, "How long to wait for it");
+  add_milliseconds(*emit, "--timeout", s.ack_timeout, "How long to wait to be connected, and then for it");
 
   auto* repl = add("repl", "A prompt with history and completion", verb::repl);
   add_milliseconds(*repl, "--timeout", s.ack_timeout, "How long to wait for acknowledgements");

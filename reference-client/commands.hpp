@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "arguments.hpp"
 #include "settings.hpp"
 #include "siokit/net/client.hpp"
 
@@ -15,15 +16,16 @@ int run_ping(settings const& s);
 int run_load(settings const& s);
 
 /// A line on standard output, at once: the reader may be a pipe.
-inline void print(std::string const& line) {
+inline void print(std::string_view text) {
+  std::string const line = printable(text);
   std::fwrite(line.data(), 1, line.size(), stdout);
   std::fputc('\n', stdout);
   std::fflush(stdout);
 }
 
 /// A line on standard error.
-inline void complain(std::string const& line) {
-  std::fprintf(stderr, "siokit-client: %s\n", line.c_str());
+inline void complain(std::string_view line) {
+  std::fprintf(stderr, "siokit-client: %s\n", printable(line).c_str());
 }
 
 /// "websocket error (ws://127.0.0.1:1: connect ...)".

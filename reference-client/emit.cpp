@@ -1,4 +1,6 @@
 // siokit-client emit: one event, and perhaps its acknowledgement.   SPDX-License-Identifier: MIT
+#include <asio/steady_timer.hpp>
+
 #include "arguments.hpp"
 #include "commands.hpp"
 
@@ -11,32 +13,44 @@ int run_emit(settings const& s) {
   siokit::client io(context, s.url, options);
   siokit::client_socket& socket = io.socket(s.nsp);
   int code = exit_failed;
-  auto const refuse = [&](siokit::error why) {
-    complain(std::string(to_string(why.code)));
+  asio::steady_timer patience(context);
+  auto const end = [&](int with) {
+    code = with;
+    patience.cancel();
     io.close();
+  };
+  auto const refuse = [&](siokit::error why) {
+    complain(to_string(why.code));
+    end(exit_failed);
   };
 
   socket.on_connect([&] {
     if (!s.ack) {
       auto const sent = socket.emit(s.event, *arguments);
-      if (!sent) return refuse(sent.error());
-      code = exit_done;
-      return io.close();  // after it was sent
+      return sent ? end(exit_done) : refuse(sent.error());  // closed after it was sent
     }
-    auto const sent =
-        socket.timeout(s.ack_timeout)
-            .emit(s.event, *arguments, [&](std::error_code failure, siokit::args answer) {
-              code = !failure ? exit_done : failure == siokit::errc::timed_out ? exit_timed_out : exit_failed;
-              if (!failure) {
-                print(arguments_line(answer, s.json));
-              } else {
-                complain(failure.message());
-              }
-              io.close();
-            });
+    patience.cancel();
+    auto const sent = socket.timeout(s.ack_timeout)
+                          .emit(s.event, *arguments, [&](std::error_code failure, siokit::args answer) {
+                            if (!failure) {
+                              print(arguments_line(answer, s.json));
+                              return end(exit_done);
+                            }
+                            complain(failure.message());
+                            end(failure == siokit::errc::timed_out ? exit_timed_out : exit_failed);
+                          });
     if (!sent) refuse(sent.error());
   });
-  socket.on_connect_error([&](siokit::connect_error const& why) { complain(text_of(why)); });
+  socket.on_connect_error([&](siokit::connect_error const& why) {
+    complain(text_of(why));
+    end(exit_failed);
+  });
+  patience.expires_after(s.ack_timeout);
+  patience.async_wait([&](std::error_code failure) {
+    if (failure) return;
+    complain("not connected in time");
+    end(exit_timed_out);
+  });
   socket.connect();
   context.run();
   return code;

@@ -18,13 +18,14 @@
 
 namespace {
 
-constexpr std::string_view help =
-    "EVENT ARGS...       send an event; an argument is JSON, @FILE for binary, or text\n"
-    "/ack EVENT ARGS... the same, and wait for the acknowledgement\n"
-    "/connect           connect again\n"
-    "/disconnect        leave the namespace\n"
-    "/auth JSON         what the next connect carries\n"
-    "/quit              leave";
+constexpr std::string_view help[] = {
+    "EVENT ARGS...      send an event; an argument is JSON, @FILE for binary, or text",
+    "/ack EVENT ARGS... the same, and wait for the acknowledgement",
+    "/connect           connect again",
+    "/disconnect        leave the namespace",
+    "/auth JSON         what the next connect carries",
+    "/quit              leave",
+};
 
 /// Words as a shell splits them: by blanks, but not inside of quotes, brackets and braces.
 std::vector<std::string> split(std::string_view line) {
@@ -78,7 +79,7 @@ class repl {
     });
     io_.on_reconnect_failed([this] { begin_script(); });
     socket_.on_any([this](std::string_view event, siokit::args const& all) {
-      names_.emplace(event);
+      if (printable(event) == event) names_.emplace(event);
       show(event_line(event, all, s_.json));
     });
     signals_.async_wait([this](std::error_code failure, int) {
@@ -163,7 +164,10 @@ class repl {
     std::string const first = words.front();
     words.erase(words.begin());
     if (first == "/quit") return end(exit_done);
-    if (first == "/help" || first == "/?") return show(std::string(help));
+    if (first == "/help" || first == "/?") {
+      for (auto const each : help) show(each);
+      return;
+    }
     if (first == "/connect") return socket_.connect();
     if (first == "/disconnect") return socket_.disconnect();
     if (first == "/auth") {
@@ -204,7 +208,7 @@ class repl {
   }
 
   /// A line above the prompt, which is drawn anew.
-  void show(std::string const& line) {
+  void show(std::string_view line) {
     if (!editing_) return print(line);
     std::printf("\r\x1b[2K");
     print(line);

@@ -50,6 +50,18 @@ struct world {
   }
 };
 
+/// The first connect_error: message|description.
+std::string failure_of(world& w, std::string const& url, client_options options) {
+  options.reconnection = false;
+  client io(w.context, url, std::move(options));
+  std::string why;
+  io.socket().on_connect_error(
+      [&](connect_error const& e) { why = std::string(e.message) + "|" + std::string(e.description); });
+  io.socket().connect();
+  EXPECT_TRUE(w.until([&] { return !why.empty(); }));
+  return why;
+}
+
 TEST(Client, TalksOverEveryTransport) {
   using both = std::vector<transport>;
   for (bool const secure : {false, true}) {
@@ -91,6 +103,16 @@ TEST(Client, VerifiesItsServer) {
   ASSERT_TRUE(w.until([&] { return !why.empty(); }));
   EXPECT_TRUE(why.starts_with("xhr poll error|https://localhost:")) << why;
   EXPECT_NE(why.find("TLS: certificate verify failed"), std::string::npos) << why;
+}
+
+TEST(Client, SaysWhyTlsCannotBegin) {
+  world w;
+  auto const settings = *net::make_client_context("", "", "");
+  SSL_CTX_set_min_proto_version(settings.get(), TLS1_3_VERSION);
+  SSL_CTX_set_max_proto_version(settings.get(), TLS1_2_VERSION);
+  auto const why = failure_of(w, w.url(test::server_context()), {.tls = settings});
+  EXPECT_TRUE(why.starts_with("xhr poll error|https://localhost:")) << why;
+  EXPECT_NE(why.find("TLS: no protocols available"), std::string::npos) << why;
 }
 
 TEST(Client, StaysWhenThereIsNothingToSay) {
@@ -282,6 +304,25 @@ TEST(Client, RunsInAThreadOfItsOwn) {
   EXPECT_TRUE(w.until([&] { return w.io.connections() == 0; }));
 }
 
+TEST(Client, CompletesWhatItsOwnThreadLeaves) {
+  world w;
+  std::string const url = w.url();
+  std::atomic<bool> asked = false;
+  std::error_code end;
+  {
+    client io(url);
+    client_socket& s = io.socket();
+    s.on_connect([&] {
+      s.emit_with_ack<>("hush")([&](std::error_code failure) { end = failure; });
+      asked = true;
+    });
+    s.connect();
+    io.run_in_background();
+    ASSERT_TRUE(w.until([&] { return asked.load(); }));
+  }
+  EXPECT_EQ(end, asio::error::operation_aborted);
+}
+
 TEST(Client, SendsHeadersQueryAuthAndCookies) {
   world w;
   w.io.on_initial_headers([](auto& headers, auto const&) {
@@ -345,18 +386,6 @@ struct impostor {
   std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()); }
 };
 
-/// The first connect_error: message|description.
-std::string failure_of(world& w, std::string const& url, client_options options) {
-  options.reconnection = false;
-  client io(w.context, url, std::move(options));
-  std::string why;
-  io.socket().on_connect_error(
-      [&](connect_error const& e) { why = std::string(e.message) + "|" + std::string(e.description); });
-  io.socket().connect();
-  EXPECT_TRUE(w.until([&] { return !why.empty(); }));
-  return why;
-}
-
 std::string http(std::string_view status, std::string_view body, std::string_view headers = {}) {
   return "HTTP/1.1 " + std::string(status) + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
          std::string(headers) + "\r\n" + std::string(body);
@@ -369,7 +398,7 @@ TEST(Client, SurvivesPollingImpostors) {
       {http("404 Not Found", "nothing here"), "xhr poll error", "status 404: nothing here"},
       {http("301 Moved", "", "Location: http://elsewhere/\r\n"), "xhr poll error",
        "status 301: redirect to http://elsewhere/"},
-      {http("200 OK", "<html>"), "unknown packet type", ""},
+      {http("200 OK", "<html>"), "server error", "unknown packet type"},
       {http("200 OK", "0{}"), "expected an open packet", ""},
       {http("200 OK", "4hello"), "expected an open packet", ""},
       {http("200 OK", R"(0{"sid":"","pingInterval":1,"pingTimeout":1})"), "expected an open packet", ""},

@@ -107,7 +107,7 @@ class link {
           wires_.erase(lost);
         }
         break;
-      case kind::leave: requests_.erase(action.request.value); break;
+      case kind::leave: break;  // the answer comes soon
       case kind::get: ask(action.request, "GET", action, false); break;
       case kind::post: ask(action.request, "POST", action, false); break;
       case kind::abort:

@@ -71,6 +71,32 @@ describe("siokit-client", { skip }, () => {
       assert.equal((await run(["http://127.0.0.1:1", "emit", "echo"])).code, 1);
     }));
 
+  test("a server's text does not steer the terminal", () =>
+    served(
+      async (url) => {
+        const seen = await run([url, "listen", "--count", "1"]);
+        assert.ok(seen.stdout.includes(String.raw`"\u001b[31m\u007f\u009b" "\u0007\u009d"`), seen.stdout);
+        const refused = await run([`${url}/closed`, "listen"]);
+        assert.equal(refused.code, 1);
+        assert.ok(refused.stderr.includes(String.raw`no\u001b]0;`), refused.stderr);
+        for (const text of [seen.stdout, refused.stderr]) assert.doesNotMatch(text, /[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+      },
+      (io) => {
+        io.on("connection", (socket) => socket.emit("\x1b[31m\x7f\x9b", "\x07\x9d"));
+        io.of("/closed").use((socket, next) => next(new Error("no\x1b]0;")));
+      },
+    ));
+
+  test("emit ends when the server never lets it in", () =>
+    served(
+      async (url) => {
+        const { code, stderr } = await run([`${url}/slow`, "emit", "echo", "--timeout", "200"]);
+        assert.equal(code, 3);
+        assert.match(stderr, /not connected in time/);
+      },
+      (io) => io.of("/slow").use(() => {}),
+    ));
+
   test("listen: some events, as JSON; its end", () =>
     served(async (url) => {
       const counted = await run([url, "--json", "listen", "--event", "welcome", "--count", "1"]);

@@ -18,8 +18,9 @@ struct world {
   std::optional<engineio::server> server;
   std::optional<client_session> client;
   std::optional<conformance::link<client_session>> link;
-  std::string events;  // of the client
-  std::string heard;   // by the server
+  std::function<bool(client_action const&)> before;  // a look at each action first; true: it is dealt with
+  std::string events;                                // of the client
+  std::string heard;                                 // by the server
   handle session;
 
   explicit world(std::vector<transport> transports = {transport::polling, transport::websocket}) {
@@ -30,6 +31,7 @@ struct world {
     client.emplace(config, names, 1234567, websocket_first);
     link.emplace(*client, *server);
     link->now = time_point(1h);
+    if (before) link->intercept = before;
     link->drain_client = [this] { drain_client(); };
     link->drain_server = [this] { drain_server(); };
     ASSERT_TRUE(client->open(link->now));
@@ -277,6 +279,32 @@ TEST(engineio_client_session, closes) {
   EXPECT_EQ(websocket.take_heard(), "quiet transport close ");
   EXPECT_EQ(websocket.take_events(), "opened forced close (no error) ");
   EXPECT_TRUE(websocket.client->finished());
+}
+
+TEST(engineio_client_session, closes_before_it_is_open) {
+  for (bool const answered : {true, false}) {
+    world w({transport::polling});
+    exchange asked;
+    w.before = [&](client_action const& action) {
+      if (!asked) asked = action.request;
+      return asked == action.request;
+    };
+    w.open();
+    w.client->close();
+    w.link->pump();
+    EXPECT_EQ(w.log(), "[GET]") << "the server may have made a session: its answer is waited for";
+    EXPECT_FALSE(w.client->finished());
+    if (answered) {
+      w.link->answer(asked, 200,
+                     R"(0{"sid":"unwanted","upgrades":[],"pingInterval":1000,"pingTimeout":1000})");
+    } else {
+      w.client->request_failed(asked);
+    }
+    w.link->pump();
+    EXPECT_EQ(w.log(), answered ? "[POST sid 1]" : "");
+    EXPECT_EQ(w.take_events(), answered ? "forced close (no error) " : "transport error (xhr poll error) ");
+    EXPECT_TRUE(w.client->finished());
+  }
 }
 
 TEST(engineio_client_session, closes_in_the_midst_of_an_upgrade) {

@@ -205,6 +205,42 @@ TEST(hub_client, a_failure_to_connect_is_described) {
   EXPECT_TRUE(s.active()) << "it tries again";
 }
 
+TEST(hub_client, a_description_belongs_to_one_failure) {
+  world w;
+  client_socket& s = w.start();
+  s.on_connect_error([&](connect_error const& why) {
+    w.log += std::string(why.message) + "|" + std::string(why.description) + " ";
+  });
+  bool described = true;
+  w.link->intercept = [&](engineio::client_action const& action) {
+    if (action.type != engineio::client_action::kind::open_wire) return false;
+    if (std::exchange(described, false)) {
+      w.client->describe("nobody is there");
+      w.client->session().wire_lost(action.on);
+    }
+    return true;  // the second is never answered
+  };
+  s.connect();
+  w.link->pass(30s);
+  EXPECT_EQ(w.take(), "websocket error|nobody is there timeout| ");
+}
+
+TEST(hub_client, a_deadline_counts_from_the_call) {
+  world w;
+  client_socket& s = w.connected();
+  w.peer().on("go", [](hub::socket& from) { static_cast<void>(from.emit("went")); });
+  s.on("went", [&] {
+    w.link->now += 10s;  // a slow handler
+    static_cast<void>(s.timeout(1s).emit("hush", [&](std::error_code) { w.log += "timed out"; }));
+  });
+  static_cast<void>(s.emit("go"));
+  w.pump();
+  w.link->pass(999ms);
+  EXPECT_EQ(w.take(), "");
+  w.link->pass(1ms);
+  EXPECT_EQ(w.take(), "timed out");
+}
+
 TEST(hub_client, events_of_the_connection) {
   world w;
   w.config.engine.transports = {transport::polling, transport::websocket};

@@ -13,6 +13,12 @@ using namespace siokit::socketio;
 using namespace std::chrono_literals;
 using engineio::transport;
 
+int count_of(std::string_view text, std::string_view what) {
+  int count = 0;
+  for (auto at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
 /// A client and a server that answers: echo, its arguments and its acknowledgement; hush, nothing.
 struct world {
   client_config config;
@@ -265,6 +271,40 @@ TEST(socketio_client_session, the_send_buffer_is_bounded) {
   EXPECT_EQ(w.take(), "open /connect /echo1 /echo2 /echo3") << "the one that was refused is not told twice";
 }
 
+TEST(socketio_client_session, all_that_was_kept_is_sent_however_small_the_outbox) {
+  world w;
+  w.config.engine.outbox_bytes_max = 4 * encode_event("/", 0, "echo", 1)->cost();
+  w.start();
+  auto const nsp = w.client->nsp("/");
+  std::string all = "+/ ";
+  for (int i = 10; i < 40; ++i) {
+    EXPECT_TRUE(w.emit(nsp, "hush", i));
+    all += "hush" + std::to_string(i) + " ";
+  }
+  EXPECT_TRUE(w.ask(nsp, "echo", 2));
+  w.connect();
+  EXPECT_EQ(w.take_heard(), all + "echo2 ");
+  EXPECT_EQ(w.take(), "open /connect /echo2 /ack02");
+}
+
+TEST(socketio_client_session, very_many_may_expire_or_fail_at_once) {
+  world w;
+  w.start();
+  auto const nsp = w.client->nsp("/");
+  constexpr int many = 20'000;
+  for (int i = 0; i < many; ++i) {
+    auto const ack = w.client->next_ack(nsp);
+    ASSERT_TRUE(w.client->emit(nsp, *encode_event("/", ack, "hush", i),
+                               {.wants_ack = true, .ack = ack, .ack_timeout = i % 2 ? 1s : 5s}, w.link->now));
+  }
+  w.link->pass(1s);
+  EXPECT_EQ(count_of(w.take(), "timed out"), many / 2);
+  w.connect();
+  EXPECT_EQ(count_of(w.take_heard(), "hush"), many / 2);
+  w.link->cut();
+  EXPECT_EQ(count_of(w.take(), "has been disconnected"), many / 2);
+}
+
 TEST(socketio_client_session, the_oldest_may_make_room) {
   world w;
   w.config.send_buffer_max = 3 * encode_event("/", 0, "echo", 1)->cost();
@@ -427,7 +467,7 @@ TEST(socketio_client_session, disconnect_stops_reconnection) {
   static_cast<void>(w.take());
   w.disconnect(nsp);
   w.link->pass(1h);
-  EXPECT_EQ(w.take(), "") << "it was not connected, so there is nothing to tell";
+  EXPECT_EQ(w.take(), "close:forced close") << "the socket was not connected";
 }
 
 TEST(socketio_client_session, a_handshake_has_some_time) {
@@ -513,7 +553,8 @@ TEST(socketio_client_session, handlers_may_leave_while_they_are_told) {
   w.link->cut();
   w.client->close(w.link->now);
   w.link->pass(1h);
-  EXPECT_EQ(w.take(), "error:websocket error close:transport error /disconnect:transport error")
+  EXPECT_EQ(w.take(),
+            "error:websocket error close:transport error /disconnect:transport error close:forced close")
       << "no attempt";
   EXPECT_FALSE(w.client->active(nsp));
 }
@@ -530,6 +571,9 @@ struct bare {
 
   bare() {
     client.connect(nsp, now);
+    open();
+  }
+  void open() {
     on = client.poll_action()->on;
     client.wire_opened(on, now);
     say(R"(0{"sid":"e","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000})");
@@ -650,6 +694,23 @@ TEST(socketio_client_session, who_leaves_while_events_are_replayed_hears_no_more
   while (auto const out = b.client.poll_event(b.now)) {
     EXPECT_NE(out->type, client_event::kind::received);
   }
+}
+
+TEST(socketio_client_session, what_cannot_leave_at_connect_stays) {
+  bare b;
+  static_cast<void>(b.said());
+  EXPECT_TRUE(b.client.emit(b.nsp, *encode_event("/", std::nullopt, "kept", 1), {}, b.now));
+  b.now += 46s;  // the laptop slept; the answer was on its way
+  b.say(R"(40{"sid":"s1"})");
+  EXPECT_EQ(b.events.back(), "disconnect:ping timeout");
+  while (b.client.poll_action()) {
+  }
+  b.now += 2s;
+  b.client.advance(b.now);
+  b.say("");
+  b.open();
+  b.say(R"(40{"sid":"s2"})");
+  EXPECT_EQ(b.said(), R"(40 42["kept",1] )");
 }
 
 TEST(socketio_client_session, closing_does_not_take_for_ever) {

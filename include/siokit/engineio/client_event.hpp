@@ -33,7 +33,7 @@ struct client_action {
     shut_wire,  ///< close it without a code, or stop opening it; it is forgotten already
     get,        ///< send `request` to `target`: answer by response_received() or request_failed()
     post,       ///< the same with a `body`, of the content type text/plain;charset=UTF-8
-    leave,      ///< the answer to `request` is of no interest: cut its connection if it does not come soon
+    leave,      ///< the answer to `request` is to come soon, or else its connection to be cut
     abort,      ///< cut the connection of `request`; it is forgotten already
   } type;
   wire on{};

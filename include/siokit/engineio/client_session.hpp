@@ -61,7 +61,11 @@ class client_session {
   /// Queues a message. Errors, local: gone unless open; outbox_full; ping_timeout when the server should have
   /// been heard of before `now`, as after the sleep of a laptop: the session is then closed. In each case
   /// nothing was sent.
-  result<void> send(message item, time_point now);
+  result<void> send(message item, time_point now) {
+    return send(std::move(item), now, config_->outbox_bytes_max);
+  }
+  /// The same with a limit of the caller's own, in bytes.
+  result<void> send(message item, time_point now, std::size_t outbox_bytes_max);
   /// Ends the session after what is queued has been sent.
   void close();
 
@@ -115,6 +119,7 @@ class client_session {
   void fail(errc code) { fail({code, side::remote, 0}); }
   void fail(error why);
   void end(close_reason reason, error why, bool say_so);
+  void end_unopened(packet const& in);
   [[nodiscard]] std::optional<client_event> next_packet(time_point now);
 
   client_config const* config_;
@@ -205,6 +210,7 @@ inline void client_session::accept_packet(packet const& in, time_point now) {
     }
     return fail(errc::bad_open_packet);
   }
+  if (id_.empty()) return end_unopened(in);
   switch (in.type) {
     case packet_type::message:
       frame_ = in.data.data;
@@ -236,13 +242,13 @@ inline void client_session::advance(time_point now) {
 
 // Application.
 
-inline result<void> client_session::send(message item, time_point now) {
+inline result<void> client_session::send(message item, time_point now, std::size_t outbox_bytes_max) {
   if (!is_open()) return local_error(errc::gone);
   if (ping_deadline_ <= now) {
     advance(now);
     return local_error(errc::ping_timeout);
   }
-  if (outbox_.bytes() + item.cost() > config_->outbox_bytes_max) {
+  if (outbox_.bytes() + item.cost() > outbox_bytes_max) {
     return local_error(errc::outbox_full);
   }
   outbox_.push(std::move(item));
@@ -250,10 +256,23 @@ inline result<void> client_session::send(message item, time_point now) {
 }
 
 inline void client_session::close() {
+  if (phase_ == phase::opening && transport_ == transport::polling && poll_) {
+    // The server may have made a session already: its answer says which one is not wanted.
+    phase_ = phase::closing;
+    return actions_.push_back({.type = client_action::kind::leave, .request = poll_});
+  }
   if (phase_ == phase::idle || phase_ == phase::opening) return end(close_reason::forced_close, {}, false);
   if (phase_ != phase::open) return;
   phase_ = phase::closing;
   settle();
+}
+
+/// The session was closed before the server has answered.
+inline void client_session::end_unopened(packet const& in) {
+  if (in.type == packet_type::open) {
+    if (auto opened = decode_open_packet(in.data.data)) id_ = std::move(opened->id);
+  }
+  end(close_reason::forced_close, {}, true);
 }
 
 /// A failure of the transport: the next one is tried, or the session is over.

@@ -112,7 +112,8 @@ inline void client_session::settle() {
     upgraded_due_ = true;
   }
   bool const upgrading = stage_ == upgrade::pausing;
-  if (phase_ == phase::closing && outbox_.empty() && !completion_due_ && !post_ && !upgrading) {
+  bool const known = !id_.empty();  // else the answer to the first request is to come
+  if (phase_ == phase::closing && known && outbox_.empty() && !completion_due_ && !post_ && !upgrading) {
     end(close_reason::forced_close, {}, true);
   }
 }

@@ -88,8 +88,6 @@ class client {
   }
 
   [[nodiscard]] bool reconnecting() const noexcept { return session_.reconnecting(); }
-  /// What the host said of the last failure.
-  [[nodiscard]] std::string const& description() const noexcept { return description_; }
 
  private:
   friend class client_socket;
@@ -111,9 +109,7 @@ class client {
   void on_received(client_socket& to, socketio::client_event const& in);
   void on_settled(client_socket& to, std::uint64_t number, std::error_code failure, socketio::args const& in);
   void on_sent(client_socket& from, message const& packet);
-  [[nodiscard]] connect_error failure_of(error detail) const noexcept {
-    return {to_string(detail.code), {}, detail, description_};
-  }
+  [[nodiscard]] connect_error failure_of(error detail) const noexcept;
 
   socketio::client_config const* config_;
   socketio::client_session session_;

@@ -19,7 +19,7 @@ namespace impl {
 // client.
 
 inline time_point client::now() {
-  if (depth_ == 0 && wake_) turn_time_ = wake_();
+  if (wake_) turn_time_ = wake_();  // in a handler too, which may have taken its time
   return turn_time_;
 }
 
@@ -34,9 +34,10 @@ inline void client::drain(time_point now) {
   turn const scope(*this);
   while (!abandoned_) {
     auto const event = session_.poll_event(now);
-    if (!event) return;
+    if (!event) break;
     dispatch(*event);
   }
+  description_.clear();  // it was of what has been told now
 }
 
 template <class Socket>
@@ -65,6 +66,14 @@ inline void client::abandon() noexcept {
   }
 }
 
+/// In the words of the official client, which says "server error" of packets that it can't read.
+inline connect_error client::failure_of(error detail) const noexcept {
+  bool const unreadable = detail.code == errc::unknown_packet_type || detail.code == errc::empty_packet;
+  std::string_view const precise = to_string(detail.code);
+  if (!unreadable) return {precise, {}, detail, description_};
+  return {"server error", {}, detail, precise};
+}
+
 inline void client::dispatch(socketio::client_event const& in) {
   using kind = socketio::client_event::kind;
   switch (in.type) {
@@ -72,7 +81,7 @@ inline void client::dispatch(socketio::client_event const& in) {
     case kind::error: return error_.walk([&](auto& call) { call(failure_of(in.detail)); });
     case kind::ping: return ping_.walk([](auto& call) { call(); });
     case kind::upgraded: return upgrade_.walk([](auto& call) { call(); });
-    case kind::upgrade_failed: return description_.clear();  // told to nobody
+    case kind::upgrade_failed: return;  // told to nobody
     case kind::close: return close_.walk([&](auto& call) { call(in.reason); });
     case kind::reconnect_attempt: return attempt_.walk([&](auto& call) { call(in.number); });
     case kind::reconnect: return reconnect_.walk([&](auto& call) { call(in.number); });
@@ -102,7 +111,10 @@ inline void client::dispatch_socket(client_socket& to, socketio::client_event co
     }
     case kind::disconnect:
       to.last_error_ = in.detail;
-      to.last_error_text_ = in.detail.code == errc::ok ? std::string() : description_;
+      to.last_error_text_.clear();
+      if (in.detail.code != errc::ok) {
+        to.last_error_text_ = description_.empty() ? to_string(in.detail.code) : description_;
+      }
       return to.on_disconnect_.walk([&](auto& call) { call(in.reason); });
     case kind::received: return on_received(to, in);
     case kind::sent: return on_sent(to, in.packet);
@@ -121,7 +133,6 @@ inline void client::on_auth_requested(client_socket& to, std::uint64_t number) {
 inline void client::on_connect(client_socket& to) {
   to.last_error_ = {};
   to.last_error_text_.clear();
-  description_.clear();
   to.on_connect_.walk([](auto& call) { call(); });
 }
 

@@ -290,13 +290,19 @@ inline void client::start(asio::io_context& context, std::string_view text, clie
 }
 
 inline client::~client() {
-  if (thread_.joinable()) {
-    // The thread ends before what it works on; a handler of its own can't wait for it.
+  // The thread ends before what it works on; a handler of its own can't wait for it, and goes on.
+  bool const joins = thread_.joinable() && thread_.get_id() != std::this_thread::get_id();
+  if (joins) {
     own_context_->stop();
-    thread_.get_id() == std::this_thread::get_id() ? thread_.detach() : thread_.join();
+    thread_.join();
+  } else if (thread_.joinable()) {
+    thread_.detach();
   }
   *alive_ = false;
   core_->stop();
+  if (!joins) return;
+  own_context_->restart();
+  own_context_->poll();  // operations that were aborted complete
 }
 
 inline client_socket& client::socket(std::string_view name) {

@@ -120,6 +120,7 @@ inline void client_connection::begin_tls() {
   mode_ = mode::tls;
   tls_ = std::make_unique<tls_filter>(host_->target().tls.get(), tls_role::client,
                                       host_->target().server.host, host_->target().tls_verify);
+  if (std::string const why = tls_->last_error(); !why.empty()) return fail("TLS: " + why);
   static_cast<void>(tls_->drain(out_));
   flush();
   wait_readable();

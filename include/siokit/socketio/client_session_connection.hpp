@@ -207,9 +207,8 @@ inline void client_session::settle_interest() {
   reconnect_deadline_ = never;
   backoff_.reset();
   retire_engine();
-  if (std::exchange(phase_, phase::closed) == phase::open) {
-    tell({.type = kind::close, .reason = disconnect_reason::forced_close});
-  }
+  phase_ = phase::closed;
+  tell({.type = kind::close, .reason = disconnect_reason::forced_close});
 }
 
 /// splitmix64.

@@ -129,11 +129,7 @@ inline void client_session::on_joined(std::uint32_t nsp, packet_view const& in, 
   to.pid = reply->pid;
   for (std::size_t i = 0; i < to.receive_buffer.size(); ++i) tell({.type = kind::received, .nsp = nsp});
   to.receive_buffer_bytes = 0;
-  for (buffered_packet& each : std::exchange(to.send_buffer, {})) {
-    to.send_buffer_bytes -= each.event.cost();
-    auto const sent = transmit(nsp, std::move(each.event), now);
-    if (!sent && each.ack) fail_ack(nsp, *each.ack, sent.error().code);
-  }
+  send_buffered(nsp, now);
   drain_queue(nsp, now, true);
   tell({.type = kind::connect, .nsp = nsp});
 }
@@ -159,6 +155,18 @@ inline void client_session::on_event(std::uint32_t nsp, packet_view const& in, t
     return on_close(disconnect_reason::parse_error, {errc::payload_too_large, side::remote, 0}, now);
   }
   to.receive_buffer.push_back({std::string(in.name_raw()), arguments.own(), in.id, in.has_id});
+}
+
+/// What was kept was within a limit of its own, and goes from one buffer to the other, so that of the outbox
+/// does not count. What can't be sent because the session has just ended stays.
+inline void client_session::send_buffered(std::uint32_t nsp, time_point now) {
+  space& to = spaces_[nsp];
+  while (!to.send_buffer.empty()) {
+    message& first = to.send_buffer.front().event;
+    if (!transmit(nsp, first, now, SIZE_MAX)) return;
+    to.send_buffer_bytes -= first.cost();
+    to.send_buffer.pop_front();
+  }
 }
 
 /// The offset of the last event is what recovery begins behind. Events that want an answer have none.
@@ -210,9 +218,13 @@ inline void client_session::fail_ack(std::uint32_t nsp, std::uint64_t ack, errc 
 /// The namespace was left: those of events that are still to be sent can come, all others can't.
 inline void client_session::fail_acks(std::uint32_t nsp) {
   space& from = spaces_[nsp];
+  std::vector<std::uint64_t> unsent;
+  for (auto const& each : from.send_buffer) {
+    if (each.ack) unsent.push_back(*each.ack);
+  }
   from.acks.drain([&](std::uint64_t ack, time_point deadline) {
-    for (auto const& each : from.send_buffer) {
-      if (each.ack == ack) return static_cast<void>(from.acks.expect(ack, deadline, deadline));
+    if (std::binary_search(unsent.begin(), unsent.end(), ack)) {
+      return static_cast<void>(from.acks.expect(ack, deadline, deadline));
     }
     tell({.type = kind::ack_failed,
           .nsp = nsp,
@@ -224,16 +236,21 @@ inline void client_session::fail_acks(std::uint32_t nsp) {
 
 inline void client_session::expire_acks(std::uint32_t nsp, time_point now) {
   space& to = spaces_[nsp];
+  std::vector<std::uint64_t> expired;
   while (auto const late = to.acks.expire_one(now)) {
-    std::erase_if(to.send_buffer, [&](buffered_packet const& each) {
-      if (each.ack != late->first) return false;
-      to.send_buffer_bytes -= each.event.cost();
-      return true;
-    });
+    expired.push_back(late->first);
     tell({.type = kind::ack_failed,
           .nsp = nsp,
           .number = late->first,
           .detail = {errc::timed_out, side::local, 0}});
+  }
+  if (!expired.empty() && !to.send_buffer.empty()) {  // what nobody waits for any more is not sent
+    std::sort(expired.begin(), expired.end());
+    std::erase_if(to.send_buffer, [&](buffered_packet const& each) {
+      if (!each.ack || !std::binary_search(expired.begin(), expired.end(), *each.ack)) return false;
+      to.send_buffer_bytes -= each.event.cost();
+      return true;
+    });
   }
   if (to.queue_deadline > now) return;
   fail_try(nsp, errc::timed_out);
@@ -269,7 +286,7 @@ inline result<void> client_session::emit(std::uint32_t nsp, message event, emit_
     if (dropped) return {};
   }
   result<void> outcome = local_error(errc::not_connected);
-  if (to.state == stage::connected) outcome = transmit(nsp, event, now);
+  if (to.state == stage::connected) outcome = transmit(nsp, event, now, config_->engine.outbox_bytes_max);
   bool const later_then = !outcome && outcome.error().code != errc::outbox_full;
   if (later_then) outcome = buffer(nsp, std::move(event), ack);
   if (!outcome && ack) static_cast<void>(to.acks.settle(*ack));
@@ -281,8 +298,9 @@ inline result<void> client_session::acknowledge(std::uint32_t nsp, message ack, 
   return engine_->send(std::move(ack), now);
 }
 
-inline result<void> client_session::transmit(std::uint32_t nsp, message event, time_point now) {
-  auto const sent = engine_->send(event, now);
+inline result<void> client_session::transmit(std::uint32_t nsp, message event, time_point now,
+                                             std::size_t outbox_max) {
+  auto const sent = engine_->send(event, now, outbox_max);
   if (sent && tell_sent_) tell({.type = kind::sent, .nsp = nsp, .packet = std::move(event)});
   return sent;
 }
@@ -328,7 +346,8 @@ inline void client_session::drain_queue(std::uint32_t nsp, time_point now, bool 
   first.pending = true;
   ++first.tries;
   to.queue_deadline = ack_deadline(first.ack_timeout, now);
-  static_cast<void>(transmit(nsp, first.event, now));  // if it fails, no acknowledgement will come
+  // It was within the limit of its queue. If it fails, no acknowledgement will come.
+  static_cast<void>(transmit(nsp, first.event, now, SIZE_MAX));
 }
 
 }  // namespace siokit::inline v0::socketio
