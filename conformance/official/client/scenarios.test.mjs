@@ -1,7 +1,7 @@
 // Our client does what the official client does: the same scenario for both, the same story told by both.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { eventually, pause } from "../harness.mjs";
+import { pause } from "../harness.mjs";
 import { Ours, Theirs, play, program, quick, settled, ways } from "./drivers.mjs";
 import { versions } from "./servers.mjs";
 
@@ -122,17 +122,6 @@ same("disconnected while it waits to reconnect", {
     await settled(client);
     await server.kill();
     await client.until(/^disconnect/);
-    client.disconnect();
-    await client.until("close forced close");
-    end(client);
-  },
-});
-
-same("disconnected while it opens", {
-  client: { options: { reconnection: false } },
-  async run(client, server, wire) {
-    wire.mode = "silent";
-    await eventually(() => wire.connections > 0, "a connection");
     client.disconnect();
     await client.until("close forced close");
     end(client);

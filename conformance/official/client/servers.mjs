@@ -84,7 +84,6 @@ function handlers(socket) {
 /** Passes bytes between a client and a server, until it is told otherwise. */
 export class Wire {
   mode = "open";
-  connections = 0;
   bytes = 0; // that have passed, either way
   #pairs = new Set();
   #left = Infinity; // bytes from the server until the next cut
@@ -103,7 +102,6 @@ export class Wire {
   }
   #join(near, target) {
     if (this.mode === "refuse") return near.destroy();
-    ++this.connections;
     const far = net.connect(target, "127.0.0.1");
     this.#pairs.add(near).add(far);
     for (const [from, to] of [[near, far], [far, near]]) {
