@@ -74,7 +74,7 @@ describe("siokit-client", { skip }, () => {
   test("a server's text does not steer the terminal", () =>
     served(
       async (url) => {
-        const seen = await run([url, "listen", "--count", "1"]);
+        const seen = await run([url, "listen", "--count", "2"]);
         assert.ok(seen.stdout.includes(String.raw`"\u001b[31m\u007f\u009b" "\u0007\u009d"`), seen.stdout);
         const refused = await run([`${url}/closed`, "listen"]);
         assert.equal(refused.code, 1);
