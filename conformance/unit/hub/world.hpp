@@ -98,6 +98,7 @@ class world {
 
  private:
   engineio::server engine_;
+  std::uint32_t random_ = 0;
 
  public:
   hub::server io;
@@ -140,7 +141,6 @@ class world {
   }
 
   int clients_ = 0;
-  std::uint32_t random_ = 0;
   std::map<int, handle> sessions_;
   std::map<int, std::string> heard_;
   std::map<int, std::vector<std::pair<frame_kind, std::string>>> frames_;

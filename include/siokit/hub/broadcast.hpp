@@ -1,12 +1,16 @@
 // siokit/hub/broadcast.hpp - whom an emit reaches.   SPDX-License-Identifier: MIT
-// A value made by to(), in(), except(), volatile_() of a namespace or a socket, and refined by the same
-// words. The packet is encoded once, whatever the number of recipients.
+// A value made by to(), in(), except(), volatile_(), timeout(), local() of a namespace or a socket, and refined
+// by the same words. The packet is encoded once, whatever the number of recipients.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "siokit/core/error.hpp"
+#include "siokit/core/time.hpp"
+#include "siokit/hub/handler.hpp"
+#include "siokit/hub/remote_socket.hpp"
+#include "siokit/hub/responses.hpp"
 #include "siokit/socketio/encoder.hpp"
 
 namespace siokit::inline v0::hub {
@@ -32,33 +36,54 @@ class broadcast {
     volatile_flag_ = true;
     return *this;
   }
-
-  /// Sends the event to every recipient. Error, local: reserved_event.
-  template <class... Args>
-  result<void> emit(std::string_view event, Args const&... args) {
-    auto packet = socketio::encode_event(name(), {}, event, args...);
-    if (!packet) return tl::unexpected(packet.error());
-    deliver(*packet);
-    return {};
+  /// The acknowledgements of the emit that follows are waited for no longer than this.
+  broadcast& timeout(duration within) noexcept {
+    within_ = within;
+    return *this;
   }
+  /// Only the sockets of this server, where there are several.
+  broadcast& local() noexcept { return *this; }
+
+  /// Sends the event to every recipient. A callable as last argument asks all of them for an acknowledgement:
+  /// void(std::error_code, responses const&), see responses_handler. Without timeout() it waits until all
+  /// have answered or left. When there is no recipient it is called at once.
+  /// Errors, local: reserved_event; invalid_argument for a parent namespace that is to be answered.
+  template <class... Args>
+  result<void> emit(std::string_view event, Args&&... args) const;
 
   /// Makes every recipient join, or leave, a room.
   void sockets_join(std::string_view room);
   void sockets_leave(std::string_view room);
   /// Disconnects every recipient; `close`: its whole connection.
   void disconnect_sockets(bool close = false);
+  /// The recipients there are now. Called at once, unless sockets of other servers have to be asked for.
+  void fetch_sockets(unique_function<void(std::error_code, std::vector<remote_socket>)> call) const;
 
  private:
   friend class nsp;
   friend class socket;
   explicit broadcast(nsp& space) noexcept : nsp_(&space) {}
 
-  [[nodiscard]] std::string_view name() const noexcept;
+  /// The same recipients in another namespace.
+  [[nodiscard]] broadcast in_nsp(nsp& other) const {
+    broadcast out = *this;
+    out.nsp_ = &other;
+    return out;
+  }
+  template <class... Args>
+  result<void> emit_here(std::string_view event, Args const&... args) const;
+  template <class Callback, class... Args>
+  result<void> ask(Callback&& callback, std::string_view event, Args const&... args) const;
   void deliver(message const& packet) const;
+  void deliver_asking(std::uint64_t id, message const& packet, responses_handler call) const;
+  /// Calls `visit(socket&)` for each recipient who would get something now. It must not change rooms.
+  template <class Visit>
+  void for_each(Visit&& visit) const;
 
   nsp* nsp_;
   std::vector<std::string> rooms_;
   std::vector<std::string> except_;
+  duration within_ = never - time_point{};
   bool volatile_flag_ = false;
 };
 

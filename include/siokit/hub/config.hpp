@@ -1,7 +1,10 @@
 // siokit/hub/config.hpp - the options of the Socket.IO half of a server.   SPDX-License-Identifier: MIT
 #pragma once
 
+#include <optional>
+
 #include "siokit/core/time.hpp"
+#include "siokit/hub/recovery.hpp"
 #include "siokit/socketio/decoder.hpp"
 
 namespace siokit::inline v0::hub {
@@ -15,6 +18,12 @@ struct server_config {
   std::size_t pending_acks_max = 65'536;
   /// Rooms that one socket may be in, its own not counted.
   std::size_t rooms_max = 65'536;
+  /// Clients that come back soon get their id, rooms, data and missed events back. Off unless set.
+  std::optional<recovery_config> connection_state_recovery{};
+  /// A namespace that a parent has made goes with its last socket.
+  bool cleanup_empty_child_namespaces = false;
+  /// How many namespaces parents may make, for all clients together; more are invalid.
+  std::size_t child_namespaces_max = 65'536;
   /// Unix time, in milliseconds, at the zero of the host's clock: it dates handshakes.
   std::int64_t unix_time_at_zero = 0;
 };

@@ -1,10 +1,11 @@
 // siokit/hub/dispatch.hpp - from an engine event to the user's handler.   SPDX-License-Identifier: MIT
-// The second half of hub/server.hpp: drain(), what packets do, joining, and how sockets end.
+// The second half of hub/server.hpp: drain(), what packets do, and how sockets end. Joining: joining.hpp.
 // Path of an event: drain -> on_message -> server_session::receive -> on_packet -> on_received -> the
 // listener.
 #pragma once
 
 #include "siokit/hub/server.hpp"
+#include "siokit/socketio/read_back.hpp"
 
 namespace siokit::inline v0::hub {
 
@@ -13,11 +14,13 @@ inline void server::drain(time_point now) {
   finish_closing();
   while (auto const event = engine_->poll_event(now)) on_engine_event(*event, now);
   finish_closing();  // what a destructor has left to do, see next
+  ask_later();
 }
 
 inline void server::advance(time_point now) {
   turn const scope(*this, now);
   finish_closing();
+  if (purge_at_ <= now) purge(now);
   for (auto slot = connects_.expire_one(now); slot != deadline_lanes::none;
        slot = connects_.expire_one(now)) {
     if (connections_[slot] && !connections_[slot]->protocol.any_joined()) {
@@ -64,33 +67,6 @@ inline void server::on_engine_event(engineio::event const& in, time_point now) {
   }
 }
 
-// Admission.
-
-inline void server::request_admission(handle session) {
-  if (shutting_down_) {
-    static_cast<void>(engine_->refuse(session));
-  } else if (!allow_request_.empty()) {
-    engineio::request_head const head = *engine_->head(session);  // a decision may end the original
-    run_for({}, [&] {
-      allow_request_.walk(
-          [&](allow_request_handler& decide) { decide(head, admission(lifeline_.ref(), session)); });
-    });
-  } else {
-    admit(session);
-  }
-}
-
-inline void server::admit(handle session) {
-  if (shutting_down_) return static_cast<void>(engine_->refuse(session));
-  static_cast<void>(engine_->admit(session, make_id(++id_count_), now()));
-}
-
-inline sid server::make_id(std::uint32_t counter) {
-  std::array<std::uint8_t, 12> bytes{};
-  random_(bytes);
-  return make_sid(bytes, counter);
-}
-
 // Packets.
 
 inline void server::on_message(connection& from, engineio::event const& in) {
@@ -125,20 +101,9 @@ inline void server::on_packet(connection& from, socketio::event const& in) {
   }
 }
 
-inline void server::on_connect(connection& from, socketio::event const& in) {
-  auto const space = nsps_.find(in.nsp);
-  if (space == nsps_.end()) {
-    if (auto refusal = from.protocol.reject(in.nsp, "Invalid namespace")) {
-      static_cast<void>(engine_->send(from.engine, std::move(*refusal)));
-    }
-    return;
-  }
-  run_middleware(make_socket(*space->second, from, in.auth), 0);
-}
-
 template <class Visit>
 void server::dispatch(socket& to, std::string_view event, Visit&& call) {
-  to.nsp_->listeners_.walk(event, call);
+  to.nsp_->for_levels([&](nsp& each) { each.listeners_.walk(event, call); });
   if (to.connected() && to.extras_) to.extras_->listeners.walk(event, call);
 }
 
@@ -149,20 +114,47 @@ inline void server::on_received(socket& to, socketio::event const& in) {
     json_unescape(name, unescaped);
     name = unescaped;
   }
+  ack reply = in.wants_ack ? ack(to.ref(), in.id) : ack();
+  if (!to.extras_ || to.extras_->middlewares.empty()) return deliver(to, name, in.arguments, reply);
+  pass_middlewares(std::make_shared<impl::held_event>(
+      impl::held_event{to.ref(), std::string(name), in.arguments.own(), std::move(reply)}));
+}
+
+/// Through the packet middleware of a socket, then to its listeners.
+inline void server::pass_middlewares(std::shared_ptr<impl::held_event> held) {
+  socket* const to = held->to.get();
+  if (to == nullptr || !to->connected()) return;
+  auto& chain = to->extras_->middlewares;
+  if (held->index >= chain.size()) return deliver(*to, held->name, held->arguments.view(), held->reply);
+  packet_middleware& step = *chain[held->index++];
+  run_for(held->to, [&] { step(*to, held->name, held->arguments.view(), packet_next(held)); });
+}
+
+inline void server::deliver(socket& to, std::string_view name, args const& arguments, ack& reply) {
   // A listener may disconnect the socket: those after it hear nothing.
   auto const tell_any = [&](auto& call) {
-    if (to.connected()) call(to, name, in.arguments);
+    if (to.connected()) call(to, name, arguments);
   };
-  ack reply = in.wants_ack ? ack(to.ref(), in.id) : ack();
   run_for(to.ref(), [&] {
-    to.nsp_->listeners_.any().walk(tell_any);
+    to.nsp_->for_levels([&](nsp& each) { each.listeners_.any().walk(tell_any); });
     if (to.connected() && to.extras_) to.extras_->listeners.any().walk(tell_any);
     dispatch(to, name, [&](listeners::event_handler& call) {
       if (!to.connected()) return false;
-      auto const outcome = call(to, in.arguments, reply);
+      auto const outcome = call(to, arguments, reply);
       if (!outcome) bad_arguments_.walk([&](auto& hear) { hear(to, name, outcome.error()); });
       return outcome.has_value();
     });
+  });
+}
+
+/// Listeners get the event as it was encoded.
+inline void server::tell_outgoing(socket& to, message const& packet) {
+  if (!to.extras_ || to.extras_->outgoing.empty()) return;
+  turn const scope(*this);
+  socketio::read_back(packet, [&](socketio::packet_view const& in, args const& arguments) {
+    std::string name;
+    json_unescape(in.name_raw(), name);
+    run_for(to.ref(), [&] { to.extras_->outgoing.walk([&](auto& call) { call(to, name, arguments); }); });
   });
 }
 
@@ -172,65 +164,6 @@ inline void server::on_acknowledged(socket& to, socketio::event const& in) {
   if (!call) return;  // unknown, late, or answered before: ignored, as upstream
   acks_.arm(to.slot_, to.extras_->acks.next_deadline());
   run_for(to.ref(), [&] { (*call)({}, in.arguments); });
-}
-
-// Joining.
-
-inline socket& server::make_socket(nsp& space, connection& owner, std::string_view auth) {
-  if (free_sockets_.empty()) {
-    free_sockets_.push_back(static_cast<std::uint32_t>(sockets_.size()));
-    sockets_.emplace_back();
-  }
-  std::uint32_t const slot = free_sockets_.back();
-  if (++generation_ == 0) ++generation_;
-  sockets_[slot] = std::make_unique<socket>(space, owner.engine, make_id(slot), slot, generation_);
-  free_sockets_.pop_back();
-  socket& made = *sockets_[slot];
-  if (!auth.empty()) made.extras().auth = auth;
-  made.next_of_connection_ = std::exchange(owner.first_socket, slot);
-  return made;
-}
-
-inline void server::run_middleware(socket& candidate, std::uint32_t index) {
-  if (candidate.state_ != socket::state::connecting) return;
-  auto& chain = candidate.nsp_->middlewares_;
-  if (index == chain.size()) return accept(candidate);
-  run_for(candidate.ref(), [&] { chain[index](candidate, next(candidate.ref(), index + 1)); });
-}
-
-inline void server::accept(socket& candidate) {
-  connection* owner = find_connection(candidate.connection_);
-  if (owner == nullptr) return;
-  auto const* session = engine_->find(candidate.connection_);
-  if (session == nullptr || !session->open()) {  // it was closed while a middleware made up its mind
-    return finish(candidate, disconnect_reason::forced_close, {});
-  }
-  auto welcome = owner->protocol.accept(candidate.nsp_->name(), candidate.slot_, candidate.id_);
-  if (!welcome) return;
-  connects_.disarm(candidate.connection_.slot);
-  candidate.state_ = socket::state::connected;
-  candidate.place_in_nsp_ = static_cast<std::uint32_t>(candidate.nsp_->sockets_.size());
-  candidate.nsp_->sockets_.push_back(candidate.slot_);
-  static_cast<void>(engine_->send(candidate.connection_, std::move(*welcome)));
-  run_for(candidate.ref(), [&] {
-    candidate.nsp_->on_connection_.walk([&](connection_handler& call) {
-      if (candidate.connected()) call(candidate);
-    });
-  });
-}
-
-/// `at_once`: its handlers run now, else at the end of the turn.
-inline void server::refuse(socket& candidate, std::string_view message, std::string_view data_json,
-                           bool at_once) {
-  if (candidate.state_ != socket::state::connecting) return;
-  if (connection* owner = find_connection(candidate.connection_)) {
-    if (auto refusal = owner->protocol.reject(candidate.nsp_->name(), message, data_json)) {
-      static_cast<void>(engine_->send(candidate.connection_, std::move(*refusal)));
-    }
-  }
-  std::size_t const before = endings_.size();
-  start_ending(candidate, disconnect_reason::server_namespace_disconnect, {});
-  if (at_once) run_endings(before);
 }
 
 // The end of sockets.
@@ -276,6 +209,18 @@ inline void server::withdraw(socket& which) noexcept {
       which.rooms_, [this](std::uint32_t slot) -> auto& { return sockets_[slot]->rooms_; });
 }
 
+/// The same, told to those who listen.
+inline void server::leave_rooms(socket& which) {
+  nsp& space = *which.nsp_;
+  if (!space.hears_of_rooms()) return withdraw(which);
+  std::vector<std::string> names;
+  for (std::string_view const name : which.rooms()) names.emplace_back(name);
+  withdraw(which);
+  run_for(which.ref(), [&] {
+    for (auto const& name : names) space.tell_left(name, which.id(), space.rooms_.find(name) == nullptr);
+  });
+}
+
 /// Ends a socket, and tells those who listen. Once.
 inline void server::finish(socket& which, disconnect_reason reason, error detail) {
   std::size_t const before = endings_.size();
@@ -308,6 +253,9 @@ inline void server::run_endings(std::size_t until) {
     auto const tell = [&](listener_list<disconnect_handler>& all) {
       run_for(which.ref(), [&] { all.walk([&](disconnect_handler& call) { call(which, reason); }); });
     };
+    auto const tell_levels = [&](listener_list<disconnect_handler> nsp::*all) {
+      which.nsp_->for_levels([&](nsp& each) { tell(each.*all); });
+    };
     if (now == step::acks) {
       auto waiting = which.extras_ ? which.extras_->acks.take_oldest() : std::nullopt;
       if (!waiting) {
@@ -318,18 +266,25 @@ inline void server::run_endings(std::size_t until) {
       continue;
     }
     if (now == step::done) {
+      absent_socket* const kept = which.nsp_->recovery_ && which.extras_
+                                      ? which.nsp_->recovery_->find_socket(which.extras_->pid)
+                                      : nullptr;
+      if (kept != nullptr) kept->data = std::move(which.extras_->data);  // nobody looks at it any more
       graveyard_.push_back(newest.socket);
       endings_.pop_back();
       continue;
     }
     newest.next = static_cast<step>(static_cast<std::uint8_t>(now) + 1);
     switch (now) {
-      case step::disconnecting: tell(which.nsp_->on_disconnecting_); break;
+      case step::disconnecting: tell_levels(&nsp::on_disconnecting_); break;
       case step::own_disconnecting:
         if (which.extras_) tell(which.extras_->on_disconnecting);
         break;
-      case step::leave_rooms: withdraw(which); break;
-      case step::disconnect: tell(which.nsp_->on_disconnect_); break;
+      case step::leave_rooms:
+        if (newest.was_connected && socketio::recoverable(reason) && !shutting_down_) keep(which);
+        leave_rooms(which);
+        break;
+      case step::disconnect: tell_levels(&nsp::on_disconnect_); break;
       case step::own_disconnect:
         if (which.extras_) tell(which.extras_->on_disconnect);
         break;
@@ -344,8 +299,20 @@ inline void server::bury() {
   while (!graveyard_.empty()) {
     std::uint32_t const slot = graveyard_.back();
     graveyard_.pop_back();
+    socket const& gone = *sockets_[slot];
+    nsp& space = *gone.nsp_;
+    if (!recovered_.empty()) {
+      auto const known = recovered_.find(gone.id_);
+      if (known != recovered_.end() && known->second == slot) recovered_.erase(known);
+    }
     sockets_[slot].reset();
     free_sockets_.push_back(slot);
+    bool const last = --space.population_ == 0;
+    if (last && space.parent_ != nullptr && config_.cleanup_empty_child_namespaces) {
+      std::erase(space.parent_->children_, &space);
+      --child_count_;
+      nsps_.erase(nsps_.find(space.name()));
+    }
   }
   ended_connections_.clear();
 }

@@ -1,7 +1,7 @@
 // siokit/hub/nsp.hpp - a namespace: its sockets, rooms, listeners and middleware.
 // SPDX-License-Identifier: MIT
-// Owns its rooms and everything registered on it; sockets belong to the server. Lives as long as its
-// server.
+// Owns its rooms and everything registered on it; sockets belong to the server. Lives as long as its server,
+// but for children of a parent namespace when they are to be cleaned up.
 #pragma once
 
 #include <deque>
@@ -14,6 +14,8 @@
 namespace siokit::inline v0::hub {
 
 using connection_handler = unique_function<void(socket&)>;
+using room_handler = unique_function<void(std::string_view room)>;
+using member_handler = unique_function<void(std::string_view room, std::string_view id)>;
 
 class nsp {
  public:
@@ -43,6 +45,11 @@ class nsp {
   /// Called before, and after, a socket has left its rooms.
   listener_id on_disconnecting(disconnect_handler callable);
   listener_id on_disconnect(disconnect_handler callable);
+  /// Rooms come with their first member and go with their last; each socket has one of its own.
+  listener_id on_create_room(room_handler callable);
+  listener_id on_delete_room(room_handler callable);
+  listener_id on_join_room(member_handler callable);
+  listener_id on_leave_room(member_handler callable);
   void off(listener_id which) noexcept;
   void off(std::string_view event) noexcept { listeners_.remove_all(event); }
 
@@ -54,18 +61,26 @@ class nsp {
   // Emitting to many.
 
   template <class... Args>
-  result<void> emit(std::string_view event, Args const&... args) {
-    return everybody().emit(event, args...);
+  result<void> emit(std::string_view event, Args&&... args) {
+    return everybody().emit(event, std::forward<Args>(args)...);
   }
   [[nodiscard]] broadcast to(std::string_view room) { return std::move(everybody().to(room)); }
   [[nodiscard]] broadcast in(std::string_view room) { return to(room); }
   [[nodiscard]] broadcast except(std::string_view room) { return std::move(everybody().except(room)); }
   [[nodiscard]] broadcast volatile_() { return std::move(everybody().volatile_()); }
+  [[nodiscard]] broadcast timeout(duration within) { return std::move(everybody().timeout(within)); }
+  [[nodiscard]] broadcast local() { return everybody(); }
   void disconnect_sockets(bool close = false) { everybody().disconnect_sockets(close); }
   void sockets_join(std::string_view room) { everybody().sockets_join(room); }
   void sockets_leave(std::string_view room) { everybody().sockets_leave(room); }
+  void fetch_sockets(unique_function<void(std::error_code, std::vector<remote_socket>)> call) {
+    everybody().fetch_sockets(std::move(call));
+  }
 
   // Queries.
+
+  /// The namespaces that a parent has made; none for others.
+  [[nodiscard]] std::vector<nsp*> const& children() const noexcept { return children_; }
 
   /// The connected socket of this id, null if there is none. Valid for the present call.
   [[nodiscard]] socket* find(std::string_view id) const noexcept;
@@ -81,6 +96,22 @@ class nsp {
   friend class broadcast;
 
   [[nodiscard]] broadcast everybody() noexcept { return broadcast(*this); }
+  /// Calls `visit(nsp&)` for whoever has listeners that count here: the parent, if there is one, and this.
+  template <class Visit>
+  void for_levels(Visit&& visit) {
+    if (parent_ != nullptr) visit(*parent_);
+    visit(*this);
+  }
+  template <class List, class Handler>
+  listener_id add_to(List& list, Handler callable);
+  [[nodiscard]] bool hears_of_rooms() const noexcept {
+    bool const here = !on_create_room_.empty() || !on_delete_room_.empty() || !on_join_room_.empty() ||
+                      !on_leave_room_.empty();
+    return here || (parent_ != nullptr && parent_->hears_of_rooms());
+  }
+  void tell_joined(std::string_view room, std::string_view id, bool created);
+  void tell_left(std::string_view room, std::string_view id, bool deleted);
+  [[nodiscard]] middleware* middleware_at(std::size_t index) noexcept;
   listener_id add(std::string_view event, bool once, hub::listeners::event_handler call);
   /// Calls `visit(socket&)` once for each recipient. `visit` must not change rooms or membership.
   template <class Visit>
@@ -91,11 +122,17 @@ class nsp {
   hub::server* server_;
   std::string name_;
   hub::rooms rooms_;
+  nsp* parent_ = nullptr;
+  std::vector<nsp*> children_;
+  std::unique_ptr<recovery> recovery_;
+  std::uint32_t population_ = 0;        // sockets, in whatever state
   std::vector<std::uint32_t> sockets_;  // slots of the connected ones
   hub::listeners listeners_;
   listener_list<connection_handler> on_connection_;
   listener_list<disconnect_handler> on_disconnecting_;
   listener_list<disconnect_handler> on_disconnect_;
+  listener_list<room_handler> on_create_room_, on_delete_room_;
+  listener_list<member_handler> on_join_room_, on_leave_room_;
   std::deque<middleware> middlewares_;  // one may add another while it runs
   std::uint64_t next_ack_id_ = 0;       // one counter for all sockets, as upstream
 };

@@ -10,6 +10,7 @@
 
 #include "siokit/engineio/server.hpp"
 #include "siokit/hub/config.hpp"
+#include "siokit/hub/dynamic.hpp"
 #include "siokit/hub/nsp.hpp"
 #include "siokit/socketio/server_session.hpp"
 
@@ -37,7 +38,7 @@ class server {
   /// Time passed: acknowledgements and connects that are overdue. Call beside engine.advance().
   void advance(time_point now);
   [[nodiscard]] time_point next_deadline() const noexcept {
-    return earliest(connects_.next_deadline(), acks_.next_deadline());
+    return earliest(purge_at_, earliest(connects_.next_deadline(), acks_.next_deadline()));
   }
   /// Called when the application does something outside drain(), advance() and in_turn(): the host answers
   /// what time it is, drains and pulls the engine's outputs soon.
@@ -55,6 +56,19 @@ class server {
 
   /// The namespace of this name, made on first use. "chat" and "/chat" are the same.
   [[nodiscard]] nsp& of(std::string_view name);
+  /// A parent of namespaces that are made when a client asks for them: see dynamic.hpp. `matcher`: bool
+  /// f(std::string_view name), or void f(std::string_view name, std::string_view auth, nsp_decision). Parents
+  /// are asked in the order in which they were made, for names that are not there yet.
+  template <class Matcher>
+  requires(!std::is_convertible_v<Matcher, std::string_view>) [[nodiscard]] nsp& of(Matcher&& matcher) {
+    return add_parent(impl::make_matcher(std::forward<Matcher>(matcher)));
+  }
+  /// Hears of namespaces that are made.
+  listener_id on_new_namespace(unique_function<void(nsp&)> callable) {
+    auto const id = next_listener();
+    on_new_namespace_.add(id, false, std::move(callable));
+    return id;
+  }
   /// Decides about handshakes before there is a session.
   void allow_request(allow_request_handler callable) { allow_request_.replace(std::move(callable)); }
   /// Hears of events whose arguments did not fit the parameters of their listener, which was not called.
@@ -83,16 +97,21 @@ class server {
   void off(std::string_view event) noexcept { root().off(event); }
   void use(middleware callable) { root().use(std::move(callable)); }
   template <class... Args>
-  result<void> emit(std::string_view event, Args const&... args) {
-    return root().emit(event, args...);
+  result<void> emit(std::string_view event, Args&&... args) {
+    return root().emit(event, std::forward<Args>(args)...);
   }
   [[nodiscard]] broadcast to(std::string_view room) { return root().to(room); }
   [[nodiscard]] broadcast in(std::string_view room) { return root().to(room); }
   [[nodiscard]] broadcast except(std::string_view room) { return root().except(room); }
   [[nodiscard]] broadcast volatile_() { return root().volatile_(); }
+  [[nodiscard]] broadcast timeout(duration within) { return root().timeout(within); }
+  [[nodiscard]] broadcast local() { return root().local(); }
   void disconnect_sockets(bool close = false) { root().disconnect_sockets(close); }
   void sockets_join(std::string_view room) { root().sockets_join(room); }
   void sockets_leave(std::string_view room) { root().sockets_leave(room); }
+  void fetch_sockets(unique_function<void(std::error_code, std::vector<remote_socket>)> call) {
+    root().fetch_sockets(std::move(call));
+  }
   [[nodiscard]] socket* find(std::string_view id) const noexcept { return root_->find(id); }
   [[nodiscard]] std::vector<socket_ref> sockets() const { return root_->sockets(); }
 
@@ -116,9 +135,10 @@ class server {
   friend class socket;
   friend class nsp;
   friend class broadcast;
-  friend class timed_emit;
-  friend class volatile_emit;
+  friend class socket_emit;
   friend class socket_ref;
+  friend class packet_next;
+  friend class nsp_decision;
   friend class ack;
   friend class next;
   friend class admission;
@@ -156,6 +176,19 @@ class server {
     bool was_connected;  // else nobody has heard of it
     step next;
   };
+  /// A namespace without a name of its own.
+  struct parent {
+    parent(server& owner, std::string name, nsp_matcher matcher)
+        : space(owner, std::move(name)), match(std::move(matcher)) {}
+    nsp space;
+    nsp_matcher match;
+  };
+  /// A client whose namespace may be made by this parent, or one after it.
+  struct asking {
+    handle session;
+    std::string name, auth;
+    std::size_t parent;
+  };
   /// From the first input of a turn to its last handler; what ended in it is destroyed at its end. A turn of
   /// the application's own wakes the host.
   class turn {
@@ -192,9 +225,23 @@ class server {
   void on_connect(connection& from, socketio::event const& in);
   void on_received(socket& to, socketio::event const& in);
   void on_acknowledged(socket& to, socketio::event const& in);
+  void deliver(socket& to, std::string_view name, args const& arguments, ack& reply);
+  void pass_middlewares(std::shared_ptr<impl::held_event> held);
+  void tell_outgoing(socket& to, message const& packet);
   void request_admission(handle session);
   void admit(handle session);
 
+  [[nodiscard]] std::unique_ptr<nsp> make_nsp(std::string name);
+  nsp& add_parent(nsp_matcher match);
+  void ask_parents(asking what);
+  void join_child(asking const& what);
+  void reject(connection& from, std::string_view nsp);
+  void ask_later();
+  void join(nsp& space, connection& owner, std::string_view auth);
+  bool restore(socket& candidate, std::string_view auth);
+  void keep(socket& which);
+  void log(nsp& space, message packet, std::vector<std::string> rooms, std::vector<std::string> except);
+  void purge(time_point now);
   socket& make_socket(nsp& space, connection& owner, std::string_view auth);
   void run_middleware(socket& candidate, std::uint32_t index);
   void accept(socket& candidate);
@@ -210,10 +257,12 @@ class server {
   }
 
   result<void> send(socket& to, message packet);
+  result<void> send_event(socket& to, message packet);
   result<void> expect_ack(socket& from, std::uint64_t id, duration within, ack_handler call);
   void disconnect(socket& which, bool close);
   void unlink(socket& which);
   void withdraw(socket& which) noexcept;
+  void leave_rooms(socket& which);
   void finish(socket& which, disconnect_reason reason, error detail);
   void start_ending(socket& which, disconnect_reason reason, error detail);
   void run_endings(std::size_t until);
@@ -223,8 +272,14 @@ class server {
   engineio::server* engine_;
   server_config config_;
   random_source random_;
+  listener_list<unique_function<void(nsp&)>> on_new_namespace_;
   std::unordered_map<std::string_view, std::unique_ptr<nsp>> nsps_;  // keys are views of the names inside
   nsp* root_;                                                        // "/" always exists
+  std::deque<parent> parents_;
+  std::vector<asking> ask_later_;
+  std::size_t child_count_ = 0;
+  std::unordered_map<sid, std::uint32_t> recovered_;  // slots of sockets whose ids name other ones
+  time_point purge_at_ = never;
   std::deque<std::optional<connection>> connections_;
   std::size_t connection_count_ = 0;
   std::vector<std::unique_ptr<socket>> sockets_;
@@ -252,4 +307,5 @@ class server {
 }  // namespace siokit::inline v0::hub
 
 #include "siokit/hub/dispatch.hpp"
+#include "siokit/hub/joining.hpp"
 #include "siokit/hub/verbs.hpp"

@@ -9,6 +9,8 @@
 #include "siokit/hub/broadcast.hpp"
 #include "siokit/hub/handshake.hpp"
 #include "siokit/hub/listeners.hpp"
+#include "siokit/hub/packet_middleware.hpp"
+#include "siokit/hub/recovery.hpp"
 #include "siokit/hub/rooms.hpp"
 #include "siokit/hub/socket_data.hpp"
 #include "siokit/hub/socket_ref.hpp"
@@ -24,40 +26,44 @@ class server;
 
 using listeners = basic_listeners<socket, ack>;
 using disconnect_handler = unique_function<void(socket&, disconnect_reason)>;
+using error_handler = unique_function<void(socket&, std::string_view message)>;
 
 /// What most sockets never need, allocated on first use.
 struct socket_extras {
   std::string auth;
+  sid pid;                          // with recovery
+  std::uint64_t last_received = 0;  // number of the last event it had before it went
+  why_not_recovered recovered = why_not_recovered::disabled;
   hub::listeners listeners;
   listener_list<disconnect_handler> on_disconnecting;
   listener_list<disconnect_handler> on_disconnect;
+  listener_list<error_handler> on_error;
+  listener_list<hub::listeners::any_handler> outgoing;
+  std::vector<std::unique_ptr<packet_middleware>> middlewares;  // one may add another while it runs
   socketio::ack_table<ack_handler> acks;
   socket_data data;
 };
 
-/// socket.timeout(5s).emit(...): an emit whose acknowledgement must come in time.
-class timed_emit {
+/// socket.timeout(5s), socket.volatile_(), or both: how the emit that follows is done.
+class socket_emit {
  public:
+  [[nodiscard]] socket_emit timeout(duration within) const noexcept {
+    return {*socket_, within, volatile_flag_};
+  }
+  [[nodiscard]] socket_emit volatile_() const noexcept { return {*socket_, within_, true}; }
+  /// socket::emit(). A volatile event that is dropped is no error; an answer to it does not come, so give it
+  /// a timeout.
   template <class... Args>
-  result<void> emit(std::string_view event, Args&&... args);
+  result<void> emit(std::string_view event, Args&&... args) const;
 
  private:
   friend class socket;
-  timed_emit(socket& to, duration within) noexcept : socket_(&to), within_(within) {}
+  socket_emit(socket& to, duration within, bool is_volatile) noexcept
+      : socket_(&to), within_(within), volatile_flag_(is_volatile) {}
+
   socket* socket_;
   duration within_;
-};
-
-/// socket.volatile_().emit(...): what is out of date soon.
-class volatile_emit {
- public:
-  template <class... Args>
-  result<void> emit(std::string_view event, Args const&... args);
-
- private:
-  friend class socket;
-  explicit volatile_emit(socket& to) noexcept : socket_(&to) {}
-  socket* socket_;
+  bool volatile_flag_;
 };
 
 class socket {
@@ -83,18 +89,19 @@ class socket {
   /// the connection is closed. After an error the callback is not called.
   template <class... Args>
   result<void> emit(std::string_view event, Args&&... args) {
-    return emit_within(never - time_point{}, event, std::forward<Args>(args)...);
+    return plain().emit(event, std::forward<Args>(args)...);
   }
   /// The emit that follows is dropped, which is no error, if the transport is busy.
-  [[nodiscard]] volatile_emit volatile_() noexcept { return volatile_emit(*this); }
+  [[nodiscard]] socket_emit volatile_() noexcept { return plain().volatile_(); }
   /// The acknowledgement callback of the emit that follows fails with errc::timed_out after `within`.
-  [[nodiscard]] timed_emit timeout(duration within) noexcept { return {*this, within}; }
+  [[nodiscard]] socket_emit timeout(duration within) noexcept { return plain().timeout(within); }
 
   // Everybody else in the namespace.
   [[nodiscard]] hub::broadcast broadcast();
   [[nodiscard]] hub::broadcast to(std::string_view room) { return std::move(broadcast().to(room)); }
   [[nodiscard]] hub::broadcast in(std::string_view room) { return to(room); }
   [[nodiscard]] hub::broadcast except(std::string_view room) { return std::move(broadcast().except(room)); }
+  [[nodiscard]] hub::broadcast local() { return broadcast(); }
 
   /// Error, local: not_connected, or invalid_argument when the socket is in rooms_max rooms.
   result<void> join(std::string_view room);
@@ -109,6 +116,12 @@ class socket {
   template <class Callable>
   listener_id once(std::string_view event, Callable&& callable);
   listener_id on_any(hub::listeners::any_handler callable);
+  /// Called for every event that was sent to this socket, alone or with others.
+  listener_id on_any_outgoing(hub::listeners::any_handler callable);
+  /// Hears of events that a packet middleware has stopped.
+  listener_id on_error(error_handler callable);
+  /// Sees every event of this socket before its listeners; see packet_middleware.hpp.
+  void use(packet_middleware callable);
   listener_id on_disconnecting(disconnect_handler callable);
   listener_id on_disconnect(disconnect_handler callable);
   void off(listener_id which) noexcept;
@@ -119,6 +132,11 @@ class socket {
   void disconnect(bool close = false);
   /// Closes the Engine.IO connection without a Socket.IO packet: the client sees `transport close`.
   void close_connection();
+  /// Whether this socket was away, and is back with its id, its rooms, its data and what it missed.
+  [[nodiscard]] bool recovered() const noexcept { return not_recovered() == why_not_recovered::recovered; }
+  [[nodiscard]] why_not_recovered not_recovered() const noexcept {
+    return extras_ ? extras_->recovered : why_not_recovered::disabled;
+  }
   /// Application data of any type, default constructed on first access; one type per socket.
   template <class T>
   [[nodiscard]] T& data() {
@@ -135,8 +153,8 @@ class socket {
   friend class server;
   friend class hub::nsp;
   friend class hub::broadcast;
-  friend class timed_emit;
-  friend class volatile_emit;
+  friend class socket_emit;
+  friend class packet_next;
   friend class socket_ref;
   friend class ack;
   /// leaving: its disconnecting listeners are being told.
@@ -146,8 +164,13 @@ class socket {
     if (!extras_) extras_ = std::make_unique<socket_extras>();
     return *extras_;
   }
+  [[nodiscard]] socket_emit plain() noexcept { return {*this, never - time_point{}, false}; }
+  [[nodiscard]] bool writable() const noexcept;
   template <class... Args>
-  result<void> emit_within(duration within, std::string_view event, Args&&... args);
+  result<void> send_event(bool is_volatile, std::string_view event, Args const&... args);
+  template <class Callback, class... Args>
+  result<void> ask(duration within, bool dropped, Callback&& callback, std::string_view event,
+                   Args const&... args);
 
   hub::nsp* nsp_;
   handle connection_;

@@ -12,8 +12,12 @@ namespace siokit::inline v0::hub {
 class socket_data {
  public:
   socket_data() noexcept = default;
-  socket_data(socket_data const&) = delete;
-  socket_data& operator=(socket_data const&) = delete;
+  socket_data(socket_data&& other) noexcept { swap(other); }
+  socket_data& operator=(socket_data&& other) noexcept {
+    socket_data taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
   ~socket_data() { reset(); }
 
   /// The value, default constructed when there is none; a value of another type is replaced.
@@ -28,6 +32,11 @@ class socket_data {
     return *static_cast<T*>(value_);
   }
 
+  void swap(socket_data& other) noexcept {
+    std::swap(value_, other.value_);
+    std::swap(type_, other.type_);
+    std::swap(destroy_, other.destroy_);
+  }
   void reset() noexcept {
     type_ = nullptr;
     if (destroy_ != nullptr) std::exchange(destroy_, nullptr)(std::exchange(value_, nullptr));

@@ -7,20 +7,19 @@
 
 namespace siokit::inline v0::hub {
 
+namespace impl {
+/// The argument that tells a client what it has received.
+[[nodiscard]] inline socketio::owned_args offset_argument(recovery const& log) {
+  std::string const json = "[\"" + log.next_offset() + "\"]";
+  return socketio::args(json, 1).own();
+}
+}  // namespace impl
+
 // server.
 
 inline time_point server::now() {
   if (depth_ == 0 && wake_) turn_time_ = wake_();
   return turn_time_;
-}
-
-inline nsp& server::of(std::string_view name) {
-  std::string full(name);
-  if (!full.starts_with('/')) full.insert(0, 1, '/');
-  if (auto const known = nsps_.find(full); known != nsps_.end()) return *known->second;
-  auto made = std::make_unique<nsp>(*this, std::move(full));
-  std::string_view const key = made->name();
-  return *nsps_.emplace(key, std::move(made)).first->second;
 }
 
 inline server::connection* server::find_connection(handle session) noexcept {
@@ -39,6 +38,13 @@ inline socket* server::find_socket(handle at) const noexcept {
 inline result<void> server::send(socket& to, message packet) {
   static_cast<void>(now());
   return engine_->send(to.connection_, std::move(packet));
+}
+
+inline result<void> server::send_event(socket& to, message packet) {
+  if (!to.extras_ || to.extras_->outgoing.empty()) return send(to, std::move(packet));
+  auto const sent = send(to, packet);
+  if (sent) tell_outgoing(to, packet);
+  return sent;
 }
 
 inline result<void> server::expect_ack(socket& from, std::uint64_t id, duration within, ack_handler call) {
@@ -187,62 +193,79 @@ inline engineio::transport socket::transport() const noexcept {
   return session == nullptr ? engineio::transport::polling : session->current();
 }
 
+inline bool socket::writable() const noexcept {
+  auto const* session = server().engine_->find(connection_);
+  return session != nullptr && session->writable();
+}
+
 template <class... Args>
-result<void> socket::emit_within(duration within, std::string_view event, Args&&... args) {
-  if (state_ == state::disconnected) return local_error(errc::not_connected);
-  if constexpr (!impl::ends_in_callback<Args...>) {
-    auto packet = socketio::encode_event(nsp_->name(), {}, event, args...);
-    if (!packet) return tl::unexpected(packet.error());
-    return server().send(*this, std::move(*packet));
-  } else {
+result<void> socket_emit::emit(std::string_view event, Args&&... args) const {
+  socket& to = *socket_;
+  if (to.state_ == socket::state::disconnected) return local_error(errc::not_connected);
+  bool const dropped = volatile_flag_ && !to.writable();
+  if constexpr (impl::ends_in_callback<Args...>) {
     auto all = std::forward_as_tuple(std::forward<Args>(args)...);
     constexpr std::size_t last = sizeof...(Args) - 1;
-    std::uint64_t const id = nsp_->next_ack_id_++;
-    auto packet = [&]<std::size_t... I>(std::index_sequence<I...>) {
-      return socketio::encode_event(nsp_->name(), id, event, std::get<I>(all)...);
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      using callback = std::tuple_element_t<last, decltype(all)>;
+      return to.ask(within_, dropped, std::forward<callback>(std::get<last>(all)), event,
+                    std::get<I>(all)...);
     }
     (std::make_index_sequence<last>{});
-    if (!packet) return tl::unexpected(packet.error());
-    using callback = std::tuple_element_t<last, decltype(all)>;
-    auto const expected =
-        server().expect_ack(*this, id, within, make_ack_handler(std::forward<callback>(std::get<last>(all))));
-    if (!expected) return expected;
-    auto const sent = server().send(*this, std::move(*packet));
-    if (!sent && extras_) {  // the error is told here, so not by the callback
-      static_cast<void>(extras_->acks.settle(id));
-      server().acks_.arm(slot_, extras_->acks.next_deadline());
-    }
-    return sent;
+  } else {
+    if (dropped) return {};
+    return to.send_event(volatile_flag_, event, args...);
   }
 }
 
 template <class... Args>
-result<void> volatile_emit::emit(std::string_view event, Args const&... args) {
-  auto const* session = socket_->server().engine_->find(socket_->connection_);
-  if (session == nullptr || !session->writable()) return {};
-  return socket_->emit(event, args...);
+result<void> socket::send_event(bool is_volatile, std::string_view event, Args const&... args) {
+  bool const logged = nsp_->recovery_ && !is_volatile;
+  socketio::owned_args offset;
+  if (logged) offset = impl::offset_argument(*nsp_->recovery_);
+  auto packet = socketio::encode_event(nsp_->name(), {}, event, args..., offset.view());
+  if (!packet) return tl::unexpected(packet.error());
+  if (!logged) return server().send_event(*this, std::move(*packet));
+  server::turn const scope(server());
+  server().log(*nsp_, *packet, {std::string(id())}, {});
+  return server().send_event(*this, std::move(*packet));
 }
 
-template <class... Args>
-result<void> timed_emit::emit(std::string_view event, Args&&... args) {
-  static_assert(impl::ends_in_callback<Args...>,
-                "timeout() needs an acknowledgement callback as last argument");
-  return socket_->emit_within(within_, event, std::forward<Args>(args)...);
+/// `dropped`: the event is not sent, only its answer is waited for.
+template <class Callback, class... Args>
+result<void> socket::ask(duration within, bool dropped, Callback&& callback, std::string_view event,
+                         Args const&... args) {
+  std::uint64_t const id = nsp_->next_ack_id_++;
+  auto packet = socketio::encode_event(nsp_->name(), id, event, args...);
+  if (!packet) return tl::unexpected(packet.error());
+  auto const expected =
+      server().expect_ack(*this, id, within, make_ack_handler(std::forward<Callback>(callback)));
+  if (!expected || dropped) return expected;
+  auto const sent = server().send_event(*this, std::move(*packet));
+  if (!sent && extras_) {  // the error is told here, so not by the callback
+    static_cast<void>(extras_->acks.settle(id));
+    server().acks_.arm(slot_, extras_->acks.next_deadline());
+  }
+  return sent;
 }
 
 inline result<void> socket::join(std::string_view room) {
   if (state_ == state::disconnected) return local_error(errc::not_connected);
   if (room == id()) return {};  // every socket is in this one
   if (rooms_.size() >= server().config_.rooms_max) return local_error(errc::invalid_argument);
-  nsp_->rooms_.join(room, slot_, rooms_);
+  bool const joined = nsp_->rooms_.join(room, slot_, rooms_);
+  if (joined && nsp_->hears_of_rooms()) nsp_->tell_joined(room, id(), nsp_->rooms_.find(room)->size() == 1);
   return {};
 }
 
 inline result<void> socket::leave(std::string_view room) {
   if (state_ == state::disconnected) return local_error(errc::not_connected);
   auto& all = server().sockets_;
-  nsp_->rooms_.leave(
+  bool const hears = nsp_->hears_of_rooms();
+  std::string const name(hears ? room : "");  // `room` may be that of a room which ends here
+  bool const left = nsp_->rooms_.leave(
       room, slot_, rooms_, [&](std::uint32_t slot) -> auto& { return all[slot]->rooms_; });
+  if (left && hears) nsp_->tell_left(name, id(), nsp_->rooms_.find(name) == nullptr);
   return {};
 }
 
@@ -272,6 +295,19 @@ inline listener_id socket::on_any(listeners::any_handler callable) {
   extras().listeners.add_any(id, std::move(callable));
   return id;
 }
+inline listener_id socket::on_any_outgoing(listeners::any_handler callable) {
+  auto const id = server().next_listener();
+  extras().outgoing.add(id, false, std::move(callable));
+  return id;
+}
+inline listener_id socket::on_error(error_handler callable) {
+  auto const id = server().next_listener();
+  extras().on_error.add(id, false, std::move(callable));
+  return id;
+}
+inline void socket::use(packet_middleware callable) {
+  if (callable) extras().middlewares.push_back(std::make_unique<packet_middleware>(std::move(callable)));
+}
 inline listener_id socket::on_disconnecting(disconnect_handler callable) {
   auto const id = server().next_listener();
   extras().on_disconnecting.add(id, false, std::move(callable));
@@ -283,8 +319,10 @@ inline listener_id socket::on_disconnect(disconnect_handler callable) {
   return id;
 }
 inline void socket::off(listener_id which) noexcept {
-  if (!extras_ || extras_->listeners.remove(which)) return;
-  if (!extras_->on_disconnecting.remove(which)) extras_->on_disconnect.remove(which);
+  if (!extras_) return;
+  auto const remove = [which](auto&... lists) { static_cast<void>((lists.remove(which) || ...)); };
+  remove(extras_->listeners, extras_->on_disconnecting, extras_->on_disconnect, extras_->on_error,
+         extras_->outgoing);
 }
 inline void socket::off(std::string_view event) noexcept {
   if (extras_) extras_->listeners.remove_all(event);
@@ -305,9 +343,10 @@ inline listener_id nsp::add(std::string_view event, bool once, listeners::event_
   listeners_.add(event, id, once, std::move(call));
   return id;
 }
-inline listener_id nsp::on_connection(connection_handler callable) {
+template <class List, class Handler>
+listener_id nsp::add_to(List& list, Handler callable) {
   auto const id = server_->next_listener();
-  on_connection_.add(id, false, std::move(callable));
+  list.add(id, false, std::move(callable));
   return id;
 }
 inline listener_id nsp::on_any(listeners::any_handler callable) {
@@ -315,23 +354,59 @@ inline listener_id nsp::on_any(listeners::any_handler callable) {
   listeners_.add_any(id, std::move(callable));
   return id;
 }
+inline listener_id nsp::on_connection(connection_handler callable) {
+  return add_to(on_connection_, std::move(callable));
+}
 inline listener_id nsp::on_disconnecting(disconnect_handler callable) {
-  auto const id = server_->next_listener();
-  on_disconnecting_.add(id, false, std::move(callable));
-  return id;
+  return add_to(on_disconnecting_, std::move(callable));
 }
 inline listener_id nsp::on_disconnect(disconnect_handler callable) {
-  auto const id = server_->next_listener();
-  on_disconnect_.add(id, false, std::move(callable));
-  return id;
+  return add_to(on_disconnect_, std::move(callable));
+}
+inline listener_id nsp::on_create_room(room_handler callable) {
+  return add_to(on_create_room_, std::move(callable));
+}
+inline listener_id nsp::on_delete_room(room_handler callable) {
+  return add_to(on_delete_room_, std::move(callable));
+}
+inline listener_id nsp::on_join_room(member_handler callable) {
+  return add_to(on_join_room_, std::move(callable));
+}
+inline listener_id nsp::on_leave_room(member_handler callable) {
+  return add_to(on_leave_room_, std::move(callable));
 }
 inline void nsp::off(listener_id which) noexcept {
-  if (listeners_.remove(which) || on_connection_.remove(which) || on_disconnecting_.remove(which)) return;
-  on_disconnect_.remove(which);
+  auto const remove = [which](auto&... lists) { static_cast<void>((lists.remove(which) || ...)); };
+  remove(listeners_, on_connection_, on_disconnecting_, on_disconnect_, on_create_room_, on_delete_room_,
+         on_join_room_, on_leave_room_);
+}
+
+inline void nsp::tell_joined(std::string_view room, std::string_view id, bool created) {
+  for_levels([&](nsp& each) {
+    if (created) each.on_create_room_.walk([&](room_handler& call) { call(room); });
+    each.on_join_room_.walk([&](member_handler& call) { call(room, id); });
+  });
+}
+inline void nsp::tell_left(std::string_view room, std::string_view id, bool deleted) {
+  for_levels([&](nsp& each) {
+    each.on_leave_room_.walk([&](member_handler& call) { call(room, id); });
+    if (deleted) each.on_delete_room_.walk([&](room_handler& call) { call(room); });
+  });
+}
+
+/// Those of the parent come first. Null past the last one.
+inline middleware* nsp::middleware_at(std::size_t index) noexcept {
+  std::size_t const inherited = parent_ == nullptr ? 0 : parent_->middlewares_.size();
+  if (index < inherited) return &parent_->middlewares_[index];
+  return index - inherited < middlewares_.size() ? &middlewares_[index - inherited] : nullptr;
 }
 
 inline socket* nsp::find(std::string_view id) const noexcept {
-  std::uint32_t const slot = sid_counter(id);
+  std::uint32_t slot = sid_counter(id);
+  if (!server_->recovered_.empty() && id.size() <= sid::size_max) {
+    auto const known = server_->recovered_.find(sid(id));
+    if (known != server_->recovered_.end()) slot = known->second;
+  }
   if (slot >= server_->sockets_.size() || !server_->sockets_[slot]) return nullptr;
   socket* found = server_->sockets_[slot].get();
   return found->nsp_ == this && found->connected() && found->id() == id ? found : nullptr;
@@ -383,33 +458,145 @@ inline std::vector<std::uint32_t> nsp::select(broadcast const& to) {
 
 // broadcast.
 
-inline std::string_view broadcast::name() const noexcept {
-  return nsp_->name();
-}
-
-inline void broadcast::deliver(message const& packet) const {
+template <class Visit>
+void broadcast::for_each(Visit&& visit) const {
   server& hub = nsp_->server();
   static_cast<void>(hub.now());
   nsp_->for_each(rooms_, except_, [&](socket& to) {
-    if (volatile_flag_) {
-      auto const* session = hub.engine_->find(to.connection_);
-      if (session == nullptr || !session->writable()) return;
-    }
-    // A recipient whose queue is full is closed by its own session; the others are served.
-    static_cast<void>(hub.engine_->send(to.connection_, packet));
+    if (!volatile_flag_ || to.writable()) visit(to);
   });
 }
 
+template <class... Args>
+result<void> broadcast::emit(std::string_view event, Args&&... args) const {
+  if constexpr (impl::ends_in_callback<Args...>) {
+    auto all = std::forward_as_tuple(std::forward<Args>(args)...);
+    constexpr std::size_t last = sizeof...(Args) - 1;
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      using callback = std::tuple_element_t<last, decltype(all)>;
+      return ask(std::forward<callback>(std::get<last>(all)), event, std::get<I>(all)...);
+    }
+    (std::make_index_sequence<last>{});
+  } else {
+    result<void> outcome = emit_here(event, args...);
+    for (nsp* const child : nsp_->children()) {
+      if (outcome) outcome = in_nsp(*child).emit_here(event, args...);
+    }
+    return outcome;
+  }
+}
+
+template <class... Args>
+result<void> broadcast::emit_here(std::string_view event, Args const&... args) const {
+  bool const logged = nsp_->recovery_ && !volatile_flag_;
+  socketio::owned_args offset;
+  if (logged) offset = impl::offset_argument(*nsp_->recovery_);
+  auto packet = socketio::encode_event(nsp_->name(), {}, event, args..., offset.view());
+  if (!packet) return tl::unexpected(packet.error());
+  if (!logged) return deliver(*packet), result<void>();
+  server::turn const scope(nsp_->server());
+  nsp_->server().log(*nsp_, *packet, rooms_, except_);
+  deliver(*packet);
+  return {};
+}
+
+/// Handlers run only when all has been sent: they may change who is there.
+inline void broadcast::deliver(message const& packet) const {
+  server& hub = nsp_->server();
+  std::vector<socket_ref> listening;
+  for_each([&](socket& to) {
+    // A recipient whose queue is full is closed by its own session; the others are served.
+    static_cast<void>(hub.engine_->send(to.connection_, packet));
+    if (to.extras_ && !to.extras_->outgoing.empty()) listening.push_back(to.ref());
+  });
+  for (auto const& each : listening) {
+    if (socket* const to = each.get()) hub.tell_outgoing(*to, packet);
+  }
+}
+
+template <class Callback, class... Args>
+result<void> broadcast::ask(Callback&& callback, std::string_view event, Args const&... args) const {
+  static_assert(std::is_invocable_v<Callback&, std::error_code, responses const&>,
+                "a broadcast is answered by many: void(std::error_code, responses const&)");
+  if (!nsp_->children().empty()) return local_error(errc::invalid_argument);
+  std::uint64_t const id = nsp_->next_ack_id_++;
+  auto packet = socketio::encode_event(nsp_->name(), id, event, args...);
+  if (!packet) return tl::unexpected(packet.error());
+  deliver_asking(id, *packet, responses_handler(std::forward<Callback>(callback)));
+  return {};
+}
+
+inline void broadcast::deliver_asking(std::uint64_t id, message const& packet, responses_handler call) const {
+  server& hub = nsp_->server();
+  server::turn const scope(hub);
+  auto const all = std::make_shared<impl::gathering>();
+  all->call = std::move(call);
+  for_each([&](socket& to) {
+    ++all->missing;
+    auto const expected = hub.expect_ack(to, id, within_, [all](std::error_code failure, args const& answer) {
+      all->settle(failure, answer);
+    });
+    if (!expected)
+      all->settle(make_error_code(expected.error().code), {});
+    else
+      static_cast<void>(hub.engine_->send(to.connection_, packet));  // who is closed by it is told of that
+  });
+  all->release();
+}
+
 inline void broadcast::sockets_join(std::string_view room) {
+  server::turn const scope(nsp_->server());
   for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->join(room));
 }
 inline void broadcast::sockets_leave(std::string_view room) {
+  server::turn const scope(nsp_->server());
   std::string const name(room);  // it may be that of a room which ends here
   for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->leave(name));
 }
 inline void broadcast::disconnect_sockets(bool close) {
   server::turn const scope(nsp_->server());
   for (auto const slot : nsp_->select(*this)) nsp_->server().sockets_[slot]->disconnect(close);
+}
+
+inline void broadcast::fetch_sockets(
+    unique_function<void(std::error_code, std::vector<remote_socket>)> call) const {
+  server::turn const scope(nsp_->server());
+  std::vector<remote_socket> found;
+  nsp_->for_each(rooms_, except_, [&](socket& each) {
+    std::vector<std::string> names;
+    for (std::string_view const name : each.rooms()) names.emplace_back(name);
+    found.push_back(remote_socket(std::string(each.id()), std::move(names), each.ref()));
+  });
+  call({}, std::move(found));
+}
+
+inline result<void> remote_socket::join(std::string_view room) const {
+  socket* const to = get();
+  return to == nullptr ? local_error(errc::gone) : to->join(room);
+}
+inline result<void> remote_socket::leave(std::string_view room) const {
+  socket* const to = get();
+  return to == nullptr ? local_error(errc::gone) : to->leave(room);
+}
+
+// packet_next.
+
+inline void packet_next::operator()() {
+  auto held = std::move(held_);
+  socket* const to = held ? held->to.get() : nullptr;
+  if (to == nullptr) return;
+  server::turn const scope(to->server());
+  to->server().pass_middlewares(std::move(held));
+}
+
+inline void packet_next::fail(std::string_view message) {
+  auto const held = std::move(held_);
+  socket* const to = held ? held->to.get() : nullptr;
+  if (to == nullptr) return;
+  server& hub = to->server();
+  server::turn const scope(hub);
+  hub.run_for(held->to,
+              [&] { to->extras_->on_error.walk([&](error_handler& call) { call(*to, message); }); });
 }
 
 }  // namespace siokit::inline v0::hub

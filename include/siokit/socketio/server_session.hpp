@@ -51,7 +51,9 @@ class server_session {
 
   /// Answers connect_requested; the result is to be sent. `cookie` comes back with every event of the
   /// namespace.
-  [[nodiscard]] result<message> accept(std::string_view nsp, std::uint32_t cookie, sid const& id);
+  /// `pid`: empty unless the state of the client can be recovered.
+  [[nodiscard]] result<message> accept(std::string_view nsp, std::uint32_t cookie, sid const& id,
+                                       sid const& pid = {});
   /// Answers connect_requested with a refusal. `data_json`: empty, or one JSON value.
   [[nodiscard]] result<message> reject(std::string_view nsp, std::string_view text,
                                        std::string_view data_json = {});
@@ -157,12 +159,13 @@ inline result<std::optional<event>> server_session::receive(frame const& in) {
   return remote_error(errc::invalid_state);
 }
 
-inline result<message> server_session::accept(std::string_view nsp, std::uint32_t cookie, sid const& id) {
+inline result<message> server_session::accept(std::string_view nsp, std::uint32_t cookie, sid const& id,
+                                              sid const& pid) {
   membership* known = find(nsp);
   if (known == nullptr || known->state != stage::asked) return local_error(errc::wrong_state);
   known->state = stage::joined;
   known->cookie = cookie;
-  return encode_connect_reply(nsp, id);
+  return encode_connect_reply(nsp, id, pid);
 }
 
 inline result<message> server_session::reject(std::string_view nsp, std::string_view text,

@@ -1,0 +1,63 @@
+// siokit/hub/responses.hpp - the answers to an event that many were asked.   SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <system_error>
+#include <vector>
+
+#include "siokit/core/unique_function.hpp"
+#include "siokit/socketio/args.hpp"
+
+namespace siokit::inline v0::hub {
+
+/// In the order in which they came. Owns them.
+class responses {
+ public:
+  [[nodiscard]] std::size_t size() const noexcept { return all_.size(); }
+  [[nodiscard]] bool empty() const noexcept { return all_.empty(); }
+  /// What one recipient has answered. Precondition: index < size().
+  [[nodiscard]] socketio::args operator[](std::size_t index) const noexcept { return all_[index].view(); }
+  /// The first argument of each answer. Error, remote: that of args::get(); the offset is the index of the
+  /// answer.
+  template <class T>
+  [[nodiscard]] result<std::vector<T>> first() const {
+    std::vector<T> out;
+    out.reserve(all_.size());
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      auto value = all_[i].view().get<T>(0);
+      if (!value) return remote_error(value.error().code, i);
+      out.push_back(std::move(*value));
+    }
+    return out;
+  }
+  void add(socketio::owned_args answer) { all_.push_back(std::move(answer)); }
+
+ private:
+  std::vector<socketio::owned_args> all_;
+};
+
+/// Called once, when everybody has answered, has been disconnected, or the time is over. The error is
+/// errc::timed_out when an answer came too late, errc::not_connected when a recipient left without one; the
+/// answers of all others are there in either case.
+using responses_handler = unique_function<void(std::error_code, responses const&)>;
+
+namespace impl {
+/// What the recipients of one event share.
+struct gathering {
+  responses got;
+  std::error_code failure;
+  responses_handler call;
+  std::size_t missing = 1;  // the sender itself, until all were asked
+
+  void settle(std::error_code why, socketio::args const& answer) {
+    if (!why) got.add(answer.own());
+    if (why && failure != make_error_code(errc::timed_out)) failure = why;
+    release();
+  }
+  void release() {
+    if (--missing == 0) call(failure, got);
+  }
+};
+}  // namespace impl
+
+}  // namespace siokit::inline v0::hub
