@@ -102,11 +102,13 @@ std::string event_line(std::string_view event, siokit::args const& all, bool as_
 
 std::string printable(std::string_view line) {
   std::string out;
+  bool const utf8 = siokit::utf8_valid(line);
   for (std::size_t i = 0; i < line.size(); ++i) {
     auto c = static_cast<unsigned char>(line[i]);
     unsigned const next = i + 1 < line.size() ? static_cast<unsigned char>(line[i + 1]) : 0;
-    bool const c1 = c == 0xC2 && next >= 0x80 && next < 0xA0;
-    if (!c1 && c >= 0x20 && c != 0x7F) {
+    bool const c1 = utf8 && c == 0xC2 && next >= 0x80 && next < 0xA0;
+    bool const foreign = !utf8 && c >= 0x80;  // a terminal of 8 bits would take it for a command
+    if (!c1 && !foreign && c >= 0x20 && c != 0x7F) {
       out += line[i];
       continue;
     }

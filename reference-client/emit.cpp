@@ -14,7 +14,9 @@ int run_emit(settings const& s) {
   siokit::client_socket& socket = io.socket(s.nsp);
   int code = exit_failed;
   asio::steady_timer patience(context);
+  bool over = false;
   auto const end = [&](int with) {
+    if (std::exchange(over, true)) return;
     code = with;
     patience.cancel();
     io.close();
@@ -45,6 +47,15 @@ int run_emit(settings const& s) {
     complain(text_of(why));
     end(exit_failed);
   });
+  socket.on_disconnect([&](siokit::disconnect_reason why) {
+    if (!over) complain("disconnected: " + std::string(to_string(why)));
+    end(exit_failed);
+  });
+  io.on_close([&](siokit::disconnect_reason why) {  // before the namespace was joined
+    if (!over) complain("disconnected: " + std::string(to_string(why)));
+    end(exit_failed);
+  });
+  if (s.ack_timeout.count() == 0) return socket.connect(), context.run(), code;  // as long as it takes
   patience.expires_after(s.ack_timeout);
   patience.async_wait([&](std::error_code failure) {
     if (failure) return;

@@ -36,14 +36,17 @@ class load_run {
     siokit::client io;
     asio::steady_timer next;
     clock_type::time_point due{};
+    std::uint32_t under_way = 0;  // events that wait for their answers
+    bool seen = false;            // it has been connected
     member(asio::io_context& context, settings const& s) : io(context, s.url, s.client), next(context) {}
   };
 
   void add_client() {
     member& one = members_.emplace_back(context_, s_);
     siokit::client_socket& socket = one.io.socket(s_.nsp);
-    socket.on_connect([this] {
-      if (++connected_ == s_.clients) begin();
+    socket.on_connect([this, &one] {
+      if (!std::exchange(one.seen, true) && ++connected_ == s_.clients) return begin();
+      if (measuring_ && s_.rate == 0) fill(one);  // it was away
     });
     socket.on_connect_error([this](siokit::connect_error const& why) {
       complain(text_of(why));
@@ -68,7 +71,7 @@ class load_run {
       if (s_.rate > 0) {
         pace(one);
       } else {
-        for (std::uint32_t i = 0; i < s_.in_flight; ++i) send(one);
+        fill(one);
       }
     }
   }
@@ -82,22 +85,28 @@ class load_run {
       if (!failure) pace(one);
     });
   }
-  void send(member& one) {
-    if (over_) return;
+  void fill(member& one) {
+    while (!over_ && one.under_way < s_.in_flight && one.io.socket(s_.nsp).connected() && send(one)) {
+    }
+  }
+  bool send(member& one) {
+    if (over_) return false;
     auto const began = clock_type::now();
     auto const sent =
         one.io.socket(s_.nsp)
             .timeout(s_.ack_timeout)
             .emit(s_.event, arguments_, [this, &one, began](std::error_code failure, siokit::args) {
+              --one.under_way;
               if (over_) return;
               if (failure) {
                 ++lost_;
               } else {
                 times_.add(clock_type::now() - began);
               }
-              if (s_.rate == 0 && one.io.socket(s_.nsp).connected()) send(one);
+              if (s_.rate == 0) fill(one);
             });
-    if (!sent) ++lost_;
+    sent ? ++one.under_way : ++lost_;
+    return sent.has_value();
   }
   void finish() {
     if (std::exchange(over_, true)) return;

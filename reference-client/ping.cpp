@@ -31,14 +31,14 @@ class ping_run {
     });
     socket_.on_connect_error([this](siokit::connect_error const& why) {
       complain(text_of(why));
-      if (why.refused() || !s_.client.reconnection) end();
+      if (why.refused() || !s_.client.reconnection) fail();
     });
     socket_.on_disconnect([this](siokit::disconnect_reason why) {
       if (over_) return;
       complain("disconnected: " + std::string(to_string(why)));
-      if (!socket_.active() || !s_.client.reconnection) end();
+      if (!socket_.active() || !s_.client.reconnection) fail();
     });
-    io_.on_reconnect_failed([this] { end(); });
+    io_.on_reconnect_failed([this] { fail(); });
     signals_.async_wait([this](std::error_code failure, int) {
       if (!failure) end();
     });
@@ -47,7 +47,7 @@ class ping_run {
     if (sent_ == 0) return exit_failed;
     if (live_) std::printf("\n");
     print_summary();
-    return lost_ > 0 ? exit_timed_out : exit_done;
+    return failed_ ? exit_failed : lost_ > 0 ? exit_timed_out : exit_done;
   }
 
  private:
@@ -61,8 +61,8 @@ class ping_run {
                                        if (!over_) settle(failure, began, number);
                                      });
       if (!outcome) {
-        complain(std::string(to_string(outcome.error().code)));
-        return end();
+        complain(to_string(outcome.error().code));
+        return fail();
       }
     }
     next_.expires_after(s_.interval);
@@ -105,6 +105,10 @@ class ping_run {
                 times_.percentile_ms(.99), times_.most_ms());
     std::fflush(stdout);
   }
+  void fail() {
+    failed_ = !over_;
+    end();
+  }
   void end() {
     if (std::exchange(over_, true)) return;
     io_.close();
@@ -124,6 +128,7 @@ class ping_run {
   std::uint64_t lost_ = 0;
   bool const live_;
   bool begun_ = false;
+  bool failed_ = false;
   bool over_ = false;
 };
 

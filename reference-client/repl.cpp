@@ -4,6 +4,7 @@
 #include <editline/readline.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/streambuf.hpp>
@@ -44,7 +45,7 @@ std::vector<std::string> split(std::string_view line) {
       escaped = c == '\\' && !escaped;
     } else {
       quoted = c == '"';
-      depth += c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
+      depth = std::max(0, depth + (c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0));
     }
   }
   if (!word.empty()) words.push_back(word);

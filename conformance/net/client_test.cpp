@@ -7,6 +7,7 @@
 #include <asio/read_until.hpp>
 #include <asio/use_future.hpp>
 #include <asio/write.hpp>
+#include <filesystem>
 
 #include "net/certificate.hpp"
 #include "siokit/net/server.hpp"
@@ -48,6 +49,47 @@ struct world {
     }
     return true;
   }
+};
+
+// Impostors: what a server may do to us.
+
+/// Answers every connection with the same bytes, whatever it is asked.
+struct impostor {
+  world& w;
+  tcp::acceptor acceptor{w.context, {asio::ip::address_v4::loopback(), 0}};
+  std::string answer;
+  bool closes;
+  int connections = 0;
+  std::string asked{};
+  std::vector<std::shared_ptr<tcp::socket>> kept{};
+
+  impostor(world& around, std::string with, bool then_closes = true)
+      : w(around), answer(std::move(with)), closes(then_closes) {
+    accept();
+  }
+  ~impostor() {
+    std::error_code ignored;
+    acceptor.close(ignored);
+    for (int i = 0; i < 5; ++i) w.context.restart(), w.context.poll();
+  }
+  void accept() {
+    acceptor.async_accept([this](std::error_code failure, tcp::socket socket) {
+      if (failure) return;
+      ++connections;
+      auto const one = std::make_shared<tcp::socket>(std::move(socket));
+      kept.push_back(one);
+      auto const buffer = std::make_shared<std::string>();
+      asio::async_read_until(*one, asio::dynamic_buffer(*buffer), "\r\n\r\n",
+                             [this, one, buffer](std::error_code, std::size_t) {
+                               asked = *buffer;
+                               std::error_code ignored;
+                               asio::write(*one, asio::buffer(answer), ignored);
+                               if (closes) one->close(ignored);
+                             });
+      accept();
+    });
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()); }
 };
 
 /// The first connect_error: message|description.
@@ -323,6 +365,80 @@ TEST(Client, CompletesWhatItsOwnThreadLeaves) {
   EXPECT_EQ(end, asio::error::operation_aborted);
 }
 
+TEST(Client, EndsItsThreadWhenItsHandlerDestroysIt) {
+  world w;
+  std::string const url = w.url();
+  auto const threads = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+  };
+  auto const before = threads();
+  std::atomic<bool> gone = false;
+  auto* const io = new client(url);
+  io->socket().on_connect([&] {
+    delete io;
+    gone = true;
+  });
+  io->socket().connect();
+  io->run_in_background();
+  EXPECT_TRUE(w.until([&] { return gone.load() && threads() == before; }));
+}
+
+TEST(Client, EndsSoonWhenItIsClosedWhileItConnects) {
+  world w;
+  impostor silent(w, "", false);
+  client io(w.context, silent.url(), {.transports = {transport::polling}});
+  io.socket().connect();
+  io.close();
+  EXPECT_TRUE(w.until([&] { return io.manager().session().at_rest(); }));
+}
+
+TEST(Client, DescribesADisconnect) {
+  world w;
+  impostor there(
+      w,
+      "HTTP/1.1 200 OK\r\nContent-Length: 86\r\n\r\n"
+      R"(0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100000})");
+  client io(w.context, there.url(), {.transports = {transport::polling}, .reconnection = false});
+  std::string why;
+  io.on_close([&](disconnect_reason) { why = "closed"; });
+  io.socket().connect();
+  EXPECT_TRUE(w.until([&] { return why == "closed"; }));
+
+  client other(w.context, w.url(), {.transports = {transport::websocket}, .reconnection = false});
+  other.socket().on_connect([&] { w.io.disconnect_sockets(true); });
+  std::string told;
+  other.socket().on_disconnect([&](disconnect_reason reason, std::string_view text) {
+    told = std::string(to_string(reason)) + "|" + std::string(text);
+  });
+  other.socket().connect();
+  EXPECT_TRUE(w.until([&] { return !told.empty(); }));
+  EXPECT_EQ(told, "io server disconnect|");
+}
+
+TEST(Client, ForgetsWhatWasCancelled) {
+  world w;
+  client io(w.context, w.url(), {.pending_acks_max = 10});
+  client_socket& s = io.socket();
+  int aborted = 0, others = 0;
+  for (int i = 0; i < 100; ++i) {
+    asio::cancellation_signal stop;
+    s.emit_with_ack<>("hush")(asio::bind_cancellation_slot(stop.slot(), [&](std::error_code failure) {
+      failure == asio::error::operation_aborted ? ++aborted : ++others;
+    }));
+    stop.emit(asio::cancellation_type::total);
+  }
+  EXPECT_TRUE(w.until([&] { return aborted + others == 100; }));
+  EXPECT_EQ(others, 0);
+  for (int i = 0; i < 100; ++i) {
+    asio::cancellation_signal stop;
+    s.connect(asio::bind_cancellation_slot(stop.slot(), [](std::error_code) {}));
+    stop.emit(asio::cancellation_type::total);
+  }
+  bool connected = false;
+  s.connect([&](std::error_code failure) { connected = !failure; });
+  EXPECT_TRUE(w.until([&] { return connected; }));
+}
+
 TEST(Client, SendsHeadersQueryAuthAndCookies) {
   world w;
   w.io.on_initial_headers([](auto& headers, auto const&) {
@@ -344,47 +460,6 @@ TEST(Client, SendsHeadersQueryAuthAndCookies) {
   EXPECT_EQ(w.log, R"(testa bk{"token":1})");
   EXPECT_TRUE(w.until([&] { return seen == "lb=7"; }));
 }
-
-// Impostors: what a server may do to us.
-
-/// Answers every connection with the same bytes, whatever it is asked.
-struct impostor {
-  world& w;
-  tcp::acceptor acceptor{w.context, {asio::ip::address_v4::loopback(), 0}};
-  std::string answer;
-  bool closes;
-  int connections = 0;
-  std::string asked{};
-  std::vector<std::shared_ptr<tcp::socket>> kept{};
-
-  impostor(world& around, std::string with, bool then_closes = true)
-      : w(around), answer(std::move(with)), closes(then_closes) {
-    accept();
-  }
-  ~impostor() {
-    std::error_code ignored;
-    acceptor.close(ignored);
-    for (int i = 0; i < 5; ++i) w.context.restart(), w.context.poll();
-  }
-  void accept() {
-    acceptor.async_accept([this](std::error_code failure, tcp::socket socket) {
-      if (failure) return;
-      ++connections;
-      auto const one = std::make_shared<tcp::socket>(std::move(socket));
-      kept.push_back(one);
-      auto const buffer = std::make_shared<std::string>();
-      asio::async_read_until(*one, asio::dynamic_buffer(*buffer), "\r\n\r\n",
-                             [this, one, buffer](std::error_code, std::size_t) {
-                               asked = *buffer;
-                               std::error_code ignored;
-                               asio::write(*one, asio::buffer(answer), ignored);
-                               if (closes) one->close(ignored);
-                             });
-      accept();
-    });
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()); }
-};
 
 std::string http(std::string_view status, std::string_view body, std::string_view headers = {}) {
   return "HTTP/1.1 " + std::string(status) + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +

@@ -264,7 +264,7 @@ TEST(engineio_client_session, closes) {
   polling.open();
   static_cast<void>(polling.log());
   EXPECT_TRUE(polling.client->send(text_message("4quiet"), polling.link->now));
-  polling.client->close();
+  polling.client->close(polling.link->now);
   polling.link->pump();
   EXPECT_EQ(polling.log(), "[POST sid 4quiet][POST sid 1]") << "what is queued is sent first";
   EXPECT_EQ(polling.take_heard(), "quiet transport close ");
@@ -274,7 +274,7 @@ TEST(engineio_client_session, closes) {
   world websocket({transport::websocket});
   websocket.open();
   EXPECT_TRUE(websocket.client->send(text_message("4quiet"), websocket.link->now));
-  websocket.client->close();
+  websocket.client->close(websocket.link->now);
   websocket.link->pump();
   EXPECT_EQ(websocket.take_heard(), "quiet transport close ");
   EXPECT_EQ(websocket.take_events(), "opened forced close (no error) ");
@@ -290,7 +290,7 @@ TEST(engineio_client_session, closes_before_it_is_open) {
       return asked == action.request;
     };
     w.open();
-    w.client->close();
+    w.client->close(w.link->now);
     w.link->pump();
     EXPECT_EQ(w.log(), "[GET]") << "the server may have made a session: its answer is waited for";
     EXPECT_FALSE(w.client->finished());
@@ -310,7 +310,7 @@ TEST(engineio_client_session, closes_before_it_is_open) {
 TEST(engineio_client_session, closes_in_the_midst_of_an_upgrade) {
   world w;
   w.open();
-  w.client->close();
+  w.client->close(w.link->now);
   w.link->pass(200ms);
   EXPECT_EQ(w.take_events(), "opened upgraded forced close (no error) ");
   EXPECT_TRUE(w.client->finished());
@@ -404,7 +404,7 @@ TEST(engineio_client_session, ignores_what_comes_late) {
   EXPECT_TRUE(w.client->receive({77}, {frame_kind::text, "4late"}, w.link->now));
   w.link->pump();
   EXPECT_EQ(w.take_events(), "opened ");
-  w.client->close();
+  w.client->close(w.link->now);
   w.link->pump();
   w.link->answer(exchange{2}, 200, "4late");
   EXPECT_EQ(w.take_events(), "forced close (no error) ");

@@ -713,6 +713,71 @@ TEST(socketio_client_session, what_cannot_leave_at_connect_stays) {
   EXPECT_EQ(b.said(), R"(40 42["kept",1] )");
 }
 
+TEST(socketio_client_session, facts_that_wait_do_not_keep_data_out) {
+  bare b;
+  static_cast<void>(b.said());
+  b.client.tell_sent();
+  EXPECT_TRUE(b.client.emit(b.nsp, *encode_event("/", std::nullopt, "x"), {}, b.now));
+  b.say(R"(40{"sid":"s1"})");
+  EXPECT_TRUE(b.client.emit(b.nsp, *encode_event("/", std::nullopt, "x"), {}, b.now)) << "a fact waits";
+  b.events.clear();
+  EXPECT_TRUE(b.client.receive(b.on, {frame_kind::text, R"(42["e",5])"}, b.now));
+  b.say("2");
+  EXPECT_NE(std::find(b.events.begin(), b.events.end(), "event:e,5"), b.events.end());
+}
+
+TEST(socketio_client_session, asks_for_recovery_only_behind_an_event) {
+  bare b;
+  static_cast<void>(b.said());
+  b.say(R"(40{"sid":"s1","pid":"p1"})");
+  b.client.wire_lost(b.on);
+  b.say("");
+  b.now += 5s;
+  b.client.advance(b.now);
+  b.say("");
+  b.open();
+  EXPECT_EQ(b.said(), R"(40{"pid":"p1"} )");
+}
+
+TEST(socketio_client_session, forgets_what_nobody_waits_for) {
+  world w;
+  w.config.pending_acks_max = 2;
+  w.start();
+  auto const nsp = w.client->nsp("/");
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(w.ask(nsp, "echo", i)) << i;
+    w.client->forget(nsp, static_cast<std::uint64_t>(i));
+    w.client->forget(nsp, static_cast<std::uint64_t>(i));
+  }
+  EXPECT_TRUE(w.ask(nsp, "echo", 99));
+  w.connect();
+  EXPECT_EQ(w.take_heard(), "+/ echo99 ");
+  EXPECT_EQ(w.take(), "open /connect /echo99 /ack1099");
+}
+
+TEST(socketio_client_session, no_attempts_are_any_number_of_attempts) {
+  world w;
+  w.config.reconnection_attempts = 0;
+  w.start();
+  break_network(w);
+  w.connect();
+  w.link->pass(1min);
+  EXPECT_GT(count_of(w.take(), "reconnect_attempt"), 5);
+}
+
+TEST(socketio_client_session, a_server_that_does_not_answer_is_not_waited_for_when_closed) {
+  world w;
+  w.config.engine.transports = {transport::polling};
+  w.start();
+  w.link->intercept = [](auto const&) { return true; };  // leave is not obeyed either
+  auto const nsp = w.connect();
+  w.disconnect(nsp);
+  EXPECT_FALSE(w.client->at_rest());
+  w.link->pass(10s);
+  EXPECT_TRUE(w.client->at_rest());
+  EXPECT_EQ(w.client->next_deadline(), never);
+}
+
 TEST(socketio_client_session, closing_does_not_take_for_ever) {
   world w;
   w.config.engine.transports = {transport::polling};

@@ -66,8 +66,9 @@ class client_session {
   }
   /// The same with a limit of the caller's own, in bytes.
   result<void> send(message item, time_point now, std::size_t outbox_bytes_max);
-  /// Ends the session after what is queued has been sent.
-  void close();
+  /// Ends the session after what is queued has been sent, or, before it is open, when the server has
+  /// answered, within some seconds.
+  void close(time_point now);
 
   // Outputs. Pull each until it returns nullopt, events first.
 
@@ -99,6 +100,7 @@ class client_session {
  private:
   enum class phase : std::uint8_t { idle, opening, open, closing, closed };
   enum class upgrade : std::uint8_t { none, wanted, opening, probing, pausing };
+  static constexpr auto answer_timeout = std::chrono::seconds(10);  // to the handshake of a closed session
 
   [[nodiscard]] bool has_event() const noexcept {
     return opened_due_ || reading() || ping_due_ || upgraded_due_ || upgrade_failed_due_ || closed_due_;
@@ -127,9 +129,9 @@ class client_session {
   std::uint64_t seed_;
   std::string id_;
   outbox outbox_;
-  std::size_t max_payload_ = 0;  // the longest body that the server takes; 0: it did not say
-  duration patience_{};          // pingInterval and pingTimeout together
-  time_point ping_deadline_ = never;
+  std::size_t max_payload_ = 0;         // the longest body that the server takes; 0: it did not say
+  duration patience_{};                 // pingInterval and pingTimeout together
+  time_point ping_deadline_ = never;    // when patience ends
   wire wire_;                           // the main one: opening or open
   wire probe_;                          // the one of an upgrade
   exchange poll_;                       // the GET under way
@@ -255,10 +257,11 @@ inline result<void> client_session::send(message item, time_point now, std::size
   return {};
 }
 
-inline void client_session::close() {
+inline void client_session::close(time_point now) {
   if (phase_ == phase::opening && transport_ == transport::polling && poll_) {
     // The server may have made a session already: its answer says which one is not wanted.
     phase_ = phase::closing;
+    ping_deadline_ = later(now, answer_timeout);
     return actions_.push_back({.type = client_action::kind::leave, .request = poll_});
   }
   if (phase_ == phase::idle || phase_ == phase::opening) return end(close_reason::forced_close, {}, false);

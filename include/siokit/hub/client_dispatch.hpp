@@ -111,11 +111,9 @@ inline void client::dispatch_socket(client_socket& to, socketio::client_event co
     }
     case kind::disconnect:
       to.last_error_ = in.detail;
-      to.last_error_text_.clear();
-      if (in.detail.code != errc::ok) {
-        to.last_error_text_ = description_.empty() ? to_string(in.detail.code) : description_;
-      }
-      return to.on_disconnect_.walk([&](auto& call) { call(in.reason); });
+      to.last_error_text_ = description_;
+      if (description_.empty() && in.detail.code != errc::ok) to.last_error_text_ = to_string(in.detail.code);
+      return to.on_disconnect_.walk([&, text = to.last_error_text_](auto& call) { call(in.reason, text); });
     case kind::received: return on_received(to, in);
     case kind::sent: return on_sent(to, in.packet);
     case kind::acknowledged: return on_settled(to, in.number, {}, in.arguments);
@@ -192,6 +190,10 @@ inline void client_socket::disconnect() {
   client_->session_.disconnect(nsp_, client_->now());
 }
 
+inline void client_socket::forget(std::uint64_t ack) {
+  if (acks_.erase(ack) != 0) client_->session_.forget(nsp_, ack);
+}
+
 inline result<void> client_socket::auth(std::string json) {
   auto const good = socketio::count_auth_members(json, client_->config_->limits.json_depth_max);
   if (!good) return tl::unexpected(good.error());
@@ -223,8 +225,8 @@ inline listener_id client_socket::on_connect(unique_function<void()> callable) {
 inline listener_id client_socket::on_connect_error(unique_function<void(connect_error const&)> callable) {
   return client_->add(on_connect_error_, std::move(callable));
 }
-inline listener_id client_socket::on_disconnect(unique_function<void(disconnect_reason)> callable) {
-  return client_->add(on_disconnect_, std::move(callable));
+inline listener_id client_socket::add_disconnect(disconnect_handler call) {
+  return client_->add(on_disconnect_, std::move(call));
 }
 inline void client_socket::off(listener_id which) noexcept {
   if (listeners_.remove(which) || outgoing_.remove(which) || on_connect_.remove(which)) return;
@@ -243,7 +245,7 @@ result<void> client_socket::emit_with(socketio::client_session::emit_options opt
   } else {
     auto all = std::forward_as_tuple(std::forward<Args>(args)...);
     constexpr std::size_t last = sizeof...(Args) - 1;
-    std::uint64_t const id = options.ack = session.next_ack(nsp_);
+    std::uint64_t const id = options.ack = last_ack_ = session.next_ack(nsp_);
     options.wants_ack = true;
     auto packet = [&]<std::size_t... I>(std::index_sequence<I...>) {
       return socketio::encode_event(nsp(), id, event, std::get<I>(all)...);

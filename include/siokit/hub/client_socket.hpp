@@ -175,19 +175,35 @@ class client_socket {
   listener_id on_any_outgoing(any_handler callable);
   listener_id on_connect(unique_function<void()> callable);
   listener_id on_connect_error(unique_function<void(connect_error const&)> callable);
-  listener_id on_disconnect(unique_function<void(disconnect_reason)> callable);
+  /// `callable`: void(disconnect_reason), or void(disconnect_reason, std::string_view description).
+  template <class Callable>
+  listener_id on_disconnect(Callable&& callable) {
+    if constexpr (std::is_invocable_v<Callable&, disconnect_reason, std::string_view>) {
+      return add_disconnect(disconnect_handler(std::forward<Callable>(callable)));
+    } else {
+      return add_disconnect([call = std::forward<Callable>(callable)](
+                                disconnect_reason why, std::string_view) mutable { call(why); });
+    }
+  }
   void off(listener_id which) noexcept;
   void off(std::string_view event) noexcept { listeners_.remove_all(event); }
 
  protected:
   /// An emit without options.
   [[nodiscard]] client_emit plain() noexcept { return client_emit(*this); }
+  /// The acknowledgement that the last emit has asked for, if it did.
+  [[nodiscard]] std::uint64_t last_ack() const noexcept { return last_ack_; }
+  /// Nobody waits for it any more: its callback is gone.
+  void forget(std::uint64_t ack);
 
  private:
   friend class client;
   friend class client_emit;
 
+  using disconnect_handler = unique_function<void(disconnect_reason, std::string_view)>;
+
   listener_id add(std::string_view event, bool once, listeners::event_handler call);
+  listener_id add_disconnect(disconnect_handler call);
   template <class... Args>
   result<void> emit_with(socketio::client_session::emit_options options, std::string_view event,
                          Args&&... args);
@@ -199,8 +215,9 @@ class client_socket {
   listener_list<any_handler> outgoing_;
   listener_list<unique_function<void()>> on_connect_;
   listener_list<unique_function<void(connect_error const&)>> on_connect_error_;
-  listener_list<unique_function<void(disconnect_reason)>> on_disconnect_;
+  listener_list<disconnect_handler> on_disconnect_;
   std::unordered_map<std::uint64_t, ack_handler> acks_;
+  std::uint64_t last_ack_ = 0;
   std::string auth_json_;
   listener_list<unique_function<void(auth_reply)>> auth_;
   error last_error_;

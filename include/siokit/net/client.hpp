@@ -60,6 +60,7 @@ class client_emit : public hub::client_emit {
 class client_socket : public hub::client_socket {
  public:
   client_socket(hub::client& owner, std::uint32_t nsp);
+  ~client_socket() override { *alive_ = nullptr; }
 
   using hub::client_socket::connect;
   /// The same. Completes with void(std::error_code) when the namespace is joined, at the first failure (the
@@ -84,11 +85,19 @@ class client_socket : public hub::client_socket {
 
  private:
   friend class client;
+  template <class... Results>
+  friend class ack_operation;
 
+  struct connect_operation {
+    unique_function<void(std::error_code)> complete;
+    mutable unique_function<bool()> done;
+  };
   void settle_connects(std::error_code outcome);
+  [[nodiscard]] std::shared_ptr<client_socket*> alive() const noexcept { return alive_; }
 
   std::optional<impl::executor> executor_;
-  std::vector<unique_function<void(std::error_code)>> connects_;
+  std::vector<connect_operation> connects_;
+  std::shared_ptr<client_socket*> alive_ = std::make_shared<client_socket*>(this);
 };
 
 namespace impl {
@@ -144,6 +153,14 @@ class client_core final : public counted {
 
 }  // namespace impl
 
+namespace impl {
+/// That of a client without one of the caller's.
+struct own_context : asio::io_context {
+  using asio::io_context::io_context;
+  std::optional<asio::executor_work_guard<executor_type>> work{};  // of the thread of its own
+};
+}  // namespace impl
+
 class client {
  public:
   /// A client on the caller's io_context, which outlives it and is run by one thread. The path of `url`, if
@@ -153,7 +170,7 @@ class client {
   }
   /// A client with an io_context of its own, to be run by run() or run_in_background().
   explicit client(std::string_view url, client_options options = {})
-      : own_context_(std::make_shared<asio::io_context>(1)) {
+      : own_context_(std::make_shared<impl::own_context>(1)) {
     start(*own_context_, url, std::move(options));
   }
   client(client const&) = delete;
@@ -176,7 +193,8 @@ class client {
     context.run();
   }
   /// Runs the client's own io_context on a thread of its own, until the client is destroyed, which waits for
-  /// it. From then on post() is the only verb for other threads.
+  /// it, and for a name that is being looked up: the system's resolver can't be interrupted. From then on
+  /// post() is the only verb for other threads.
   void run_in_background();
   /// Calls `f()` on the thread of the client, soon. The one verb that may be used from any thread.
   template <class Callable>
@@ -245,7 +263,7 @@ class client {
  private:
   void start(asio::io_context& context, std::string_view url, client_options options);
 
-  std::shared_ptr<asio::io_context> own_context_;  // shared with the thread, which ends last
+  std::shared_ptr<impl::own_context> own_context_;  // shared with the thread, which ends last
   asio::io_context* context_ = nullptr;
   tl::expected<void, std::string> valid_;
   std::string default_nsp_ = "/";
@@ -296,6 +314,7 @@ inline client::~client() {
     own_context_->stop();
     thread_.join();
   } else if (thread_.joinable()) {
+    own_context_->work.reset();  // it ends when the operations that are aborted now have completed
     thread_.detach();
   }
   *alive_ = false;
@@ -320,10 +339,8 @@ inline void client::close() {
 
 inline void client::run_in_background() {
   SIOKIT_ASSERT(own_context_ && !thread_.joinable());
-  thread_ = std::thread([context = own_context_] {
-    auto const work = asio::make_work_guard(*context);
-    context->run();
-  });
+  own_context_->work.emplace(own_context_->get_executor());
+  thread_ = std::thread([context = own_context_] { context->run(); });
 }
 
 // client_socket.
@@ -339,7 +356,7 @@ inline client_socket::client_socket(hub::client& owner, std::uint32_t nsp) : hub
 }
 
 inline void client_socket::settle_connects(std::error_code outcome) {
-  for (auto& each : std::exchange(connects_, {})) each(outcome);
+  for (auto& each : std::exchange(connects_, {})) each.complete(outcome);
 }
 
 inline void client_socket::disconnect() {
@@ -353,7 +370,9 @@ auto client_socket::connect(Token&& token) {
       [this](auto&& handler) {
         auto waiting = impl::make_operation<>(std::forward<decltype(handler)>(handler), *executor_);
         if (connected()) return waiting->complete({});
-        connects_.push_back([waiting](std::error_code outcome) { waiting->complete(outcome); });
+        std::erase_if(connects_, [](connect_operation const& each) { return each.done(); });
+        connects_.push_back({[waiting](std::error_code outcome) { waiting->complete(outcome); },
+                             [waiting] { return waiting->done(); }});
         connect();
       },
       token);
@@ -381,7 +400,11 @@ auto ack_operation<Results...>::operator()(Token&& token) && {
             self.how_.emit(self.event_, *self.args_, [waiting](std::error_code failure, Results... results) {
               waiting->complete(failure, std::move(results)...);
             });
-        if (!sent) fail(sent.error());
+        if (!sent) return fail(sent.error());
+        // Cancelled, the acknowledgement is not waited for any more.
+        waiting->on_cancel([to = self.socket_->alive(), ack = self.socket_->last_ack()] {
+          if (*to != nullptr) (*to)->forget(ack);
+        });
       },
       token);
 }

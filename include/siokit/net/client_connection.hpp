@@ -62,7 +62,7 @@ class client_connection final : public counted {
   [[nodiscard]] bool idle() const noexcept { return mode_ == mode::idle; }
   [[nodiscard]] bool serves(exchange which) const noexcept { return busy() && request_.name == which; }
   [[nodiscard]] bool serves(wire which) const noexcept { return busy() && request_.on == which; }
-  [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
+  [[nodiscard]] time_point deadline() const noexcept { return earliest(deadline_, leave_at_); }
 
  private:
   enum class mode : std::uint8_t { connecting, tunnel, tls, http, idle, websocket, closing, over };
@@ -119,7 +119,8 @@ class client_connection final : public counted {
   std::string body_;
   std::string out_;  // bytes that the socket did not take yet
   time_point deadline_ = never;
-  std::uint32_t served_ = 0;  // requests answered before the present one
+  time_point leave_at_ = never;  // when the present answer is wanted no longer, however far it is
+  std::uint32_t served_ = 0;     // requests answered before the present one
   mode mode_ = mode::connecting;
   bool deflates_ = false;
   bool answered_ = false;  // a byte of the answer has come

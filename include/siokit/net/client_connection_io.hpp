@@ -30,6 +30,7 @@ void client_connection::in_turn(Work&& work) {
 
 inline void client_connection::start(client_request request) {
   request_ = std::move(request);
+  leave_at_ = never;
   answered_ = false;
   if (mode_ == mode::idle) {
     ++served_;
@@ -257,6 +258,7 @@ inline void client_connection::on_complete() {
   if (auto const location = head.find("Location"); location && status / 100 == 3) {
     body = "redirect to " + std::string(*location);
   }
+  leave_at_ = never;
   mode_ = head.keep_alive ? mode::idle : mode::over;
   deadline_ = later(host_->now(), client_times::idle);
   ref<client_connection> const self(this);
@@ -441,25 +443,25 @@ inline void client_connection::shut() {
 }
 
 inline void client_connection::linger() {
-  deadline_ = later(host_->now(), client_times::linger);
+  leave_at_ = later(host_->now(), client_times::linger);
 }
 
 inline void client_connection::abandon() noexcept {
   mode_ = mode::over;
-  deadline_ = never;
+  deadline_ = leave_at_ = never;
   resolver_.cancel();
   std::error_code ignored;
   socket_.close(ignored);
 }
 
 inline void client_connection::expire() {
-  deadline_ = never;
-  if (mode_ == mode::connecting && address_ + 1 < addresses_.size()) {
+  bool const given_up = leave_at_ <= host_->now();
+  deadline_ = leave_at_ = never;
+  if (!given_up && mode_ == mode::connecting && address_ + 1 < addresses_.size()) {
     ++address_;
     return try_address();
   }
-  if (mode_ == mode::http) return fail("no answer in time");
-  abandon();
+  fail("no answer in time");
 }
 
 inline void client_connection::fail(std::string_view text, error why) {

@@ -41,7 +41,7 @@ struct client_options {
   /// Whether the server's certificate must be good, and made out for its host.
   bool tls_verify = true;
   bool reconnection = true;
-  std::uint32_t reconnection_attempts = UINT32_MAX;
+  std::uint32_t reconnection_attempts = 0;  ///< without end
   std::uint32_t retries = 0;
   duration reconnection_delay = std::chrono::seconds(1);
   duration reconnection_delay_max = std::chrono::seconds(5);

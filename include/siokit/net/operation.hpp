@@ -14,6 +14,7 @@
 #include <system_error>
 #include <tuple>
 
+#include "siokit/core/unique_function.hpp"
 #include "siokit/net/socket.hpp"
 
 namespace siokit::inline v0::net::impl {
@@ -35,9 +36,14 @@ class operation : public std::enable_shared_from_this<operation<Handler, Results
     auto slot = asio::get_associated_cancellation_slot(*handler_);
     if (!slot.is_connected()) return;
     slot.assign([self = this->weak_from_this()](asio::cancellation_type) {
-      if (auto const alive = self.lock()) alive->complete(asio::error::operation_aborted, Results()...);
+      auto const alive = self.lock();
+      if (!alive || alive->done()) return;
+      if (alive->on_cancel_) alive->on_cancel_();
+      alive->complete(asio::error::operation_aborted, Results()...);
     });
   }
+  /// Called when the caller cancels, before the operation completes.
+  void on_cancel(unique_function<void()> callable) { on_cancel_ = std::move(callable); }
 
   [[nodiscard]] bool done() const noexcept { return !handler_; }
 
@@ -56,6 +62,7 @@ class operation : public std::enable_shared_from_this<operation<Handler, Results
 
  private:
   std::optional<Handler> handler_;
+  unique_function<void()> on_cancel_;
   asio::executor_work_guard<handler_executor> work_;
 };
 

@@ -18,7 +18,8 @@ struct client_config {
   engineio::client_config engine{.path = "/socket.io/"};
   /// Whether a lost connection is made anew.
   bool reconnection = true;
-  std::uint32_t reconnection_attempts = UINT32_MAX;
+  /// How often; 0: without end.
+  std::uint32_t reconnection_attempts = 0;
   /// reconnection_delay, reconnection_delay_max, randomization_factor.
   backoff_config backoff{};
   /// For the handshake of the session; a namespace may take as long as it wants.

@@ -73,6 +73,9 @@ class client_session {
   /// Sends an event, or keeps it until the namespace is connected.
   /// Errors, local: outbox_full, too_many_acks.
   result<void> emit(std::uint32_t nsp, message event, emit_options const& options, time_point now);
+  /// Nobody waits for this acknowledgement any more: its end is not told, and an event that was kept is not
+  /// sent.
+  void forget(std::uint32_t nsp, std::uint64_t ack);
   /// From now on events that are sent are told.
   void tell_sent() noexcept { tell_sent_ = true; }
   /// Sends an ACK. Error, local: not_connected, outbox_full.
@@ -135,6 +138,7 @@ class client_session {
     std::string id, pid, offset;  // raw
     stage state = stage::idle;
     bool recovered = false;
+    bool has_offset = false;  // an event with one has come
     std::uint64_t next_ack = 0;
     std::uint64_t asked = 0;       // how often auth was requested
     ack_table<time_point> acks{};  // with their deadlines
@@ -156,14 +160,14 @@ class client_session {
 
   // The connection: client_session_connection.hpp.
   void open_engine(time_point now);
-  void retire_engine();
+  void retire_engine(time_point now);
   void on_engine_event(engineio::client_event const& in, time_point now);
   void on_open(time_point now);
   void tell_error(error why);
   void on_open_failed(error why, time_point now);
   void on_close(disconnect_reason reason, error detail, time_point now);
   void reconnect(time_point now);
-  void settle_interest();
+  void settle_interest(time_point now);
 
   // The namespaces: client_session_packets.hpp.
   void ask_auth(std::uint32_t nsp);
@@ -192,7 +196,7 @@ class client_session {
   std::vector<std::unique_ptr<engineio::client_session>> retired_;  // they still have something to do
   decoder decoder_;
   backoff backoff_;
-  std::deque<client_event> facts_;    // told before view_
+  std::deque<client_event> facts_;    // told before view_; they own what they hold
   std::optional<client_event> view_;  // of the present message
   received_packet replayed_;
   time_point open_deadline_ = never;

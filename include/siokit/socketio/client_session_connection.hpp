@@ -15,7 +15,7 @@ inline void client_session::wire_opened(wire which, time_point now) {
 }
 
 inline result<void> client_session::receive(wire which, frame const& in, time_point now) {
-  if (!facts_.empty() || view_) return local_error(errc::events_pending);
+  if (view_) return local_error(errc::events_pending);  // facts own what they hold, and are told first
   for (auto const& each : retired_) {
     if (auto taken = each->receive(which, in, now); !taken) return taken;
   }
@@ -29,7 +29,7 @@ inline void client_session::wire_lost(wire which, error why) {
 
 inline result<void> client_session::response_received(exchange which, std::uint16_t status,
                                                       std::span<char> body, time_point now) {
-  if (!facts_.empty() || view_) return local_error(errc::events_pending);
+  if (view_) return local_error(errc::events_pending);  // facts own what they hold, and are told first
   for (auto const& each : retired_) {
     if (auto taken = each->response_received(which, status, body, now); !taken) return taken;
   }
@@ -46,7 +46,7 @@ inline void client_session::advance(time_point now) {
   for (auto const& each : retired_) each->advance(now);
   for (std::uint32_t nsp = 0; nsp < spaces_.size(); ++nsp) expire_acks(nsp, now);
   if (open_deadline_ <= now) {
-    retire_engine();
+    retire_engine(now);
     on_open_failed({errc::open_timeout, side::remote, 0}, now);
   }
   if (reconnect_deadline_ <= now) {
@@ -117,11 +117,11 @@ inline void client_session::open_engine(time_point now) {
 }
 
 /// Gives the present session up; it ends when it has said what it has to say.
-inline void client_session::retire_engine() {
+inline void client_session::retire_engine(time_point now) {
   open_deadline_ = never;
   if (!engine_) return;
   websocket_succeeded_ = engine_->websocket_succeeded();
-  engine_->close();
+  engine_->close(now);
   retired_.push_back(std::move(engine_));
 }
 
@@ -135,7 +135,8 @@ inline void client_session::on_engine_event(engineio::client_event const& in, ti
     case engine_kind::upgrade_failed: return tell({.type = kind::upgrade_failed, .detail = in.detail});
     case engine_kind::closed: break;
   }
-  retire_engine();
+  retire_engine(now);
+  if (in.reason == engineio::close_reason::transport_error) websocket_succeeded_ = false;  // as upstream
   if (phase_ == phase::opening) return on_open_failed(in.detail, now);
   if (in.reason == engineio::close_reason::transport_error) tell_error(in.detail);
   on_close(reason_of(in.reason), in.detail, now);
@@ -189,7 +190,8 @@ inline void client_session::on_close(disconnect_reason reason, error detail, tim
 
 inline void client_session::reconnect(time_point now) {
   if (!config_->reconnection || reconnecting_) return;
-  if (backoff_.attempts() >= config_->reconnection_attempts) {
+  bool const limited = config_->reconnection_attempts != 0;  // as upstream
+  if (limited && backoff_.attempts() >= config_->reconnection_attempts) {
     backoff_.reset();
     return tell({.type = kind::reconnect_failed});
   }
@@ -199,14 +201,14 @@ inline void client_session::reconnect(time_point now) {
 }
 
 /// Nobody wants the connection any more: it is closed, and not made anew.
-inline void client_session::settle_interest() {
+inline void client_session::settle_interest(time_point now) {
   for (std::uint32_t nsp = 0; nsp < spaces_.size(); ++nsp) {
     if (active(nsp)) return;
   }
   reconnecting_ = false;
   reconnect_deadline_ = never;
   backoff_.reset();
-  retire_engine();
+  retire_engine(now);
   phase_ = phase::closed;
   tell({.type = kind::close, .reason = disconnect_reason::forced_close});
 }

@@ -43,7 +43,8 @@ inline result<void> client_session::authorize(std::uint32_t nsp, std::uint64_t n
   auth_json.remove_prefix(std::min(auth_json.find('{'), auth_json.size()));
   std::string with_session;
   if (!to.pid.empty()) {  // members of the application come last, and so count more
-    with_session.append(R"({"pid":")").append(to.pid).append(R"(","offset":")").append(to.offset) += '"';
+    with_session.append(R"({"pid":")").append(to.pid) += '"';
+    if (to.has_offset) with_session.append(R"(,"offset":")").append(to.offset) += '"';
     if (*members == 0) {
       with_session += '}';
     } else {
@@ -51,7 +52,7 @@ inline result<void> client_session::authorize(std::uint32_t nsp, std::uint64_t n
     }
     auth_json = with_session;
   }
-  auto const sent = engine_->send(encode_connect(to.name, auth_json), now);
+  auto const sent = engine_->send(encode_connect(to.name, auth_json), now, SIZE_MAX);
   if (sent) to.state = stage::joining;
   return sent;
 }
@@ -62,7 +63,7 @@ inline void client_session::disconnect(std::uint32_t nsp, time_point now) {
   if (from.state == stage::idle) return;
   from.state = stage::idle;
   if (was_connected && engine_) static_cast<void>(engine_->send(encode_disconnect(from.name), now));
-  settle_interest();
+  settle_interest(now);
   if (was_connected) on_left(nsp, disconnect_reason::io_client_disconnect, {});
 }
 
@@ -85,7 +86,7 @@ inline void client_session::on_left(std::uint32_t nsp, disconnect_reason reason,
 inline void client_session::on_message(frame const& in, time_point now) {
   auto const decoded = decoder_.feed(in, config_->limits);
   if (!decoded) {
-    retire_engine();
+    retire_engine(now);
     return on_close(disconnect_reason::parse_error, decoded.error(), now);
   }
   if (!*decoded) return;
@@ -104,13 +105,13 @@ inline void client_session::on_packet(std::uint32_t nsp, packet_view const& in, 
     case packet_type::binary_ack: return on_ack(nsp, in, now);
     case packet_type::disconnect:
       spaces_[nsp].state = stage::idle;
-      settle_interest();
+      settle_interest(now);
       return on_left(nsp, disconnect_reason::io_server_disconnect, {});
     case packet_type::connect_error: break;
   }
   auto const refusal = read_connect_error(in);
   spaces_[nsp].state = stage::idle;
-  settle_interest();
+  settle_interest(now);
   view_ = client_event{.type = kind::connect_error, .nsp = nsp, .text = refusal.text, .data = refusal.data};
 }
 
@@ -151,7 +152,7 @@ inline void client_session::on_event(std::uint32_t nsp, packet_view const& in, t
   constexpr std::size_t of_each = sizeof(received_packet) + 128;
   to.receive_buffer_bytes += arguments.size_hint() + of_each;
   if (to.receive_buffer_bytes > config_->receive_buffer_max) {
-    retire_engine();
+    retire_engine(now);
     return on_close(disconnect_reason::parse_error, {errc::payload_too_large, side::remote, 0}, now);
   }
   to.receive_buffer.push_back({std::string(in.name_raw()), arguments.own(), in.id, in.has_id});
@@ -173,7 +174,9 @@ inline void client_session::send_buffered(std::uint32_t nsp, time_point now) {
 inline void client_session::note_offset(space& to, client_event const& event) {
   if (to.pid.empty() || event.wants_ack || event.arguments.empty()) return;
   auto const last = event.arguments.raw(event.arguments.size() - 1);
-  if (last && json_kind_at(*last) == json_kind::string) to.offset = json_string_raw(*last);
+  if (!last || json_kind_at(*last) != json_kind::string) return;
+  to.offset = json_string_raw(*last);
+  to.has_offset = true;
 }
 
 /// The oldest event that came before its namespace was connected. Precondition: there is one.
@@ -255,6 +258,19 @@ inline void client_session::expire_acks(std::uint32_t nsp, time_point now) {
   if (to.queue_deadline > now) return;
   fail_try(nsp, errc::timed_out);
   drain_queue(nsp, now, false);
+}
+
+inline void client_session::forget(std::uint32_t nsp, std::uint64_t ack) {
+  space& to = spaces_[nsp];
+  for (auto& each : to.queue) {
+    if (each.ack == ack) each.wants_ack = false;  // it is sent all the same, in its turn
+  }
+  if (!to.acks.settle(ack)) return;
+  std::erase_if(to.send_buffer, [&](buffered_packet const& each) {
+    if (each.ack != ack) return false;
+    to.send_buffer_bytes -= each.event.cost();
+    return true;
+  });
 }
 
 // Sending.
