@@ -1,6 +1,6 @@
 // siokit/hub/broadcast.hpp - whom an emit reaches.   SPDX-License-Identifier: MIT
-// A value made by to(), in(), except(), volatile_(), timeout(), local() of a namespace or a socket, and refined
-// by the same words. The packet is encoded once, whatever the number of recipients.
+// A value made by to(), in(), except(), volatile_(), timeout(), local() of a namespace or a socket, and
+// refined by the same words. The packet is encoded once, whatever the number of recipients.
 #pragma once
 
 #include <string>

@@ -116,12 +116,11 @@ inline void server::on_received(socket& to, socketio::event const& in) {
   }
   ack reply = in.wants_ack ? ack(to.ref(), in.id) : ack();
   if (!to.extras_ || to.extras_->middlewares.empty()) return deliver(to, name, in.arguments, reply);
-  pass_middlewares(std::make_shared<impl::held_event>(
-      impl::held_event{to.ref(), std::string(name), in.arguments.own(), std::move(reply)}));
+  pass_middlewares(siokit::ref(new impl::held_event(to.ref(), name, in.arguments.own(), std::move(reply))));
 }
 
 /// Through the packet middleware of a socket, then to its listeners.
-inline void server::pass_middlewares(std::shared_ptr<impl::held_event> held) {
+inline void server::pass_middlewares(siokit::ref<impl::held_event> held) {
   socket* const to = held->to.get();
   if (to == nullptr || !to->connected()) return;
   auto& chain = to->extras_->middlewares;

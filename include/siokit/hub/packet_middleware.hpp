@@ -3,9 +3,9 @@
 // An event that passes here is copied: the decision may be made when its packet is long gone.
 #pragma once
 
-#include <memory>
 #include <string>
 
+#include "siokit/core/ref.hpp"
 #include "siokit/core/unique_function.hpp"
 #include "siokit/hub/socket_ref.hpp"
 #include "siokit/socketio/args.hpp"
@@ -14,7 +14,10 @@ namespace siokit::inline v0::hub {
 
 namespace impl {
 /// An event on its way through the middleware of its socket.
-struct held_event {
+struct held_event final : counted {
+  held_event(socket_ref from, std::string_view event, socketio::owned_args all, ack answer)
+      : to(std::move(from)), name(event), arguments(std::move(all)), reply(std::move(answer)) {}
+
   socket_ref to;
   std::string name;
   socketio::owned_args arguments;
@@ -37,9 +40,9 @@ class packet_next {
 
  private:
   friend class server;
-  explicit packet_next(std::shared_ptr<impl::held_event> held) noexcept : held_(std::move(held)) {}
+  explicit packet_next(siokit::ref<impl::held_event> held) noexcept : held_(std::move(held)) {}
 
-  std::shared_ptr<impl::held_event> held_;
+  siokit::ref<impl::held_event> held_;
 };
 
 /// The arguments live until the middleware returns.

@@ -16,6 +16,7 @@
 #include "siokit/core/message.hpp"
 #include "siokit/core/time.hpp"
 #include "siokit/hub/socket_data.hpp"
+#include "siokit/socketio/args.hpp"
 
 namespace siokit::inline v0::hub {
 
@@ -175,5 +176,13 @@ class recovery {
   std::uint64_t absences_ = 0;
   std::deque<kept_until> order_;  // may name some that came back since
 };
+
+namespace impl {
+/// The argument that tells a client what it has received.
+[[nodiscard]] inline socketio::owned_args offset_argument(recovery const& log) {
+  std::string const json = "[\"" + log.next_offset() + "\"]";
+  return socketio::args(json, 1).own();
+}
+}  // namespace impl
 
 }  // namespace siokit::inline v0::hub

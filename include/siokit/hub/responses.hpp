@@ -1,10 +1,10 @@
 // siokit/hub/responses.hpp - the answers to an event that many were asked.   SPDX-License-Identifier: MIT
 #pragma once
 
-#include <memory>
 #include <system_error>
 #include <vector>
 
+#include "siokit/core/ref.hpp"
 #include "siokit/core/unique_function.hpp"
 #include "siokit/socketio/args.hpp"
 
@@ -43,7 +43,9 @@ using responses_handler = unique_function<void(std::error_code, responses const&
 
 namespace impl {
 /// What the recipients of one event share.
-struct gathering {
+struct gathering final : counted {
+  explicit gathering(responses_handler handler) : call(std::move(handler)) {}
+
   responses got;
   std::error_code failure;
   responses_handler call;

@@ -226,7 +226,7 @@ class server {
   void on_received(socket& to, socketio::event const& in);
   void on_acknowledged(socket& to, socketio::event const& in);
   void deliver(socket& to, std::string_view name, args const& arguments, ack& reply);
-  void pass_middlewares(std::shared_ptr<impl::held_event> held);
+  void pass_middlewares(siokit::ref<impl::held_event> held);
   void tell_outgoing(socket& to, message const& packet);
   void request_admission(handle session);
   void admit(handle session);
@@ -308,4 +308,5 @@ class server {
 
 #include "siokit/hub/dispatch.hpp"
 #include "siokit/hub/joining.hpp"
+#include "siokit/hub/nsp_verbs.hpp"
 #include "siokit/hub/verbs.hpp"

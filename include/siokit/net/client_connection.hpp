@@ -10,9 +10,9 @@
 
 #include "siokit/core/ids.hpp"
 #include "siokit/core/message.hpp"
+#include "siokit/core/ref.hpp"
 #include "siokit/net/clock.hpp"
 #include "siokit/net/http_parser.hpp"
-#include "siokit/net/ref.hpp"
 #include "siokit/net/socket.hpp"
 #include "siokit/net/tls_filter.hpp"
 #include "siokit/net/url.hpp"

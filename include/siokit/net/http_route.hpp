@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "siokit/core/ref.hpp"
 #include "siokit/core/unique_function.hpp"
 #include "siokit/engineio/request.hpp"
 #include "siokit/net/hook.hpp"
-#include "siokit/net/ref.hpp"
 
 namespace siokit::inline v0::net {
 

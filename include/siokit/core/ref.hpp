@@ -1,4 +1,4 @@
-// siokit/net/ref.hpp - shared ownership with the count inside the object.   SPDX-License-Identifier: MIT
+// siokit/core/ref.hpp - shared ownership with the count inside the object.   SPDX-License-Identifier: MIT
 // One pointer per reference and four bytes per object, where a shared_ptr needs two and a control block.
 // Plain count: everything that is shared here belongs to one loop, that is one thread.
 #pragma once
@@ -8,7 +8,7 @@
 
 #include "siokit/version.hpp"
 
-namespace siokit::inline v0::net {
+namespace siokit::inline v0 {
 
 template <class T>
 class ref;
@@ -56,4 +56,4 @@ class ref {
   T* object_ = nullptr;
 };
 
-}  // namespace siokit::inline v0::net
+}  // namespace siokit::inline v0

@@ -1,0 +1,252 @@
+// siokit/hub/nsp_verbs.hpp - what namespaces and broadcasts do when told.   SPDX-License-Identifier: MIT
+// See verbs.hpp.
+#pragma once
+
+#include "siokit/hub/server.hpp"
+
+namespace siokit::inline v0::hub {
+
+// nsp.
+
+inline listener_id nsp::add(std::string_view event, bool once, listeners::event_handler call) {
+  if (socketio::is_reserved_event(event)) return {};
+  auto const id = server_->next_listener();
+  listeners_.add(event, id, once, std::move(call));
+  return id;
+}
+template <class List, class Handler>
+listener_id nsp::add_to(List& list, Handler callable) {
+  auto const id = server_->next_listener();
+  list.add(id, false, std::move(callable));
+  return id;
+}
+inline listener_id nsp::on_any(listeners::any_handler callable) {
+  auto const id = server_->next_listener();
+  listeners_.add_any(id, std::move(callable));
+  return id;
+}
+inline listener_id nsp::on_connection(connection_handler callable) {
+  return add_to(on_connection_, std::move(callable));
+}
+inline listener_id nsp::on_disconnecting(disconnect_handler callable) {
+  return add_to(on_disconnecting_, std::move(callable));
+}
+inline listener_id nsp::on_disconnect(disconnect_handler callable) {
+  return add_to(on_disconnect_, std::move(callable));
+}
+inline listener_id nsp::on_create_room(room_handler callable) {
+  return add_to(on_create_room_, std::move(callable));
+}
+inline listener_id nsp::on_delete_room(room_handler callable) {
+  return add_to(on_delete_room_, std::move(callable));
+}
+inline listener_id nsp::on_join_room(member_handler callable) {
+  return add_to(on_join_room_, std::move(callable));
+}
+inline listener_id nsp::on_leave_room(member_handler callable) {
+  return add_to(on_leave_room_, std::move(callable));
+}
+inline void nsp::off(listener_id which) noexcept {
+  auto const remove = [which](auto&... lists) { static_cast<void>((lists.remove(which) || ...)); };
+  remove(listeners_, on_connection_, on_disconnecting_, on_disconnect_, on_create_room_, on_delete_room_,
+         on_join_room_, on_leave_room_);
+}
+
+inline void nsp::tell_joined(std::string_view room, std::string_view id, bool created) {
+  for_levels([&](nsp& each) {
+    if (created) each.on_create_room_.walk([&](room_handler& call) { call(room); });
+    each.on_join_room_.walk([&](member_handler& call) { call(room, id); });
+  });
+}
+inline void nsp::tell_left(std::string_view room, std::string_view id, bool deleted) {
+  for_levels([&](nsp& each) {
+    each.on_leave_room_.walk([&](member_handler& call) { call(room, id); });
+    if (deleted) each.on_delete_room_.walk([&](room_handler& call) { call(room); });
+  });
+}
+
+/// Those of the parent come first. Null past the last one.
+inline middleware* nsp::middleware_at(std::size_t index) noexcept {
+  std::size_t const inherited = parent_ == nullptr ? 0 : parent_->middlewares_.size();
+  if (index < inherited) return &parent_->middlewares_[index];
+  return index - inherited < middlewares_.size() ? &middlewares_[index - inherited] : nullptr;
+}
+
+inline socket* nsp::find(std::string_view id) const noexcept {
+  std::uint32_t slot = sid_counter(id);
+  if (!server_->recovered_.empty() && id.size() <= sid::size_max) {
+    auto const known = server_->recovered_.find(sid(id));
+    if (known != server_->recovered_.end()) slot = known->second;
+  }
+  if (slot >= server_->sockets_.size() || !server_->sockets_[slot]) return nullptr;
+  socket* found = server_->sockets_[slot].get();
+  return found->nsp_ == this && found->connected() && found->id() == id ? found : nullptr;
+}
+
+inline std::vector<socket_ref> nsp::sockets() const {
+  std::vector<socket_ref> all;
+  all.reserve(sockets_.size());
+  for (auto const slot : sockets_) all.push_back(server_->sockets_[slot]->ref());
+  return all;
+}
+
+inline std::vector<std::string_view> nsp::members(std::string_view room) const {
+  std::vector<std::string_view> ids;
+  if (auto const* inside = rooms_.find(room)) {
+    for (auto const& each : *inside) ids.push_back(server_->sockets_[each.socket]->id());
+  }
+  if (socket const* own = find(room); own != nullptr) ids.push_back(own->id());
+  return ids;
+}
+
+template <class Visit>
+void nsp::for_each(std::span<std::string const> rooms, std::span<std::string const> except, Visit&& visit) {
+  // A socket carries the mark of the last broadcast that reached it, or left it out: so each is visited once
+  // at most.
+  std::uint32_t const mark = ++server_->mark_;
+  auto const mark_members = [&](std::string const& room, auto&& reach) {
+    if (auto const* inside = rooms_.find(room)) {
+      for (auto const& each : *inside) reach(*server_->sockets_[each.socket]);
+    }
+    if (socket* own = find(room)) reach(*own);
+  };
+  auto const once = [&](socket& to) {
+    if (std::exchange(to.mark_, mark) != mark && to.connected()) visit(to);
+  };
+  for (auto const& room : except) mark_members(room, [&](socket& to) { to.mark_ = mark; });
+  if (rooms.empty()) {
+    for (auto const slot : sockets_) once(*server_->sockets_[slot]);
+  } else {
+    for (auto const& room : rooms) mark_members(room, once);
+  }
+}
+
+inline std::vector<std::uint32_t> nsp::select(broadcast const& to) {
+  std::vector<std::uint32_t> slots;
+  for_each(to.rooms_, to.except_, [&](socket& each) { slots.push_back(each.slot_); });
+  return slots;
+}
+
+// broadcast.
+
+template <class Visit>
+void broadcast::for_each(Visit&& visit) const {
+  server& hub = nsp_->server();
+  static_cast<void>(hub.now());
+  nsp_->for_each(rooms_, except_, [&](socket& to) {
+    if (!volatile_flag_ || to.writable()) visit(to);
+  });
+}
+
+template <class... Args>
+result<void> broadcast::emit(std::string_view event, Args&&... args) const {
+  if constexpr (impl::ends_in_callback<Args...>) {
+    auto all = std::forward_as_tuple(std::forward<Args>(args)...);
+    constexpr std::size_t last = sizeof...(Args) - 1;
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      using callback = std::tuple_element_t<last, decltype(all)>;
+      return ask(std::forward<callback>(std::get<last>(all)), event, std::get<I>(all)...);
+    }
+    (std::make_index_sequence<last>{});
+  } else {
+    result<void> outcome = emit_here(event, args...);
+    for (nsp* const child : nsp_->children()) {
+      if (outcome) outcome = in_nsp(*child).emit_here(event, args...);
+    }
+    return outcome;
+  }
+}
+
+template <class... Args>
+result<void> broadcast::emit_here(std::string_view event, Args const&... args) const {
+  bool const logged = nsp_->recovery_ && !volatile_flag_;
+  socketio::owned_args offset;
+  if (logged) offset = impl::offset_argument(*nsp_->recovery_);
+  auto packet = socketio::encode_event(nsp_->name(), {}, event, args..., offset.view());
+  if (!packet) return tl::unexpected(packet.error());
+  if (!logged) return deliver(*packet), result<void>();
+  server::turn const scope(nsp_->server());
+  nsp_->server().log(*nsp_, *packet, rooms_, except_);
+  deliver(*packet);
+  return {};
+}
+
+/// Handlers run only when all has been sent: they may change who is there.
+inline void broadcast::deliver(message const& packet) const {
+  server& hub = nsp_->server();
+  std::vector<socket_ref> listening;
+  for_each([&](socket& to) {
+    // A recipient whose queue is full is closed by its own session; the others are served.
+    static_cast<void>(hub.engine_->send(to.connection_, packet));
+    if (to.extras_ && !to.extras_->outgoing.empty()) listening.push_back(to.ref());
+  });
+  for (auto const& each : listening) {
+    if (socket* const to = each.get()) hub.tell_outgoing(*to, packet);
+  }
+}
+
+template <class Callback, class... Args>
+result<void> broadcast::ask(Callback&& callback, std::string_view event, Args const&... args) const {
+  static_assert(std::is_invocable_v<Callback&, std::error_code, responses const&>,
+                "a broadcast is answered by many: void(std::error_code, responses const&)");
+  if (!nsp_->children().empty()) return local_error(errc::invalid_argument);
+  std::uint64_t const id = nsp_->next_ack_id_++;
+  auto packet = socketio::encode_event(nsp_->name(), id, event, args...);
+  if (!packet) return tl::unexpected(packet.error());
+  deliver_asking(id, *packet, responses_handler(std::forward<Callback>(callback)));
+  return {};
+}
+
+inline void broadcast::deliver_asking(std::uint64_t id, message const& packet, responses_handler call) const {
+  server& hub = nsp_->server();
+  server::turn const scope(hub);
+  siokit::ref const all(new impl::gathering(std::move(call)));
+  for_each([&](socket& to) {
+    ++all->missing;
+    auto const expected = hub.expect_ack(to, id, within_, [all](std::error_code failure, args const& answer) {
+      all->settle(failure, answer);
+    });
+    if (!expected)
+      all->settle(make_error_code(expected.error().code), {});
+    else
+      static_cast<void>(hub.engine_->send(to.connection_, packet));  // who is closed by it is told of that
+  });
+  all->release();
+}
+
+inline void broadcast::sockets_join(std::string_view room) {
+  server::turn const scope(nsp_->server());
+  for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->join(room));
+}
+inline void broadcast::sockets_leave(std::string_view room) {
+  server::turn const scope(nsp_->server());
+  std::string const name(room);  // it may be that of a room which ends here
+  for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->leave(name));
+}
+inline void broadcast::disconnect_sockets(bool close) {
+  server::turn const scope(nsp_->server());
+  for (auto const slot : nsp_->select(*this)) nsp_->server().sockets_[slot]->disconnect(close);
+}
+
+inline void broadcast::fetch_sockets(
+    unique_function<void(std::error_code, std::vector<remote_socket>)> call) const {
+  server::turn const scope(nsp_->server());
+  std::vector<remote_socket> found;
+  nsp_->for_each(rooms_, except_, [&](socket& each) {
+    std::vector<std::string> names;
+    for (std::string_view const name : each.rooms()) names.emplace_back(name);
+    found.push_back(remote_socket(std::string(each.id()), std::move(names), each.ref()));
+  });
+  call({}, std::move(found));
+}
+
+inline result<void> remote_socket::join(std::string_view room) const {
+  socket* const to = get();
+  return to == nullptr ? local_error(errc::gone) : to->join(room);
+}
+inline result<void> remote_socket::leave(std::string_view room) const {
+  socket* const to = get();
+  return to == nullptr ? local_error(errc::gone) : to->leave(room);
+}
+
+}  // namespace siokit::inline v0::hub
