@@ -151,7 +151,7 @@ class recovery {
   [[nodiscard]] static std::size_t cost_of(entry const& one) noexcept {
     std::size_t cost = sizeof(entry) + one.packet.cost();
     for (auto const* list : {&one.rooms, &one.except}) {
-      for (auto const& name : *list) cost += sizeof name + name.size();
+      for (auto const& name : *list) cost += sizeof(std::string) + name.size();
     }
     return cost;
   }

@@ -184,12 +184,12 @@ inline client_event client_session::replay(std::uint32_t nsp) {
   space& to = spaces_[nsp];
   replayed_ = std::move(to.receive_buffer.front());
   to.receive_buffer.pop_front();
-  client_event const event{.type = kind::received,
-                           .wants_ack = replayed_.wants_ack,
-                           .nsp = nsp,
-                           .number = replayed_.ack,
-                           .name = replayed_.name,
-                           .arguments = replayed_.arguments.view()};
+  client_event event{.type = kind::received,
+                     .wants_ack = replayed_.wants_ack,
+                     .nsp = nsp,
+                     .number = replayed_.ack,
+                     .name = replayed_.name,
+                     .arguments = replayed_.arguments.view()};
   note_offset(to, event);
   return event;
 }
