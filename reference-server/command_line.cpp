@@ -32,6 +32,19 @@ void add_network_options(CLI::App& app, settings& s) {
   app.add_option("--tls-key", s.tls_key, "Private key of the certificate (PEM)")->group("Network");
 }
 
+void add_socketio_options(CLI::App& app, settings& s) {
+  auto* group = app.add_option_group("Socket.IO", "Names and defaults of the official server");
+  group->add_flag("--connection-state-recovery,!--no-connection-state-recovery", s.connection_state_recovery,
+                  "Clients that come back soon get their state back (default off)");
+  add_milliseconds(*group, "--max-disconnection-duration", s.max_disconnection_duration,
+                   "How soon, with recovery", 1);
+  group->add_flag("--skip-middlewares,!--no-skip-middlewares", s.skip_middlewares,
+                  "Clients that are recovered do not pass the middleware again (default on)");
+  group->add_flag("--cleanup-empty-child-namespaces,!--no-cleanup-empty-child-namespaces",
+                  s.cleanup_empty_child_namespaces,
+                  "Namespaces made by a pattern go with their last socket (default off)");
+}
+
 void add_protocol_options(CLI::App& app, settings& s) {
   auto* group = app.add_option_group("Protocol", "Names and defaults of the official server");
   group->add_option("--path", s.path, "Where the server answers")
@@ -159,6 +172,7 @@ int read_command_line(int argc, char const* const* argv, settings& s) {
   if (apply_contract(argc, argv, s, problem)) {
     add_network_options(app, s);
     add_protocol_options(app, s);
+    add_socketio_options(app, s);
     add_limits(app, s);
     add_program_options(app, s);
     try {

@@ -65,6 +65,11 @@ siokit::server_options options_of(settings const& s) {
   out.limits.nsp_bytes_max = static_cast<decltype(out.limits.nsp_bytes_max)>(s.nsp_bytes_max);
   out.rooms_max = s.rooms_max;
   out.pending_acks_max = s.pending_acks_max;
+  if (s.connection_state_recovery) {
+    out.connection_state_recovery = siokit::recovery_config{
+        .max_disconnection_duration = s.max_disconnection_duration, .skip_middlewares = s.skip_middlewares};
+  }
+  out.cleanup_empty_child_namespaces = s.cleanup_empty_child_namespaces;
   out.http = s.http;
   out.tls_cert = s.tls_cert;
   out.tls_key = s.tls_key;

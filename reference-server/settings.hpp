@@ -29,6 +29,10 @@ struct settings {
   std::size_t nsp_bytes_max = 512;
   std::size_t rooms_max = 65'536;
   std::size_t pending_acks_max = 65'536;
+  bool connection_state_recovery = false;
+  std::chrono::milliseconds max_disconnection_duration{120'000};
+  bool skip_middlewares = true;
+  bool cleanup_empty_child_namespaces = false;
   siokit::net::host_options http;
   std::string tls_cert;
   std::string tls_key;

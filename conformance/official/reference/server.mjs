@@ -94,6 +94,41 @@ const contracts = {
     return io;
   },
 
+  /** An application with every kind of event. */
+  app(http) {
+    const recovery = {
+      csr: {},
+      "csr-mw": { skipMiddlewares: false },
+      "csr-short": { maxDisconnectionDuration: 300 },
+    }[options.profile];
+    const io = new SocketServer(http, {
+      serveClient: false,
+      allowEIO3: true,
+      connectTimeout: 500,
+      cors: { origin: "http://good.example", methods: ["GET", "POST"], allowedHeaders: ["content-type"], credentials: true },
+      ...(recovery && { connectionStateRecovery: recovery }),
+      allowRequest: (request, answer) => answer(null, !("deny" in request._query)),
+    });
+    const numbered = io.of(/^\/dynamic-\d+$/);
+    for (const space of [io.of("/"), io.of("/chat"), io.of("/auth"), io.of("/guard"), numbered]) {
+      space.on("connection", appEvents);
+    }
+    for (const space of [io.of("/chat"), numbered]) space.on("connection", (socket) => socket.emit("hello", socket.nsp.name));
+    io.of("/auth").use((socket, next) => {
+      const { token } = socket.handshake.auth;
+      if (token === "secret") return next();
+      next(Object.assign(new Error("not authorized"), { data: { code: 401, token: token ?? null } }));
+    });
+    io.of("/auth").on("connection", (socket) => socket.emit("authenticated", socket.handshake.auth));
+    io.of("/deny").use((_socket, next) => next(new Error("denied")));
+    io.of("/slow").use((_socket, next) => setTimeout(next, 200));
+    io.of("/guard").on("connection", (socket) => {
+      socket.use(([event], next) => next(event === "forbidden" ? new Error("forbidden event") : undefined));
+      socket.on("error", (error) => socket.emit("guard-error", error.message));
+    });
+    return io;
+  },
+
   /** What load generators need; also the default. */
   load(http) {
     const io = new SocketServer(http, { serveClient: false });
@@ -110,6 +145,55 @@ const contracts = {
     return io;
   },
 };
+
+function appEvents(socket) {
+  const { nsp } = socket;
+  const answer = (event, ack, ...values) => (typeof ack === "function" ? ack(...values) : socket.emit(event, ...values));
+  socket.on("echo", (...args) => {
+    const ack = typeof args.at(-1) === "function" ? args.pop() : undefined;
+    answer("echo", ack, ...args);
+  });
+  socket.on("reverse", (data, ack) => answer("reverse", ack, Buffer.isBuffer(data) ? Buffer.from(data).reverse() : "not-binary"));
+  socket.on("give-binary", (size) => {
+    const data = Buffer.from(Array.from({ length: size }, (_, i) => i % 256));
+    socket.emit("binary", data, { nested: [data.subarray(0, 4)], tail: "end" });
+  });
+  socket.on("volatile-burst", (count) => {
+    for (let i = 0; i < count; ++i) socket.volatile.emit("volatile", i);
+    socket.emit("volatile-end");
+  });
+  socket.on("ask-me", (...args) => socket.emit("question", ...args, (value) => socket.emit("answered", value)));
+  socket.on("ask-timeout", (ms) => {
+    socket.timeout(ms).emit("question-timeout", (error) => socket.emit("asked", error ? "timeout" : "answered"));
+  });
+  socket.on("ask-all", (ms, ack) => nsp.timeout(ms).emit("poll", (error, answers) => ack(Boolean(error), answers)));
+  socket.on("whoami", (ack) => {
+    const rooms = [...socket.rooms].filter((room) => room !== socket.id).sort();
+    const { id, recovered, data, conn } = socket;
+    ack({ id, nsp: nsp.name, transport: conn.transport.name, eio: conn.protocol, recovered, rooms, data });
+  });
+  socket.on("set-data", (value, ack) => {
+    socket.data = { value };
+    ack();
+  });
+  socket.on("join", async (room, ack) => {
+    await socket.join(room);
+    ack?.();
+  });
+  socket.on("leave", async (room, ack) => {
+    await socket.leave(room);
+    ack?.();
+  });
+  socket.on("members", async (room, ack) => ack((await nsp.in(room).fetchSockets()).map(({ id }) => id).sort()));
+  socket.on("say-all", (...args) => nsp.emit("said", ...args));
+  socket.on("say-others", (...args) => socket.broadcast.emit("said", ...args));
+  socket.on("say-room", (room, ...args) => socket.to(room).emit("said", ...args));
+  socket.on("say-except", (room, ...args) => nsp.except(room).emit("said", ...args));
+  socket.on("say-in", (rooms, ...args) => nsp.in(rooms).emit("said", ...args));
+  socket.on("kick", () => socket.disconnect());
+  socket.on("kick-all", () => socket.disconnect(true));
+  socket.on("drop", () => socket.conn.close());
+}
 
 function clientSuiteEvents(socket) {
   const wholesome = (x) => x?.hello === "lol" && Buffer.isBuffer(x.message) && x.goodbye === "gotcha";

@@ -40,6 +40,9 @@ struct server_options {
   std::size_t rooms_max = 65'536;
   std::size_t pending_acks_max = 65'536;
   socketio::decoder_limits limits{};
+  std::optional<hub::recovery_config> connection_state_recovery{};
+  bool cleanup_empty_child_namespaces = false;
+  std::size_t child_namespaces_max = 65'536;
   host_options http{};
 
   [[nodiscard]] engineio::server_config engine() const {
@@ -61,6 +64,9 @@ struct server_options {
     out.limits = limits;
     out.rooms_max = rooms_max;
     out.pending_acks_max = pending_acks_max;
+    out.connection_state_recovery = connection_state_recovery;
+    out.cleanup_empty_child_namespaces = cleanup_empty_child_namespaces;
+    out.child_namespaces_max = child_namespaces_max;
     auto const unix_now = std::chrono::system_clock::now().time_since_epoch();
     out.unix_time_at_zero =
         std::chrono::duration_cast<std::chrono::milliseconds>(unix_now - net::now().time_since_epoch())

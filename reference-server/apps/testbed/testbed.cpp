@@ -21,7 +21,13 @@ constexpr std::array contracts{
                s.connect_timeout = 1000ms;
              },
              install_protocol, nullptr},
-    contract{"client-suite", [](settings& s) { s.ping_interval = 2000ms; }, install_client_suite, nullptr},
+    contract{"app", [](settings& s) { s.connect_timeout = 500ms; }, install_app, nullptr},
+    contract{"client-suite",
+             [](settings& s) {
+               s.ping_interval = 2000ms;
+               s.connection_state_recovery = true;
+             },
+             install_client_suite, nullptr},
     contract{"engine-echo",
              [](settings& s) {
                quick_heartbeat(s);

@@ -4,6 +4,7 @@
 //   contract              offers
 //   load (default)        message-with-ack, message -> message-back, broadcast, join, room
 //   protocol              what the Socket.IO protocol document's test suite expects
+//   app                   an application with every kind of event
 //   client-suite          what the official JavaScript client's tests expect
 //   engine-echo           Engine.IO without Socket.IO: every message comes back
 //   engine-client-suite   what the official Engine.IO client's tests expect
@@ -35,6 +36,7 @@ std::string names();
 void install_load(siokit::server& io);
 void install_protocol(siokit::server& io);
 void install_client_suite(siokit::server& io);
+void install_app(siokit::server& io);
 void install_engine_echo(siokit::net::engine_host& host);
 void install_engine_client_suite(siokit::net::engine_host& host);
 
