@@ -44,9 +44,13 @@ inline void server::on_engine_event(engineio::event const& in, time_point now) {
     case kind::handshake_requested: return request_admission(in.session);
     case kind::opened:
       while (connections_.size() <= in.session.slot) connections_.emplace_back();
-      connections_[in.session.slot].emplace(in.session, config_.limits, now);
+      connections_[in.session.slot].emplace(in.session, config_.limits, now,
+                                            engine_->find(in.session)->revision() == 3);
       connects_.arm(in.session.slot, 0, later(now, config_.connect_timeout));
       ++connection_count_;
+      if (auto& made = *connections_[in.session.slot]; made.protocol.revision() == 4) {
+        on_connect(made, made.protocol.join_root());
+      }
       return;
     case kind::message:
       if (connection* from = find_connection(in.session)) on_message(*from, in);
@@ -128,7 +132,7 @@ inline void server::on_packet(connection& from, socketio::event const& in) {
 inline void server::on_connect(connection& from, socketio::event const& in) {
   auto const space = nsps_.find(in.nsp);
   if (space == nsps_.end()) {
-    if (auto refusal = from.protocol.reject(in.nsp, "Invalid namespace")) {
+    if (auto refusal = from.protocol.reject_unknown(in.nsp)) {
       static_cast<void>(engine_->send(from.engine, std::move(*refusal)));
     }
     return;
@@ -188,7 +192,22 @@ inline socket& server::make_socket(nsp& space, connection& owner, std::string_vi
   socket& made = *sockets_[slot];
   if (!auth.empty()) made.extras().auth = auth;
   made.next_of_connection_ = std::exchange(owner.first_socket, slot);
+  if (owner.protocol.revision() == 4) name_after_session(made);
   return made;
+}
+
+/// The id of a socket of Socket.IO revision 4: its client makes it up by itself, of the id of the session.
+inline void server::name_after_session(socket& which) {
+  auto const* session = engine_->find(which.connection_);
+  if (session == nullptr) return;
+  if (which.nsp_ == root_) {
+    which.id_ = session->id();
+  } else {
+    std::string& longer = which.extras().id;
+    longer.append(which.nsp_->name()).append("#").append(session->id());
+    which.id_ = {};
+  }
+  session_ids_.insert_or_assign(std::string(which.id()), which.slot_);
 }
 
 inline void server::run_middleware(socket& candidate, std::uint32_t index) {
@@ -270,6 +289,8 @@ inline void server::withdraw(socket& which) noexcept {
     sockets_[last]->place_in_nsp_ = which.place_in_nsp_;
     space.sockets_.pop_back();
   }
+  auto const known = session_ids_.find(which.id());
+  if (known != session_ids_.end() && known->second == which.slot_) session_ids_.erase(known);
   which.state_ = socket::state::disconnected;
   // Rooms that a middleware has put it into, too.
   space.rooms_.leave_all(

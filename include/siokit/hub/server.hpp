@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <unordered_map>
 
@@ -127,8 +128,9 @@ class server {
 
   /// The Socket.IO side of one Engine.IO session; its index is the slot of the session.
   struct connection {
-    explicit connection(handle session, socketio::decoder_limits const& limits, time_point now) noexcept
-        : engine(session), protocol(limits), opened(now) {}
+    explicit connection(handle session, socketio::decoder_limits const& limits, time_point now,
+                        bool revision3)
+        : engine(session), protocol(limits, revision3 ? 4 : 5), opened(now) {}
     handle engine;
     socketio::server_session protocol;
     time_point opened;
@@ -196,6 +198,7 @@ class server {
   void admit(handle session);
 
   socket& make_socket(nsp& space, connection& owner, std::string_view auth);
+  void name_after_session(socket& which);
   void run_middleware(socket& candidate, std::uint32_t index);
   void accept(socket& candidate);
   void refuse(socket& candidate, std::string_view message, std::string_view data_json, bool at_once);
@@ -230,6 +233,7 @@ class server {
   std::vector<std::unique_ptr<socket>> sockets_;
   std::vector<std::uint32_t> free_sockets_;
   std::vector<std::uint32_t> graveyard_;
+  std::map<std::string, std::uint32_t, std::less<>> session_ids_;  // slots of sockets of revision 4
   std::vector<closing> closing_;
   std::vector<ending> endings_;
   std::vector<connection> ended_connections_;  // a handler may still read what came over them

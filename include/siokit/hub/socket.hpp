@@ -28,6 +28,7 @@ using disconnect_handler = unique_function<void(socket&, disconnect_reason)>;
 /// What most sockets never need, allocated on first use.
 struct socket_extras {
   std::string auth;
+  std::string id;  // when it is too long for a sid
   hub::listeners listeners;
   listener_list<disconnect_handler> on_disconnecting;
   listener_list<disconnect_handler> on_disconnect;
@@ -65,8 +66,11 @@ class socket {
   socket(socket const&) = delete;
   socket& operator=(socket const&) = delete;
 
-  /// The id of this socket in its namespace: 20 characters, not the id of the Engine.IO session.
-  [[nodiscard]] std::string_view id() const noexcept { return id_.view(); }
+  /// The id of this socket in its namespace: 20 characters, not the id of the Engine.IO session. That of a
+  /// client of revision 3 is the id of its session, behind "/nsp#" unless the namespace is "/".
+  [[nodiscard]] std::string_view id() const noexcept {
+    return id_.empty() ? std::string_view(extras_->id) : id_.view();
+  }
   [[nodiscard]] hub::nsp& nsp() const noexcept { return *nsp_; }
   [[nodiscard]] hub::server& server() const noexcept;
   [[nodiscard]] bool connected() const noexcept {
@@ -151,7 +155,7 @@ class socket {
 
   hub::nsp* nsp_;
   handle connection_;
-  sid id_;
+  sid id_;  // empty: see extras
   rooms::memberships rooms_;
   std::unique_ptr<socket_extras> extras_;
   error last_error_;

@@ -331,7 +331,11 @@ inline void nsp::off(listener_id which) noexcept {
 }
 
 inline socket* nsp::find(std::string_view id) const noexcept {
-  std::uint32_t const slot = sid_counter(id);
+  std::uint32_t slot = sid_counter(id);
+  if (!server_->session_ids_.empty()) {
+    auto const known = server_->session_ids_.find(id);
+    if (known != server_->session_ids_.end()) slot = known->second;
+  }
   if (slot >= server_->sockets_.size() || !server_->sockets_[slot]) return nullptr;
   socket* found = server_->sockets_[slot].get();
   return found->nsp_ == this && found->connected() && found->id() == id ? found : nullptr;
