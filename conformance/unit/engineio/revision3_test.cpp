@@ -193,16 +193,17 @@ server_config allowing() {
 }
 
 constexpr std::string_view polling = "EIO=3&transport=polling&sid=sid1";
-constexpr std::string_view open_json =
-    R"({"sid":"sid1","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000})";
+constexpr std::string_view open_packet = R"(0{"sid":"sid1","upgrades":["websocket"],)"
+                                         R"("pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000})";
 
 TEST(engineio_revision3, is_refused_unless_allowed) {
+  std::string const payload = "200 " + std::to_string(open_packet.size()) + ":" + std::string(open_packet);
   for (auto const* query : {"EIO=3&transport=polling", "transport=polling", "EIO=5&transport=polling"}) {
     world strict;
     EXPECT_EQ(strict.answer(strict.get(query)), R"(400 {"code":5,"message":"Unsupported protocol version"})");
     world w(allowing());
     auto const asked = w.get(query);
-    EXPECT_EQ(w.answer(asked), "200 " + std::to_string(open_json.size() + 1) + ":0" + std::string(open_json)) << query;
+    EXPECT_EQ(w.answer(asked), payload) << query;
     EXPECT_EQ(w.content_type(asked), "text/plain; charset=UTF-8");
     EXPECT_EQ(w.server_.find(w.opened_)->revision(), 3);
   }
