@@ -207,7 +207,8 @@ inline void server::name_after_session(socket& which) {
     longer.append(which.nsp_->name()).append("#").append(session->id());
     which.id_ = {};
   }
-  session_ids_.insert_or_assign(std::string(which.id()), which.slot_);
+  session_ids_.erase(which.id());  // a key is a view of the id inside the socket
+  session_ids_.emplace(which.id(), which.slot_);
 }
 
 inline void server::run_middleware(socket& candidate, std::uint32_t index) {

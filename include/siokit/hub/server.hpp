@@ -5,7 +5,6 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <optional>
 #include <unordered_map>
 
@@ -233,7 +232,7 @@ class server {
   std::vector<std::unique_ptr<socket>> sockets_;
   std::vector<std::uint32_t> free_sockets_;
   std::vector<std::uint32_t> graveyard_;
-  std::map<std::string, std::uint32_t, std::less<>> session_ids_;  // slots of sockets of revision 4
+  std::unordered_map<std::string_view, std::uint32_t> session_ids_;  // slots of sockets of revision 4
   std::vector<closing> closing_;
   std::vector<ending> endings_;
   std::vector<connection> ended_connections_;  // a handler may still read what came over them
