@@ -184,6 +184,27 @@ TEST(engineio_revision3, payloads_cut_anywhere) {
   }
 }
 
+/// With any one byte changed, reading ends, and finds no more data than there was.
+TEST(engineio_revision3, payloads_with_a_byte_changed) {
+  std::string const text =
+      "6:4hello0:3:4\xF0\x9F\x98\x80"
+      "10:b4QUJDREVG";
+  std::string const binary =
+      "\0\6\xFF"
+      "4hello\1\3\xFF\4AB\0\1\0\xFF"
+      "4\xF0\x9F\x98\x80hello"s;
+  for (auto const& [good, form] : {std::pair{text, payload_form::text}, {binary, payload_form::binary}}) {
+    ASSERT_FALSE(read_all(good, form).ends_with("error"));
+    for (std::size_t at = 0; at < good.size(); ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string bad = good;
+        bad[at] = static_cast<char>(byte);
+        EXPECT_LE(read_all(bad, form).size(), 3 * good.size());
+      }
+    }
+  }
+}
+
 // --- Sessions.
 
 server_config allowing() {
