@@ -55,6 +55,7 @@ siokit::server_options options_of(settings const& s) {
   out.transports.polling = s.transports.find("polling") != std::string::npos;
   out.transports.websocket = s.transports.find("websocket") != std::string::npos;
   out.allow_upgrades = s.allow_upgrades;
+  out.allow_eio3 = s.allow_eio3;
   out.limits.max_attachments = static_cast<std::uint8_t>(s.max_attachments);
   out.outbox_bytes_max = s.outbox_bytes_max;
   out.keep_handshake = s.keep_handshake == "all"    ? engineio::keep_handshake::all

@@ -21,6 +21,7 @@ struct settings {
   std::size_t max_http_buffer_size = 1'000'000;
   std::string transports = "polling,websocket";
   bool allow_upgrades = true;
+  bool allow_eio3 = false;
   std::size_t max_attachments = 10;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
   std::string keep_handshake = "all";

@@ -60,6 +60,21 @@ TEST(EngineHostHttp, EndsConnectionsThatAreTooSlow) {
   EXPECT_EQ(idle.in + trickle.in + silent.in, "");
 }
 
+TEST(EngineHostHttp, CarriesBinaryBodiesOfRevision3) {
+  world w({.allow_eio3 = true});
+  client c(w);
+  std::string const target = "/engine.io/?EIO=3&transport=polling";
+  std::string const octets = "Content-Type: application/octet-stream\r\n";
+  EXPECT_TRUE(has(c.ask(get(target)), "\r\n\r\n"));
+  std::string const session = target + "&sid=" + sid_of(0);
+  std::string const body("\0\2\xFF\x34!\1\4\xFF\4\0\r\n", 12);
+  EXPECT_EQ(body_of(c.ask(post(session, body, octets))), "ok");
+  std::string const answer = c.ask(get(session));
+  EXPECT_TRUE(has(answer, "\r\n" + octets));
+  EXPECT_EQ(body_of(answer), body);
+  EXPECT_TRUE(c.ask(post(polling + "&sid=" + sid_of(0), body, octets)).starts_with("HTTP/1.1 400 "));
+}
+
 TEST(EngineHostHttp, ReadsABodyThatNobodyWantsWithinTheLimit) {
   world w({.max_http_buffer_size = 100});
   auto const at = w.listen();

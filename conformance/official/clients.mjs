@@ -76,10 +76,10 @@ export function assertArgs(socket, args, expected) {
   assert.ok(more.length === 0 || (socket._pid && more.length === 1 && typeof more[0] === "string"), `${more}`);
 }
 
-/** An Engine.IO client. */
-export function engine(server, way, options = {}) {
+/** An Engine.IO client; `Client`: of which version. */
+export function engine(server, way, options = {}, Client = Engine) {
   const { transports } = ways[way];
-  const session = new Engine(server.url, { path: "/engine.io/", transports, ...options });
+  const session = new Client(server.url, { path: "/engine.io/", transports, ...options });
   atEnd(() => session.close());
   return session;
 }

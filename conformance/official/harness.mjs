@@ -63,13 +63,13 @@ class Server {
   #stopping = false;
 
   /** @returns {Promise<Server>} a server which accepts connections */
-  static async start(contract, profile) {
+  static async start(contract, profile, options) {
     const server = new Server();
     if (running.has(contract)) {
       server.url = running.get(contract).replace(/\/$/, "");
       return server;
     }
-    const args = ["--port", "0", "--contract", contract, ...(profile ? ["--profile", profile] : [])];
+    const args = ["--port", "0", "--contract", contract, ...(profile ? ["--profile", profile] : []), ...options];
     const reference = fileURLToPath(new URL("reference/server.mjs", import.meta.url));
     const [program, ...first] = official ? [process.execPath, reference] : [process.env.SIOKIT_SERVER];
     assert.ok(program, "say what to test: SIOKIT_SERVER=<program>, SERVER=official or SIOKIT_URL=<contract>=<url>");
@@ -151,9 +151,10 @@ class Server {
 
 /**
  * A suite whose tests share one server with that contract. `body` is given a stand-in which becomes the server
- * before the first test runs.
+ * before the first test runs. `options`: further arguments of the server's command line.
  */
-export function contract(name, body, { profile, skip = false } = {}) {
+export function contract(name, body, { profile, options = [], skip = false } = {}) {
+  if (running.size > 0 && options.length > 0) skip = `the options of a server in SIOKIT_URL are not known`;
   if (running.size > 0 && !running.has(name)) skip = `no ${name} server in SIOKIT_URL`;
   describe(`contract ${name}`, { skip, timeout: 120000 }, () => {
     let server;
@@ -164,7 +165,7 @@ export function contract(name, body, { profile, skip = false } = {}) {
       },
     });
     before(async () => {
-      server = await Server.start(name, profile);
+      server = await Server.start(name, profile, options);
     });
     afterEach(() => {
       for (const action of leftovers.splice(0).reverse()) action();

@@ -1,5 +1,5 @@
 // The official server with the applications which the tests expect: the yardstick for every other server.
-// usage: node reference/server.mjs [--port 0] [--contract load] [--profile csr]
+// usage: node reference/server.mjs [--port 0] [--contract load] [--profile csr] [--allow-eio3]
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 import { Server as EngineServer } from "engine.io";
@@ -11,22 +11,29 @@ const { values: options } = parseArgs({
     port: { type: "string", default: "0" },
     contract: { type: "string", default: "load" },
     profile: { type: "string", default: "" },
+    "allow-eio3": { type: "boolean", default: false },
   },
 });
 
+const allowEIO3 = options["allow-eio3"];
+
+function echo(http, allowEIO3) {
+  const engine = new EngineServer({
+    pingInterval: 300,
+    pingTimeout: 200,
+    maxHttpBufferSize: 1e6,
+    cors: { origin: "*" },
+    allowEIO3,
+  });
+  engine.attach(http, { path: "/engine.io/" });
+  engine.on("connection", (session) => session.on("message", (data) => session.send(data)));
+  return engine;
+}
+
 const contracts = {
   /** Every message comes back. */
-  "engine-echo"(http) {
-    const engine = new EngineServer({
-      pingInterval: 300,
-      pingTimeout: 200,
-      maxHttpBufferSize: 1e6,
-      cors: { origin: "*" },
-    });
-    engine.attach(http, { path: "/engine.io/" });
-    engine.on("connection", (session) => session.on("message", (data) => session.send(data)));
-    return engine;
-  },
+  "engine-echo": (http) => echo(http, allowEIO3),
+  "engine-echo-v3": (http) => echo(http, true),
 
   /** A greeting, then echo; messages of at most 100 bytes; cookies; a way to be refused. */
   "engine-client-suite"(http) {
@@ -65,6 +72,7 @@ const contracts = {
       pingTimeout: 200,
       maxHttpBufferSize: 1e6,
       connectTimeout: 1000,
+      allowEIO3,
     });
     io.on("connection", (socket) => {
       socket.emit("auth", socket.handshake.auth);
@@ -80,6 +88,7 @@ const contracts = {
     const io = new SocketServer(http, {
       serveClient: false,
       pingInterval: 2000,
+      allowEIO3,
       ...(options.profile === "csr" && { connectionStateRecovery: {} }),
       allowRequest: (_request, answer) => setTimeout(() => answer(null, true), 10),
     });
@@ -131,7 +140,7 @@ const contracts = {
 
   /** What load generators need; also the default. */
   load(http) {
-    const io = new SocketServer(http, { serveClient: false });
+    const io = new SocketServer(http, { serveClient: false, allowEIO3 });
     io.on("connection", (socket) => {
       socket.on("message-with-ack", (...args) => args.pop()(...args));
       socket.on("message", (...args) => socket.emit("message-back", ...args));

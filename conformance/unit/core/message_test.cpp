@@ -73,6 +73,17 @@ TEST(message, copies_share_one_block) {
   EXPECT_EQ(packets_of(third), "t:4x;");
 }
 
+TEST(outbox, shows_what_is_in_it) {
+  outbox box;
+  for (char const c : std::string("abc")) box.push(text_message({&c, 1}));
+  static_cast<void>(box.pop());
+  box.push(text_message("d"));
+  box.push(text_message("e"));  // around the end of the ring
+  std::string all;
+  for (std::size_t i = 0; i < box.size(); ++i) all += box.at(i).packets().next().data;
+  EXPECT_EQ(all, "bcde");
+}
+
 TEST(outbox, is_a_queue_that_counts_bytes) {
   outbox box;
   EXPECT_TRUE(box.empty());

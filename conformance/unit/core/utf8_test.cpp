@@ -268,6 +268,36 @@ TEST(utf8_stream, stays_failed_until_reset) {
   static_assert(sizeof(utf8_stream) <= 8);
 }
 
+TEST(utf8, lengths_in_utf16) {
+  // Of one, two, three and four bytes; only the last takes two units.
+  std::string const text =
+      "aaaaaaaaa\xC3\xA9"
+      "b\xE2\x82\xAC\xF0\x9F\x98\x80"
+      "cccccccccccccccccccccccccccccccccccc";
+  EXPECT_EQ(utf16_size(""), 0u);
+  EXPECT_EQ(utf16_size(text), text.size() - 1 - 2 - 2);
+  EXPECT_EQ(utf16_prefix("", 0), 0u);
+  EXPECT_EQ(utf16_prefix("", 1), std::nullopt);
+  std::size_t cut = 0;
+  for (std::size_t units = 0; units <= utf16_size(text); ++units) {
+    auto const size = utf16_prefix(text, units);
+    if (!size) {
+      EXPECT_EQ(units, 13u) << "the middle of the one that takes two";
+      ++cut;
+      continue;
+    }
+    EXPECT_TRUE(utf8_valid(text.substr(0, *size)));
+    EXPECT_EQ(utf16_size(text.substr(0, *size)), units);
+  }
+  EXPECT_EQ(cut, 1u);
+  EXPECT_EQ(utf16_prefix(text, utf16_size(text) + 1), std::nullopt);
+  EXPECT_EQ(utf16_prefix(text, UINT64_MAX), std::nullopt);
+  EXPECT_EQ(utf16_prefix("a\xFF", 1), 1u) << "it reads no further";
+  for (auto const* bad : {"a\xFF", "a\x80", "a\xC3", "a\xED\xA0\x80", "a\xF0\x9F\x98"}) {
+    EXPECT_EQ(utf16_prefix(bad, 2), std::nullopt);
+  }
+}
+
 TEST(utf8, scrubs_what_is_none) {
   constexpr std::string_view mark = "\xEF\xBF\xBD";
   EXPECT_EQ(utf8_scrubbed("plain h\xC3\xA9"), "plain h\xC3\xA9");

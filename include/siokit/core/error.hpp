@@ -38,9 +38,10 @@ enum class errc : std::uint8_t {
   // Engine.IO.
   empty_packet,         ///< a packet without its type character
   unknown_packet_type,  ///< a type outside those the protocol names
-  heartbeat_direction,  ///< a ping sent by the side that must not send it
+  heartbeat_direction,  ///< a ping, or a pong, sent by the side that must not send it
   payload_too_large,    ///< a message or body longer than max_http_buffer_size
   too_many_packets,     ///< more packets in one polling body than the limit
+  bad_length,           ///< a length in a payload of revision 3 that is none, or does not fit
   overlapping_poll,     ///< a second GET while one is pending
   overlapping_post,     ///< a second POST while one is being read
   premature_close,      ///< a polling request was cut before its end
@@ -140,6 +141,7 @@ inline std::string_view to_string(errc code) noexcept {
     case errc::heartbeat_direction: return "invalid heartbeat direction";
     case errc::payload_too_large: return "Max payload size exceeded";
     case errc::too_many_packets: return "more packets in one payload than the limit";
+    case errc::bad_length: return "expected the length of a packet, found none or one that does not fit";
     case errc::overlapping_poll: return "overlap from client: a GET is already pending";
     case errc::overlapping_post: return "data request overlap from client: a POST is already being read";
     case errc::premature_close: return "a polling request was closed before its end";

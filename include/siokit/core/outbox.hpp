@@ -26,6 +26,11 @@ class outbox {
   /// The oldest message. Precondition: !empty().
   [[nodiscard]] message const& front() const noexcept { return ring_[head_]; }
 
+  /// The message behind `index` others. Precondition: index < size().
+  [[nodiscard]] message const& at(std::size_t index) const noexcept {
+    return ring_[(head_ + index) & (capacity_ - 1)];
+  }
+
   [[nodiscard]] message pop() noexcept {
     message item = std::move(ring_[head_]);
     bytes_ -= item.cost();

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -145,6 +146,38 @@ constexpr std::size_t utf8_encode(std::uint32_t code, char* out) noexcept {
     at += size;
   }
   return true;
+}
+
+/// How many UTF-16 code units a text of valid UTF-8 has: the length that JavaScript gives it.
+[[nodiscard]] inline std::size_t utf16_size(std::string_view text) noexcept {
+  std::size_t units = 0;
+  for (char const c : text) {
+    auto const byte = static_cast<unsigned char>(c);
+    units += std::size_t{(byte & 0xC0) != 0x80} + std::size_t{byte >= 0xF0};
+  }
+  return units;
+}
+
+/// How many bytes the first `units` UTF-16 code units of a text have. Nullopt: the text has fewer of them,
+/// they end within a character, or are no UTF-8. Reads no further than it must.
+[[nodiscard]] inline std::optional<std::size_t> utf16_prefix(std::string_view text,
+                                                             std::uint64_t units) noexcept {
+  char const* const end = text.data() + text.size();
+  char const* at = text.data();
+  while (units > 0) {
+    auto const left = static_cast<std::size_t>(end - at);
+    char const* const plain =
+        impl::ascii_end(at, at + (units < left ? static_cast<std::size_t>(units) : left));
+    units -= static_cast<std::uint64_t>(plain - at);
+    at = plain;
+    if (units == 0) break;
+    std::size_t const size = at == end ? 0 : impl::utf8_character(at, end);
+    std::uint64_t const taken = size == 4 ? 2 : 1;
+    if (size == 0 || taken > units) return std::nullopt;
+    units -= taken;
+    at += size;
+  }
+  return static_cast<std::size_t>(at - text.data());
 }
 
 /// The text with U+FFFD for each byte that is no part of UTF-8.

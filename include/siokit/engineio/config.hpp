@@ -44,6 +44,8 @@ struct server_config {
   std::size_t max_http_buffer_size = 1'000'000;
   transport_set transports{};
   bool allow_upgrades = true;
+  /// Whether clients of revision 3 are served, such as Socket.IO clients before version 3.
+  bool allow_eio3 = false;
   keep_handshake keep = keep_handshake::all;
   /// A session whose unsent messages exceed this many bytes is closed: its peer does not read.
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;

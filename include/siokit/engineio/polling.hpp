@@ -42,10 +42,11 @@ struct pending_answer {
 /// The exchanges of one session.
 class exchanges {
  public:
-  exchange poll;           ///< the pending GET
-  exchange post;           ///< the POST whose body is awaited or read
-  payload_reader body;     ///< of `post`
-  bool post_read = false;  ///< packets of `body` are still to be handled
+  exchange poll;                                ///< the pending GET
+  exchange post;                                ///< the POST whose body is awaited or read
+  payload_reader body;                          ///< of `post`
+  payload_form form = payload_form::separated;  ///< of `body`
+  bool post_read = false;                       ///< packets of `body` are still to be handled
 
   void answer_with(exchange to, answer what) {
     // At most a refused request, the poll, and the POST can await their answers between two pulls of the
@@ -73,18 +74,24 @@ class exchanges {
 };
 
 /// A polling body, as the answer to a GET.
-[[nodiscard]] inline response payload_response(exchange to, std::string body) {
-  return {to, 200, "text/plain; charset=UTF-8", std::move(body)};
+[[nodiscard]] inline response payload_response(exchange to, std::string body, payload_form form) {
+  bool const binary = form == payload_form::binary;
+  return {to, 200, binary ? "application/octet-stream" : "text/plain; charset=UTF-8", std::move(body)};
 }
 
-/// The answers that need nothing from the queue.
-[[nodiscard]] inline response fixed_response(pending_answer const& given) {
+/// The answers that need nothing from the queue. `form`: of a payload of text.
+[[nodiscard]] inline response fixed_response(pending_answer const& given, payload_form form) {
+  auto const packet = [&](std::string_view text) {
+    std::string body;
+    append_packet(body, {frame_kind::text, text}, form);
+    return payload_response(given.to, std::move(body), form);
+  };
   switch (given.what) {
     case answer::ok: return {given.to, 200, "text/html", "ok"};
     case answer::too_large: return {.to = given.to, .status = 413, .close = true};
     case answer::destroy: return {.to = given.to, .destroy = true};
-    case answer::noop: return payload_response(given.to, "6");
-    case answer::close: return payload_response(given.to, "1");
+    case answer::noop: return packet("6");
+    case answer::close: return packet("1");
     case answer::bad_request:
     case answer::noop_close: break;
   }

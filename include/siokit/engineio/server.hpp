@@ -1,8 +1,8 @@
 // siokit/engineio/server.hpp - all sessions of one Engine.IO server.   SPDX-License-Identifier: MIT
-// Spec: Engine.IO protocol, revision 4. Pure. Owns the sessions, the table of their ids, admission, and every
-// deadline. The host feeds requests, wires and time, and pulls events, responses, transmits and the next
-// deadline; the application (hub/, or your own) takes the events and answers. See docs/embedding.md for a
-// host in one page.
+// Spec: Engine.IO protocol, revisions 4 and 3. Pure. Owns the sessions, the table of their ids, admission,
+// and every deadline. The host feeds requests, wires and time, and pulls events, responses, transmits and the
+// next deadline; the application (hub/, or your own) takes the events and answers. See docs/embedding.md for
+// a host in one page.
 #pragma once
 
 #include <deque>
@@ -117,7 +117,7 @@ class server {
     bool used = false;
     bool websocket = false;    // the transport of the handshake
     bool base64_only = false;  // its parameter b64
-    bool supported = false;    // its revision
+    std::uint8_t revision = 4;
     bool initial_due = false;  // the response to the handshake is still to be given
     bool request_due = false;  // handshake_requested is still to be told
     bool event_listed = false;
@@ -137,7 +137,7 @@ class server {
     }
   };
 
-  enum lane : std::uint8_t { ping_lane, pong_lane };
+  enum lane : std::uint8_t { ping_lane, pong_lane, revision3_lane };
 
   [[nodiscard]] entry const* at(handle session) const noexcept {
     if (session.slot >= entries_.size()) return nullptr;
@@ -184,7 +184,7 @@ class server {
   slot_list transmits_;
   std::vector<server_response> immediate_;  // answers that belong to no session
   std::size_t immediate_head_ = 0;
-  deadline_lanes heartbeats_{2};
+  deadline_lanes heartbeats_{3};
   deadline_heap others_;
 };
 
@@ -197,7 +197,8 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
   if (wants.sid && wants.sid->size() <= sid::size_max) {
     if (auto const known = ids_.find(sid(*wants.sid)); known != ids_.end()) {
       session = handle_of(known->second);
-      facts = session_facts{entries_[known->second].session->current()};
+      auto const& known_session = *entries_[known->second].session;
+      facts = session_facts{known_session.current(), known_session.revision()};
     }
   }
   auto const verified = verify(config_, in, wants, facts ? &*facts : nullptr);
@@ -212,7 +213,7 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
       slot.admission = from;
       slot.websocket = in.websocket;
       slot.base64_only = wants.base64_only;
-      slot.supported = wants.revision == 4;
+      slot.revision = wants.revision;
       slot.head = std::make_unique<request_head>(in);
       slot.request_due = true;
       settle(session.slot);
@@ -268,7 +269,7 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
   entry* slot = at(session);
   if (slot == nullptr) return local_error(errc::gone);
   if (slot->session) return local_error(errc::wrong_state);
-  if (!slot->supported) {
+  if (slot->revision != 4 && !config_.allow_eio3) {
     static_cast<void>(refuse(session, refusals::unsupported_version()));
     return remote_error(errc::bad_request);
   }
@@ -277,7 +278,7 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
     return local_error(errc::invalid_argument);
   }
   slot->session.emplace(config_, id, slot->websocket ? transport::websocket : transport::polling, now,
-                        slot->base64_only);
+                        slot->base64_only, slot->revision);
   ids_.emplace(id, session.slot);
   exchange const from = std::exchange(slot->admission, {});
   if (slot->websocket) {
@@ -460,7 +461,8 @@ inline void server::settle_deadlines(std::uint32_t key) {
   if (heartbeat == never) {
     heartbeats_.disarm(key);
   } else if (heartbeat != heartbeats_.deadline_of(key)) {
-    heartbeats_.arm(key, session.awaits_pong() ? pong_lane : ping_lane, heartbeat);
+    bool const older = session.revision() == 3;
+    heartbeats_.arm(key, older ? revision3_lane : session.awaits_pong() ? pong_lane : ping_lane, heartbeat);
   }
   others_.arm(key, session.other_deadline());
 }

@@ -1,7 +1,7 @@
 // siokit/engineio/server_session.hpp - one Engine.IO session, seen from the server.
 // SPDX-License-Identifier: MIT
-// Spec: Engine.IO protocol, revision 4; the fine print is in docs/protocol.md. Pure: bytes and time in,
-// packets out. Owns its outbox; what only polling and upgrades need hangs on one pointer that a WebSocket
+// Spec: Engine.IO protocol, revisions 4 and 3; the fine print is in docs/protocol.md. Pure: bytes and time
+// in, packets out. Owns its outbox; what only polling and upgrades need hangs on one pointer that a WebSocket
 // session never allocates.
 //
 //   phase     input                                         next
@@ -25,9 +25,9 @@ namespace siokit::inline v0::engineio {
 class server_session {
  public:
   /// Starts a session; its open packet is queued. `config` outlives the session.
-  /// `base64_only`: the client asked by b64=1 for no binary frames.
+  /// `base64_only`: the client asked by b64=1 for no binary frames. `revision`: 4 or 3.
   server_session(server_config const& config, sid id, transport first, time_point now,
-                 bool base64_only = false);
+                 bool base64_only = false, std::uint8_t revision = 4);
 
   // Inputs from the host.
 
@@ -77,6 +77,7 @@ class server_session {
 
   [[nodiscard]] sid const& id() const noexcept { return id_; }
   [[nodiscard]] transport current() const noexcept { return transport_; }
+  [[nodiscard]] std::uint8_t revision() const noexcept { return revision3_ ? 3 : 4; }
   [[nodiscard]] bool open() const noexcept { return phase_ == phase::open; }
   [[nodiscard]] bool closed() const noexcept { return phase_ == phase::closed; }
   /// Whether a message sent now would leave at once: what a volatile event asks.
@@ -86,8 +87,8 @@ class server_session {
   [[nodiscard]] std::size_t bytes_queued() const noexcept { return outbox_.bytes(); }
   [[nodiscard]] wire main_wire() const noexcept { return wire_; }
   [[nodiscard]] wire probe_wire() const noexcept { return polling_ ? polling_->probe : wire{}; }
-  /// The heartbeat's own deadline, and whether it waits for a pong: hosts with many sessions keep it in
-  /// lanes.
+  /// The heartbeat's own deadline, and whether it waits for a pong (in revision 3: always for a ping): hosts
+  /// with many sessions keep it in lanes.
   [[nodiscard]] time_point heartbeat_deadline() const noexcept { return heartbeat_; }
   [[nodiscard]] bool awaits_pong() const noexcept { return awaits_pong_; }
   /// Every deadline but the heartbeat.
@@ -129,7 +130,20 @@ class server_session {
     if (!polling_) polling_ = std::make_unique<polling_state>();
     return *polling_;
   }
-  [[nodiscard]] frame decode_base64(frame const& in);
+  [[nodiscard]] payload_form text_form() const noexcept {
+    return revision3_ ? payload_form::text : payload_form::separated;
+  }
+  [[nodiscard]] static bool holds_binary(message const& item) noexcept {
+    for (auto packets = item.packets(); !packets.done();) {
+      if (packets.next().kind == frame_kind::binary) return true;
+    }
+    return false;
+  }
+  [[nodiscard]] duration peer_silence_max() const noexcept {
+    return later(time_point(config_->ping_interval), config_->ping_timeout) - time_point{};
+  }
+  [[nodiscard]] result<packet> decode(frame const& in);
+  [[nodiscard]] frame decode_base64(std::string_view text);
   void accept_packet(packet const& in, time_point now);
   void receive_probe(frame const& in, time_point now);
   void complete_upgrade(time_point now);
@@ -137,7 +151,7 @@ class server_session {
   void fail(close_reason reason, errc code, side blame = side::remote);
   void end(close_reason reason, error detail);
   [[nodiscard]] std::optional<session_event> next_packet(time_point now);
-  [[nodiscard]] std::string poll_body();
+  [[nodiscard]] response poll_answer(exchange to, std::string_view closing = {});
 
   server_config const* config_;
   sid id_;
@@ -158,16 +172,22 @@ class server_session {
   bool awaits_pong_ : 1 = false;
   bool grace_used_ : 1 = false;
   bool base64_only_ : 1;
+  bool revision3_ : 1;
 };
 static_assert(sizeof(server_session) <= 136, "an idle session must stay small: see docs/architecture.md");
 
 inline server_session::server_session(server_config const& config, sid id, transport first, time_point now,
-                                      bool base64_only)
+                                      bool base64_only, std::uint8_t revision)
     : config_(&config),
       id_(id),
       heartbeat_(later(now, config.ping_interval)),
       transport_(first),
-      base64_only_(base64_only) {
+      base64_only_(base64_only),
+      revision3_(revision == 3) {
+  if (revision3_) {  // nobody is pinged: from now on it is the client who must not be silent for too long
+    awaits_pong_ = grace_used_ = true;
+    heartbeat_ = later(now, peer_silence_max());
+  }
   if (first == transport::polling) {
     polling_ = std::make_unique<polling_state>();
     opened_due_ = true;
@@ -199,11 +219,7 @@ inline result<void> server_session::receive(wire which, frame const& in, time_po
     return {};
   }
   if (which != wire_ || !open()) return {};  // a late frame of a wire that is no longer ours
-  if (in.kind == frame_kind::text && in.data.starts_with('b')) {
-    accept_packet({packet_type::message, decode_base64(in)}, now);
-    return {};
-  }
-  auto const decoded = decode_packet(in);
+  auto const decoded = decode(in);
   if (!decoded) {
     fail(close_reason::parse_error, decoded.error().code);
     return {};
@@ -213,11 +229,20 @@ inline result<void> server_session::receive(wire which, frame const& in, time_po
 }
 
 /// A client that cannot receive binary frames sends none either: binary data as 'b' and base64, as in a
-/// payload.
-inline frame server_session::decode_base64(frame const& in) {
+/// payload. In revision 3 the type digit stands between them.
+inline result<packet> server_session::decode(frame const& in) {
+  bool const base64 = in.kind == frame_kind::text && in.data.starts_with('b');
+  if (!base64) return revision3_ ? revision3::decode_packet(in) : decode_packet(in);
+  if (!revision3_) return packet{packet_type::message, decode_base64(in.data.substr(1))};
+  return decode_packet({frame_kind::text, in.data.substr(1)}).map([this](packet const& out) {
+    return packet{out.type, decode_base64(out.data.data)};
+  });
+}
+
+inline frame server_session::decode_base64(std::string_view text) {
   std::string& kept = rare().decoded;
-  kept.resize(in.data.size());
-  kept.resize(base64_decode(in.data.substr(1), kept.data()));
+  kept.resize(text.size());
+  kept.resize(base64_decode(text, kept.data()));
   return {frame_kind::binary, kept};
 }
 
@@ -247,10 +272,15 @@ inline void server_session::accept_packet(packet const& in, time_point now) {
       frame_pending_ = true;
       return;
     case packet_type::pong:
+      if (revision3_) return fail(close_reason::transport_error, errc::heartbeat_direction);
       awaits_pong_ = false;
       heartbeat_ = later(now, config_->ping_interval);
       return;
-    case packet_type::ping: return fail(close_reason::transport_error, errc::heartbeat_direction);
+    case packet_type::ping:
+      if (!revision3_) return fail(close_reason::transport_error, errc::heartbeat_direction);
+      heartbeat_ = later(now, peer_silence_max());
+      static_cast<void>(send(encode_packet(packet_type::pong)));  // counted: a peer may ping and never read
+      return;
     case packet_type::close:
       if (transport_ == transport::polling) {
         answer_poll(answer::noop);
@@ -337,14 +367,19 @@ inline result<void> server_session::send(message item) {
     fail(close_reason::transport_error, errc::outbox_full);
     return remote_error(errc::outbox_full);
   }
-  if (base64_only_) {
-    for (auto packets = item.packets(); !packets.done();) {
+  if ((!base64_only_ && !revision3_) || !holds_binary(item)) {
+    outbox_.push(std::move(item));
+    return {};
+  }
+  for (auto packets = item.packets(); !packets.done();) {
+    frame const each = packets.next();
+    if (revision3_) {
+      outbox_.push(revision3::encode_packet(each, base64_only_));
+    } else {
       std::string text;
-      append_packet(text, packets.next());
+      append_packet(text, each);
       outbox_.push(text_message(text));
     }
-  } else {
-    outbox_.push(std::move(item));
   }
   return {};
 }

@@ -22,8 +22,9 @@ inline void server_session::poll_opened(exchange which, time_point) {
 
 inline bool server_session::post_opened(exchange which, bool binary_content) {
   bool const polls = polling_ && transport_ == transport::polling && !closed();
-  if (polls && !polling_->post && !binary_content) {
+  if (polls && !polling_->post && (!binary_content || revision3_)) {
     polling_->post = which;
+    polling_->form = binary_content ? payload_form::binary : text_form();
     return true;
   }
   rare().answer_with(which, answer::bad_request);
@@ -35,7 +36,7 @@ inline bool server_session::post_opened(exchange which, bool binary_content) {
 inline result<void> server_session::post_received(exchange which, std::span<char> body, time_point) {
   if (reading()) return local_error(errc::events_pending);
   if (!polling_ || polling_->post != which) return {};
-  polling_->body = payload_reader(body);
+  polling_->body = payload_reader(body, polling_->form);
   polling_->post_read = true;
   return {};
 }
@@ -57,16 +58,20 @@ inline void server_session::exchange_aborted(exchange which) {
   }
 }
 
-/// Everything queued, as one body. The first response of a session holds its open packet and nothing else,
-/// which is what clients expect of a handshake.
-inline std::string server_session::poll_body() {
-  std::string body{};
-  if (!outbox_.empty()) body.reserve(outbox_.front().frames().size());
-  while (!outbox_.empty()) {
-    append_message(body, outbox_.pop());
-    if (std::exchange(polling_->handshake_due, false)) break;
+/// Everything queued and the packets of `closing`, one a type digit, as one body. The first response of a
+/// session holds its open packet and nothing else, which is what clients expect of a handshake.
+inline response server_session::poll_answer(exchange to, std::string_view closing) {
+  std::size_t count = outbox_.size();
+  if (count > 0 && std::exchange(polling_->handshake_due, false)) count = 1;
+  payload_form form = text_form();
+  for (std::size_t i = 0; revision3_ && i < count; ++i) {
+    if (holds_binary(outbox_.at(i))) form = payload_form::binary;
   }
-  return body;
+  std::string body{};
+  if (count > 0) body.reserve(outbox_.front().frames().size());
+  for (; count > 0; --count) append_message(body, outbox_.pop(), form);
+  for (char const& type : closing) append_packet(body, {frame_kind::text, {&type, 1}}, form);
+  return payload_response(to, std::move(body), form);
 }
 
 inline bool server_session::has_response() const noexcept {
@@ -75,13 +80,9 @@ inline bool server_session::has_response() const noexcept {
 
 inline std::optional<response> server_session::poll_response() {
   if (!has_response()) return std::nullopt;
-  if (!polling_->has_answer()) return payload_response(std::exchange(polling_->poll, {}), poll_body());
+  if (!polling_->has_answer()) return poll_answer(std::exchange(polling_->poll, {}));
   auto const next = polling_->take_answer();
-  if (next.what != answer::noop_close) return fixed_response(next);
-  std::string body = poll_body();
-  append_packet(body, {frame_kind::text, "6"});
-  append_packet(body, {frame_kind::text, "1"});
-  return payload_response(next.to, std::move(body));
+  return next.what == answer::noop_close ? poll_answer(next.to, "61") : fixed_response(next, text_form());
 }
 
 }  // namespace siokit::inline v0::engineio

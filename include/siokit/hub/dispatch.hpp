@@ -47,9 +47,13 @@ inline void server::on_engine_event(engineio::event const& in, time_point now) {
     case kind::handshake_requested: return request_admission(in.session);
     case kind::opened:
       while (connections_.size() <= in.session.slot) connections_.emplace_back();
-      connections_[in.session.slot].emplace(in.session, config_.limits, now);
+      connections_[in.session.slot].emplace(in.session, config_.limits, now,
+                                            engine_->find(in.session)->revision() == 3);
       connects_.arm(in.session.slot, 0, later(now, config_.connect_timeout));
       ++connection_count_;
+      if (auto& made = *connections_[in.session.slot]; made.protocol.revision() == 4) {
+        on_connect(made, made.protocol.join_root());
+      }
       return;
     case kind::message:
       if (connection* from = find_connection(in.session)) on_message(*from, in);
@@ -202,6 +206,8 @@ inline void server::withdraw(socket& which) noexcept {
     sockets_[last]->place_in_nsp_ = which.place_in_nsp_;
     space.sockets_.pop_back();
   }
+  auto const known = foreign_ids_.find(which.id());
+  if (known != foreign_ids_.end() && known->second == which.slot_) foreign_ids_.erase(known);
   which.state_ = socket::state::disconnected;
   // Rooms that a middleware has put it into, too.
   space.rooms_.leave_all(
@@ -298,12 +304,7 @@ inline void server::bury() {
   while (!graveyard_.empty()) {
     std::uint32_t const slot = graveyard_.back();
     graveyard_.pop_back();
-    socket const& gone = *sockets_[slot];
-    nsp& space = *gone.nsp_;
-    if (!recovered_.empty()) {
-      auto const known = recovered_.find(gone.id_);
-      if (known != recovered_.end() && known->second == slot) recovered_.erase(known);
-    }
+    nsp& space = *sockets_[slot]->nsp_;
     sockets_[slot].reset();
     free_sockets_.push_back(slot);
     bool const last = --space.population_ == 0;

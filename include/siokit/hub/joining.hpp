@@ -70,7 +70,7 @@ inline void server::on_connect(connection& from, socketio::event const& in) {
 }
 
 inline void server::reject(connection& from, std::string_view nsp) {
-  if (auto refusal = from.protocol.reject(nsp, "Invalid namespace")) {
+  if (auto refusal = from.protocol.reject_unknown(nsp)) {
     static_cast<void>(engine_->send(from.engine, std::move(*refusal)));
   }
 }
@@ -138,7 +138,8 @@ inline void nsp_decision::drop() noexcept {
 /// Makes a client that comes back what it was. False: it is a new one.
 inline bool server::restore(socket& candidate, std::string_view auth) {
   recovery* const from = candidate.nsp_->recovery_.get();
-  if (from == nullptr) return false;
+  connection const* const owner = find_connection(candidate.connection_);
+  if (from == nullptr || owner == nullptr || owner->protocol.revision() == 4) return false;
   socket_extras& mine = candidate.extras();
   mine.pid = make_id(++id_count_);
   auto const wanted = socketio::read_recovery(auth);
@@ -152,7 +153,7 @@ inline bool server::restore(socket& candidate, std::string_view auth) {
   if (mine.recovered != why_not_recovered::recovered) return false;
   absent_socket back = from->take(*away);
   candidate.id_ = back.id;
-  recovered_.insert_or_assign(back.id, candidate.slot_);
+  note_id(candidate);
   mine.pid = back.pid;
   mine.data = std::move(back.data);
   mine.last_received = *number;
@@ -205,7 +206,28 @@ inline socket& server::make_socket(nsp& space, connection& owner, std::string_vi
   socket& made = *sockets_[slot];
   if (!auth.empty()) made.extras().auth = auth;
   made.next_of_connection_ = std::exchange(owner.first_socket, slot);
+  if (owner.protocol.revision() == 4) name_after_session(made);
   return made;
+}
+
+/// The id of a socket of Socket.IO revision 4: its client makes it up by itself, of the id of the session.
+inline void server::name_after_session(socket& which) {
+  auto const* session = engine_->find(which.connection_);
+  if (session == nullptr) return;
+  if (which.nsp_ == root_) {
+    which.id_ = session->id();
+  } else {
+    std::string& longer = which.extras().id;
+    longer.append(which.nsp_->name()).append("#").append(session->id());
+    which.id_ = {};
+  }
+  note_id(which);
+}
+
+/// From now on this id, which names another slot, is that of this socket.
+inline void server::note_id(socket const& which) {
+  foreign_ids_.erase(which.id());  // a key is a view of the id inside the socket
+  foreign_ids_.emplace(which.id(), which.slot_);
 }
 
 inline void server::join(nsp& space, connection& owner, std::string_view auth) {

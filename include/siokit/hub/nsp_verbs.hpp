@@ -74,9 +74,9 @@ inline middleware* nsp::middleware_at(std::size_t index) noexcept {
 
 inline socket* nsp::find(std::string_view id) const noexcept {
   std::uint32_t slot = sid_counter(id);
-  if (!server_->recovered_.empty() && id.size() <= sid::size_max) {
-    auto const known = server_->recovered_.find(sid(id));
-    if (known != server_->recovered_.end()) slot = known->second;
+  if (!server_->foreign_ids_.empty()) {
+    auto const known = server_->foreign_ids_.find(id);
+    if (known != server_->foreign_ids_.end()) slot = known->second;
   }
   if (slot >= server_->sockets_.size() || !server_->sockets_[slot]) return nullptr;
   socket* found = server_->sockets_[slot].get();

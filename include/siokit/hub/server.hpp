@@ -147,8 +147,9 @@ class server {
 
   /// The Socket.IO side of one Engine.IO session; its index is the slot of the session.
   struct connection {
-    explicit connection(handle session, socketio::decoder_limits const& limits, time_point now) noexcept
-        : engine(session), protocol(limits), opened(now) {}
+    explicit connection(handle session, socketio::decoder_limits const& limits, time_point now,
+                        bool revision3)
+        : engine(session), protocol(limits, revision3 ? 4 : 5), opened(now) {}
     handle engine;
     socketio::server_session protocol;
     time_point opened;
@@ -243,6 +244,8 @@ class server {
   void log(nsp& space, message packet, std::vector<std::string> rooms, std::vector<std::string> except);
   void purge(time_point now);
   socket& make_socket(nsp& space, connection& owner, std::string_view auth);
+  void name_after_session(socket& which);
+  void note_id(socket const& which);
   void run_middleware(socket& candidate, std::uint32_t index);
   void accept(socket& candidate);
   void refuse(socket& candidate, std::string_view message, std::string_view data_json, bool at_once);
@@ -278,13 +281,14 @@ class server {
   std::deque<parent> parents_;
   std::vector<asking> ask_later_;
   std::size_t child_count_ = 0;
-  std::unordered_map<sid, std::uint32_t> recovered_;  // slots of sockets whose ids name other ones
   time_point purge_at_ = never;
   std::deque<std::optional<connection>> connections_;
   std::size_t connection_count_ = 0;
   std::vector<std::unique_ptr<socket>> sockets_;
   std::vector<std::uint32_t> free_sockets_;
   std::vector<std::uint32_t> graveyard_;
+  // Slots of sockets whose ids do not tell them: those of revision 4, and those that came back.
+  std::unordered_map<std::string_view, std::uint32_t> foreign_ids_;
   std::vector<closing> closing_;
   std::vector<ending> endings_;
   std::vector<connection> ended_connections_;  // a handler may still read what came over them

@@ -34,6 +34,7 @@ struct socket_extras {
   sid pid;                          // with recovery
   std::uint64_t last_received = 0;  // number of the last event it had before it went
   why_not_recovered recovered = why_not_recovered::disabled;
+  std::string id;  // when it is too long for a sid
   hub::listeners listeners;
   listener_list<disconnect_handler> on_disconnecting;
   listener_list<disconnect_handler> on_disconnect;
@@ -71,8 +72,11 @@ class socket {
   socket(socket const&) = delete;
   socket& operator=(socket const&) = delete;
 
-  /// The id of this socket in its namespace: 20 characters, not the id of the Engine.IO session.
-  [[nodiscard]] std::string_view id() const noexcept { return id_.view(); }
+  /// The id of this socket in its namespace: 20 characters, not the id of the Engine.IO session. That of a
+  /// client of revision 3 is the id of its session, behind "/nsp#" unless the namespace is "/".
+  [[nodiscard]] std::string_view id() const noexcept {
+    return id_.empty() ? std::string_view(extras_->id) : id_.view();
+  }
   [[nodiscard]] hub::nsp& nsp() const noexcept { return *nsp_; }
   [[nodiscard]] hub::server& server() const noexcept;
   [[nodiscard]] bool connected() const noexcept {
@@ -174,7 +178,7 @@ class socket {
 
   hub::nsp* nsp_;
   handle connection_;
-  sid id_;
+  sid id_;  // empty: see extras
   rooms::memberships rooms_;
   std::unique_ptr<socket_extras> extras_;
   error last_error_;

@@ -35,6 +35,7 @@ struct server_options {
   std::size_t max_http_buffer_size = 1'000'000;
   engineio::transport_set transports{};
   bool allow_upgrades = true;
+  bool allow_eio3 = false;  ///< serve clients of revision 3, those before socket.io-client 3
   engineio::keep_handshake keep_handshake = engineio::keep_handshake::all;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
   std::size_t rooms_max = 65'536;
@@ -54,6 +55,7 @@ struct server_options {
     out.max_http_buffer_size = max_http_buffer_size;
     out.transports = transports;
     out.allow_upgrades = allow_upgrades;
+    out.allow_eio3 = allow_eio3;
     out.keep = keep_handshake;
     out.outbox_bytes_max = outbox_bytes_max;
     return out;

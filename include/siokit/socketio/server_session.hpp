@@ -1,9 +1,10 @@
 // siokit/socketio/server_session.hpp - the Socket.IO half of one connection, seen from the server.
 // SPDX-License-Identifier: MIT
-// Spec: Socket.IO protocol, revision 5. Composed on any Engine.IO session: its messages go in, encoded
-// packets come out as return values, for the host to send. Knows which namespaces are joined. Since one
-// Engine.IO message is at most one event, receive() returns it: there is no queue. Owns the attachments of an
-// unfinished packet, and a list of the namespaces beside "/"; allocates for nothing else.
+// Spec: Socket.IO protocol, revision 5, and revision 4, which runs on revision 3 of Engine.IO. Composed on
+// any Engine.IO session: its messages go in, encoded packets come out as return values, for the host to send.
+// Knows which namespaces are joined. Since one Engine.IO message is at most one event, receive() returns it:
+// there is no queue. Owns the attachments of an unfinished packet, and a list of the namespaces beside "/";
+// allocates for nothing else.
 //
 //   namespace   packet                    next       event
 //   none        CONNECT                   asked      connect_requested
@@ -11,6 +12,8 @@
 //   joined      EVENT, ACK                joined     received, acknowledged
 //   joined      DISCONNECT, leave()       none       disconnected (the peer's only)
 //   otherwise                             -          error invalid_state: close the connection
+//
+// A client of revision 4 is in "/" without asking, see join_root().
 #pragma once
 
 #include <algorithm>
@@ -20,6 +23,7 @@
 #include <vector>
 
 #include "siokit/core/ids.hpp"
+#include "siokit/engineio/query.hpp"
 #include "siokit/socketio/args.hpp"
 #include "siokit/socketio/auth.hpp"
 #include "siokit/socketio/decoder.hpp"
@@ -41,8 +45,16 @@ struct event {
 
 class server_session {
  public:
-  /// `limits` outlives the session.
-  explicit server_session(decoder_limits const& limits) noexcept : limits_(&limits) {}
+  /// `limits` outlives the session. `revision`: 5 or 4.
+  explicit server_session(decoder_limits const& limits, std::uint8_t revision = 5)
+      : limits_(&limits), revision4_auth_(revision == 4 ? std::make_unique<std::string>() : nullptr) {}
+
+  [[nodiscard]] std::uint8_t revision() const noexcept { return revision4_auth_ ? 4 : 5; }
+  /// The CONNECT for "/" that a client of revision 4 leaves unsaid. Call once, when the session is open.
+  [[nodiscard]] event join_root() noexcept {
+    root_.state = stage::asked;
+    return event{.type = event::kind::connect_requested, .nsp = "/"};
+  }
 
   /// One message of the Engine.IO session below. Nullopt: an attachment, more are due.
   /// Errors, all remote: those of decoder::feed, invalid_state, too_many_namespaces. After one the connection
@@ -57,6 +69,8 @@ class server_session {
   /// Answers connect_requested with a refusal. `data_json`: empty, or one JSON value.
   [[nodiscard]] result<message> reject(std::string_view nsp, std::string_view text,
                                        std::string_view data_json = {});
+  /// Answers connect_requested for a namespace that there is not.
+  [[nodiscard]] result<message> reject_unknown(std::string_view nsp);
   /// Leaves a namespace; the result is to be sent. Error, local: not_connected.
   [[nodiscard]] result<message> leave(std::string_view nsp);
 
@@ -105,11 +119,14 @@ class server_session {
     }
   }
   [[nodiscard]] result<event> connect(packet_view const& in);
+  [[nodiscard]] std::string_view take_query(std::string_view& nsp);
+  [[nodiscard]] result<message> rejected(std::string_view nsp, message refusal);
 
   decoder_limits const* limits_;
   decoder decoder_;
   std::unique_ptr<std::vector<named_membership>> others_;
   membership root_;
+  std::unique_ptr<std::string> revision4_auth_;  // of the last CONNECT; null in revision 5
 };
 
 inline result<event> server_session::connect(packet_view const& in) {
@@ -125,11 +142,32 @@ inline result<event> server_session::connect(packet_view const& in) {
   return event{.type = event::kind::connect_requested, .nsp = in.nsp, .auth = in.data};
 }
 
+/// A client of revision 4 has no auth payload, but may say /admin?token=abc for /admin. Cuts the query off,
+/// and gives it as a JSON object of strings, which lives until the next input; empty if there is none.
+inline std::string_view server_session::take_query(std::string_view& nsp) {
+  std::string& json = *revision4_auth_;
+  json.clear();
+  engineio::query_view pairs(nsp);
+  while (auto const pair = pairs.next()) {
+    json += json.empty() ? '{' : ',';
+    json_write(json, engineio::percent_decode(pair->key));
+    json += ':';
+    json_write(json, engineio::percent_decode(pair->value));
+  }
+  if (!json.empty()) json += '}';
+  nsp = nsp.substr(0, nsp.find('?'));
+  return json;
+}
+
 inline result<std::optional<event>> server_session::receive(frame const& in) {
-  auto const decoded = decoder_.feed(in, *limits_);
+  auto decoded = decoder_.feed(in, *limits_);
   if (!decoded) return tl::unexpected(decoded.error());
   if (!*decoded) return std::optional<event>{};
-  packet_view const& packet = **decoded;
+  packet_view& packet = **decoded;
+  if (revision4_auth_) {
+    std::string_view const auth = take_query(packet.nsp);
+    if (packet.type == packet_type::connect) packet.data = auth;
+  }
   if (packet.type == packet_type::connect) {
     return connect(packet).map([](event const& out) { return std::optional<event>(out); });
   }
@@ -165,16 +203,25 @@ inline result<message> server_session::accept(std::string_view nsp, std::uint32_
   if (known == nullptr || known->state != stage::asked) return local_error(errc::wrong_state);
   known->state = stage::joined;
   known->cookie = cookie;
+  if (revision4_auth_) return encode_connect(nsp);
   return encode_connect_reply(nsp, id, pid);
 }
 
 inline result<message> server_session::reject(std::string_view nsp, std::string_view text,
                                               std::string_view data_json) {
+  return rejected(nsp, revision4_auth_ ? encode_connect_error_4(nsp, text, data_json)
+                                       : encode_connect_error(nsp, text, data_json));
+}
+
+inline result<message> server_session::reject_unknown(std::string_view nsp) {
+  return rejected(nsp, encode_connect_error(nsp, "Invalid namespace"));
+}
+
+inline result<message> server_session::rejected(std::string_view nsp, message refusal) {
   membership const* known = find(nsp);
   if (known == nullptr || known->state != stage::asked) return local_error(errc::wrong_state);
-  message out = encode_connect_error(nsp, text, data_json);
   forget(nsp);
-  return out;
+  return refusal;
 }
 
 inline result<message> server_session::leave(std::string_view nsp) {

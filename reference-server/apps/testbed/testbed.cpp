@@ -13,6 +13,11 @@ void quick_heartbeat(settings& s) {
   s.ping_timeout = 200ms;
 }
 
+void echo_defaults(settings& s) {
+  quick_heartbeat(s);
+  s.path = "/engine.io/";
+}
+
 constexpr std::array contracts{
     contract{"load", [](settings&) {}, install_load, nullptr},
     contract{"protocol",
@@ -21,17 +26,23 @@ constexpr std::array contracts{
                s.connect_timeout = 1000ms;
              },
              install_protocol, nullptr},
-    contract{"app", [](settings& s) { s.connect_timeout = 500ms; }, install_app, nullptr},
+    contract{"app",
+             [](settings& s) {
+               s.connect_timeout = 500ms;
+               s.allow_eio3 = true;
+             },
+             install_app, nullptr},
     contract{"client-suite",
              [](settings& s) {
                s.ping_interval = 2000ms;
                s.connection_state_recovery = true;
              },
              install_client_suite, nullptr},
-    contract{"engine-echo",
+    contract{"engine-echo", echo_defaults, nullptr, install_engine_echo},
+    contract{"engine-echo-v3",
              [](settings& s) {
-               quick_heartbeat(s);
-               s.path = "/engine.io/";
+               echo_defaults(s);
+               s.allow_eio3 = true;
              },
              nullptr, install_engine_echo},
     contract{"engine-client-suite",

@@ -7,6 +7,7 @@
 //   app                   an application with every kind of event
 //   client-suite          what the official JavaScript client's tests expect
 //   engine-echo           Engine.IO without Socket.IO: every message comes back
+//   engine-echo-v3        the same, for clients of revision 3 too
 //   engine-client-suite   what the official Engine.IO client's tests expect
 //
 // docs/testbed.md has the tables: options, namespaces, events and answers of each.
