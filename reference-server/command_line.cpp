@@ -60,6 +60,11 @@ void add_protocol_options(CLI::App& app, settings& s) {
       });
   group->add_flag("--allow-upgrades,!--no-allow-upgrades", s.allow_upgrades,
                   "Let polling clients change to WebSocket (default on)");
+  group
+      ->add_option("--parser", s.parser,
+                   "What packets look like: text, or msgpack (socket.io-msgpack-parser)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"text", "msgpack"}));
   group->add_option("--max-attachments", s.max_attachments, "Attachments in one packet")
       ->capture_default_str()
       ->check(CLI::Range(0, 255));

@@ -65,6 +65,8 @@ siokit::server_options options_of(settings const& s) {
   out.limits.nsp_bytes_max = static_cast<decltype(out.limits.nsp_bytes_max)>(s.nsp_bytes_max);
   out.rooms_max = s.rooms_max;
   out.pending_acks_max = s.pending_acks_max;
+  static siokit::msgpack_parser const msgpack;
+  if (s.parser == "msgpack") out.parser = &msgpack;
   out.http = s.http;
   out.tls_cert = s.tls_cert;
   out.tls_key = s.tls_key;

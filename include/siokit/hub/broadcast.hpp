@@ -33,13 +33,12 @@ class broadcast {
     return *this;
   }
 
-  /// Sends the event to every recipient. Error, local: reserved_event.
+  /// Sends the event to every recipient. Errors, local: reserved_event; those of the parser of the server.
   template <class... Args>
   result<void> emit(std::string_view event, Args const&... args) {
     auto packet = socketio::encode_event(name(), {}, event, args...);
     if (!packet) return tl::unexpected(packet.error());
-    deliver(*packet);
-    return {};
+    return deliver(*packet);
   }
 
   /// Makes every recipient join, or leave, a room.
@@ -54,7 +53,7 @@ class broadcast {
   explicit broadcast(nsp& space) noexcept : nsp_(&space) {}
 
   [[nodiscard]] std::string_view name() const noexcept;
-  void deliver(message const& packet) const;
+  result<void> deliver(message const& packet) const;
 
   nsp* nsp_;
   std::vector<std::string> rooms_;

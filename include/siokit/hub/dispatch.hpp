@@ -44,7 +44,7 @@ inline void server::on_engine_event(engineio::event const& in, time_point now) {
     case kind::handshake_requested: return request_admission(in.session);
     case kind::opened:
       while (connections_.size() <= in.session.slot) connections_.emplace_back();
-      connections_[in.session.slot].emplace(in.session, config_.limits, now);
+      connections_[in.session.slot].emplace(in.session, config_, now);
       connects_.arm(in.session.slot, 0, later(now, config_.connect_timeout));
       ++connection_count_;
       return;
@@ -129,7 +129,7 @@ inline void server::on_connect(connection& from, socketio::event const& in) {
   auto const space = nsps_.find(in.nsp);
   if (space == nsps_.end()) {
     if (auto refusal = from.protocol.reject(in.nsp, "Invalid namespace")) {
-      static_cast<void>(engine_->send(from.engine, std::move(*refusal)));
+      static_cast<void>(send(from.engine, std::move(*refusal)));
     }
     return;
   }
@@ -211,7 +211,7 @@ inline void server::accept(socket& candidate) {
   candidate.state_ = socket::state::connected;
   candidate.place_in_nsp_ = static_cast<std::uint32_t>(candidate.nsp_->sockets_.size());
   candidate.nsp_->sockets_.push_back(candidate.slot_);
-  static_cast<void>(engine_->send(candidate.connection_, std::move(*welcome)));
+  static_cast<void>(send(candidate.connection_, std::move(*welcome)));
   run_for(candidate.ref(), [&] {
     candidate.nsp_->on_connection_.walk([&](connection_handler& call) {
       if (candidate.connected()) call(candidate);
@@ -225,7 +225,7 @@ inline void server::refuse(socket& candidate, std::string_view message, std::str
   if (candidate.state_ != socket::state::connecting) return;
   if (connection* owner = find_connection(candidate.connection_)) {
     if (auto refusal = owner->protocol.reject(candidate.nsp_->name(), message, data_json)) {
-      static_cast<void>(engine_->send(candidate.connection_, std::move(*refusal)));
+      static_cast<void>(send(candidate.connection_, std::move(*refusal)));
     }
   }
   std::size_t const before = endings_.size();

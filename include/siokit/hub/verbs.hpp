@@ -36,9 +36,15 @@ inline socket* server::find_socket(handle at) const noexcept {
                                                                                              : nullptr;
 }
 
+inline result<void> server::send(handle session, message packet) {
+  auto form = encoded(std::move(packet));
+  if (!form) return tl::unexpected(form.error());
+  return engine_->send(session, std::move(*form));
+}
+
 inline result<void> server::send(socket& to, message packet) {
   static_cast<void>(now());
-  return engine_->send(to.connection_, std::move(packet));
+  return send(to.connection_, std::move(packet));
 }
 
 inline result<void> server::expect_ack(socket& from, std::uint64_t id, duration within, ack_handler call) {
@@ -387,8 +393,10 @@ inline std::string_view broadcast::name() const noexcept {
   return nsp_->name();
 }
 
-inline void broadcast::deliver(message const& packet) const {
+inline result<void> broadcast::deliver(message const& packet) const {
   server& hub = nsp_->server();
+  auto const form = hub.encoded(packet);  // once for all
+  if (!form) return tl::unexpected(form.error());
   static_cast<void>(hub.now());
   nsp_->for_each(rooms_, except_, [&](socket& to) {
     if (volatile_flag_) {
@@ -396,8 +404,9 @@ inline void broadcast::deliver(message const& packet) const {
       if (session == nullptr || !session->writable()) return;
     }
     // A recipient whose queue is full is closed by its own session; the others are served.
-    static_cast<void>(hub.engine_->send(to.connection_, packet));
+    static_cast<void>(hub.engine_->send(to.connection_, *form));
   });
+  return {};
 }
 
 inline void broadcast::sockets_join(std::string_view room) {

@@ -40,6 +40,9 @@ struct server_options {
   std::size_t rooms_max = 65'536;
   std::size_t pending_acks_max = 65'536;
   socketio::decoder_limits limits{};
+  /// In place of the default one; outlives the server. A msgpack_parser serves clients with the package
+  /// socket.io-msgpack-parser.
+  socketio::parser const* parser = nullptr;
   host_options http{};
 
   [[nodiscard]] engineio::server_config engine() const {
@@ -59,6 +62,7 @@ struct server_options {
     hub::server_config out;
     out.connect_timeout = connect_timeout;
     out.limits = limits;
+    out.parser = parser;
     out.rooms_max = rooms_max;
     out.pending_acks_max = pending_acks_max;
     auto const unix_now = std::chrono::system_clock::now().time_since_epoch();

@@ -41,8 +41,10 @@ struct event {
 
 class server_session {
  public:
-  /// `limits` outlives the session.
-  explicit server_session(decoder_limits const& limits) noexcept : limits_(&limits) {}
+  /// `limits` and `other` outlive the session. `other`: reads the peer in place of the default parser; what
+  /// is to be sent is encoded by the host, see encode_for().
+  explicit server_session(decoder_limits const& limits, parser const* other = nullptr) noexcept
+      : limits_(&limits), parser_(other) {}
 
   /// One message of the Engine.IO session below. Nullopt: an attachment, more are due.
   /// Errors, all remote: those of decoder::feed, invalid_state, too_many_namespaces. After one the connection
@@ -105,6 +107,7 @@ class server_session {
   [[nodiscard]] result<event> connect(packet_view const& in);
 
   decoder_limits const* limits_;
+  parser const* parser_;
   decoder decoder_;
   std::unique_ptr<std::vector<named_membership>> others_;
   membership root_;
@@ -124,7 +127,7 @@ inline result<event> server_session::connect(packet_view const& in) {
 }
 
 inline result<std::optional<event>> server_session::receive(frame const& in) {
-  auto const decoded = decoder_.feed(in, *limits_);
+  auto const decoded = decoder_.feed(in, *limits_, parser_);
   if (!decoded) return tl::unexpected(decoded.error());
   if (!*decoded) return std::optional<event>{};
   packet_view const& packet = **decoded;
