@@ -231,12 +231,12 @@ TEST(msgpack_json, round_trips_and_noise) {
       case 4: json_write(out, std::string(pick(40), static_cast<char>(pick(128)))); break;
       case 5:
         out += '[';
-        for (unsigned i = pick(20); i > 0; --i) self(self, out, depth + 1), out += i > 1 ? "," : "";
+        for (unsigned i = pick(8); i > 0; --i) self(self, out, depth + 1), out += i > 1 ? "," : "";
         out += ']';
         break;
       default:
         out += '{';
-        for (unsigned i = pick(20); i > 0; --i) {
+        for (unsigned i = pick(8); i > 0; --i) {
           json_write(out, std::string(pick(5), 'k'));
           out += ':';
           self(self, out, depth + 1), out += i > 1 ? "," : "";
@@ -244,7 +244,7 @@ TEST(msgpack_json, round_trips_and_noise) {
         out += '}';
     }
   };
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 300; ++i) {
     std::string text;
     grow(grow, text, 0);
     std::string packed = written(text);

@@ -45,7 +45,7 @@ class webtransport_decoder {
       in.remove_prefix(1);
     }
     if (due_ == 0) return fail(errc::empty_packet);
-    if (due_ > payload_max_) return fail(errc::payload_too_large);
+    if (due_ > payload_max_ || due_ > exact_max) return fail(errc::payload_too_large);
     std::string_view const piece = in.substr(0, static_cast<std::size_t>(due_) - kept_.size());
     in.remove_prefix(piece.size());
     if (kept_.size() + piece.size() < due_) {
@@ -76,6 +76,8 @@ class webtransport_decoder {
     failure_ = code;
     return remote_error(code);
   }
+
+  static constexpr std::uint64_t exact_max = (std::uint64_t{1} << 53) - 1;  // of a length in JavaScript
 
   std::size_t payload_max_;
   std::uint64_t due_ = 0;  // length of the packet
