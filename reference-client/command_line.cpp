@@ -81,7 +81,7 @@ void add_client_options(CLI::App& app, settings& s) {
       ->add_option_function<std::string>(
           "--parser",
           [&s](std::string const& name) {
-            static siokit::msgpack_parser const msgpack;
+            static siokit::socketio::msgpack_parser const msgpack;
             s.client.parser = name == "msgpack" ? &msgpack : nullptr;
           },
           "What packets look like: text, or msgpack (socket.io-msgpack-parser)")

@@ -63,13 +63,15 @@ class Server {
   #stopping = false;
 
   /** @returns {Promise<Server>} a server which accepts connections */
-  static async start(contract, profile) {
+  static async start(contract, profile, parser) {
     const server = new Server();
+    server.parser = parser;
     if (running.has(contract)) {
       server.url = running.get(contract).replace(/\/$/, "");
       return server;
     }
     const args = ["--port", "0", "--contract", contract, ...(profile ? ["--profile", profile] : [])];
+    if (parser) args.push("--parser", parser);
     const reference = fileURLToPath(new URL("reference/server.mjs", import.meta.url));
     const [program, ...first] = official ? [process.execPath, reference] : [process.env.SIOKIT_SERVER];
     assert.ok(program, "say what to test: SIOKIT_SERVER=<program>, SERVER=official or SIOKIT_URL=<contract>=<url>");
@@ -153,9 +155,9 @@ class Server {
  * A suite whose tests share one server with that contract. `body` is given a stand-in which becomes the server
  * before the first test runs.
  */
-export function contract(name, body, { profile, skip = false } = {}) {
-  if (running.size > 0 && !running.has(name)) skip = `no ${name} server in SIOKIT_URL`;
-  describe(`contract ${name}`, { skip, timeout: 120000 }, () => {
+export function contract(name, body, { profile, parser, skip = false } = {}) {
+  if (running.size > 0 && (parser || !running.has(name))) skip = `no such ${name} server in SIOKIT_URL`;
+  describe(`contract ${name}${parser ? `, parser ${parser}` : ""}`, { skip, timeout: 120000 }, () => {
     let server;
     const standIn = new Proxy({}, {
       get(_target, key) {
@@ -164,7 +166,7 @@ export function contract(name, body, { profile, skip = false } = {}) {
       },
     });
     before(async () => {
-      server = await Server.start(name, profile);
+      server = await Server.start(name, profile, parser);
     });
     afterEach(() => {
       for (const action of leftovers.splice(0).reverse()) action();

@@ -1,9 +1,10 @@
 // The official server with the applications which the tests expect: the yardstick for every other server.
-// usage: node reference/server.mjs [--port 0] [--contract load] [--profile csr]
+// usage: node reference/server.mjs [--port 0] [--contract load] [--profile csr] [--parser msgpack]
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 import { Server as EngineServer } from "engine.io";
-import { Server as SocketServer } from "socket.io";
+import { Server as OfficialServer } from "socket.io";
+import msgpack from "socket.io-msgpack-parser";
 import { fiveTexts, goodNight } from "./texts.mjs";
 
 const { values: options } = parseArgs({
@@ -11,8 +12,15 @@ const { values: options } = parseArgs({
     port: { type: "string", default: "0" },
     contract: { type: "string", default: "load" },
     profile: { type: "string", default: "" },
+    parser: { type: "string", default: "text" },
   },
 });
+
+class SocketServer extends OfficialServer {
+  constructor(http, own) {
+    super(http, { ...own, ...(options.parser === "msgpack" && { parser: msgpack }) });
+  }
+}
 
 const contracts = {
   /** Every message comes back. */

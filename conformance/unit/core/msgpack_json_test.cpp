@@ -116,8 +116,10 @@ TEST(msgpack_json, puts_binary_data_beside) {
   EXPECT_EQ(json("d50501ff"), R"([5,{"_placeholder":true,"num":0}])");
   EXPECT_EQ(read(hex("92c400c400"), 16, 1).code, errc::too_many_attachments);
   std::string buffer;
-  ASSERT_TRUE(msgpack_to_json(hex("92c40200ffc400"), 1, {nullptr, 0}, buffer));
+  ASSERT_TRUE(msgpack_to_json(hex("92c40200ffc400"), 1, {nullptr, 2}, buffer));
   EXPECT_EQ(buffer, R"([{"type":"Buffer","data":[0,255]},{"type":"Buffer","data":[]}])");
+  EXPECT_EQ(msgpack_to_json(hex("92c40200ffc400"), 1, {nullptr, 1}, buffer).error().code,
+            errc::too_many_attachments);
 }
 
 TEST(msgpack_json, refuses_what_is_broken) {

@@ -130,6 +130,7 @@ TEST(hub_parser, a_parser_is_not_believed) {
       {.text = R"(2["a",{"_placeholder":true,"num":1}])", .attachments = {data}},
       {.text = R"(51-["a",{"_placeholder":true,"num":0}])", .attachments = {data}},
       {.text = R"(2["a")"},
+      {.text = "2[\"\xff\"]"},
   };
   for (auto const& each : cases) {
     nonsense const parser(says{each.text, each.attachments, {}});

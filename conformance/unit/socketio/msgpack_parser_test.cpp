@@ -6,6 +6,7 @@
 #include <random>
 #include <string>
 
+#include "siokit/socketio/args.hpp"
 #include "siokit/socketio/auth.hpp"
 #include "siokit/socketio/decoder.hpp"
 #include "siokit/socketio/encoder.hpp"
@@ -136,7 +137,7 @@ TEST(msgpack_parser, refuses_what_is_no_packet) {
   EXPECT_EQ(map(3, {type, "02", "a36e7370", "07", data, "91a161"}), payload);
   EXPECT_EQ(map(3, {type, "02", "a36e7370", "a163", data, "91a161"}), payload) << "no slash";
   EXPECT_EQ(map(3, {type, "02", "a36e7370", "a42f612c62", data, "91a161"}), payload) << "a comma";
-  EXPECT_EQ(map(3, {type, "02", "a36e7370", "a22fff", data, "91a161"}), payload) << "not UTF-8";
+  EXPECT_EQ(map(3, {type, "02", "a36e7370", "a22fff", data, "91a161"}), to_string(errc::bad_utf8));
   EXPECT_EQ(map(2, {type, "02", nsp}), payload);
   EXPECT_EQ(map(2, {type, "03", nsp}), payload);
   EXPECT_EQ(map(2, {type, "04", nsp}), payload);
@@ -212,6 +213,28 @@ TEST(msgpack_parser, an_object_like_a_placeholder_is_no_way_out) {
   std::string const like = hex("82ac5f706c616365686f6c646572c3a36e756d");
   EXPECT_EQ(read(head + like + hex("07c40100")), to_string(errc::illegal_attachments));
   EXPECT_EQ(read(head + like + hex("0701")), R"(2 / ["a",{"_placeholder":true,"num":7},1])");
+}
+
+TEST(msgpack_parser, one_attachment_does_not_become_many) {
+  std::string const data(10'000, 'x');
+  auto const repeated = [&](int times) {
+    std::string text = R"(2["a",{"_placeholder":true,"num":0})";
+    for (int i = 1; i < times; ++i) text += R"(,{"_placeholder":true,"num":0})";
+    standard_packet const in{text + "]", {as_bytes(data)}, {}};
+    decoder reader;
+    struct given final : parser {
+      explicit given(standard_packet const& what) : packet(what) {}
+      result<standard_packet> decode(frame const&, decoder_limits const&) const override {
+        return standard_packet{packet.text, packet.attachments, {}};
+      }
+      result<message> encode(message const& same) const override { return same; }
+      standard_packet const& packet;
+    } const source(in);
+    auto const packet = reader.feed({frame_kind::text, ""}, {}, &source);
+    return written(encode_event("/", {}, "echo", args(**packet, reader.attachments())));
+  };
+  EXPECT_GT(repeated(16).size(), 16 * data.size());
+  EXPECT_EQ(repeated(1000), to_string(errc::attachments_too_large));
 }
 
 TEST(msgpack_parser, says_what_it_cannot_write) {

@@ -18,8 +18,9 @@ namespace siokit::inline v0 {
 
 /// Where the binary data of a value goes.
 struct msgpack_binaries {
-  std::vector<bytes_view>* found;  ///< here, and {"_placeholder":true,"num":N} into the JSON
-  std::size_t count_max;           ///< most of them; `found` null: as JSON.stringify writes a Buffer
+  /// Here, and {"_placeholder":true,"num":N} into the JSON. Null: into the JSON, as JSON.stringify writes it.
+  std::vector<bytes_view>* found;
+  std::size_t count_max;  ///< most of them
 };
 
 /// Appends the value `in` to `out` as JSON. Integers are exact; NaN, infinities and `undefined` are null;
@@ -204,6 +205,8 @@ class msgpack_transcoder {
   }
 
   [[nodiscard]] result<void> binary(std::string_view data) {
+    if (count_ >= binaries_.count_max) return fail(errc::too_many_attachments);
+    std::size_t const num = count_++;
     if (binaries_.found == nullptr) {
       out_ += R"({"type":"Buffer","data":[)";
       for (char const& each : data) {
@@ -213,9 +216,8 @@ class msgpack_transcoder {
       out_ += "]}";
       return {};
     }
-    if (binaries_.found->size() >= binaries_.count_max) return fail(errc::too_many_attachments);
     out_ += R"({"_placeholder":true,"num":)";
-    json_write(out_, binaries_.found->size());
+    json_write(out_, num);
     out_ += '}';
     binaries_.found->push_back(as_bytes(data));
     return {};
@@ -262,6 +264,7 @@ class msgpack_transcoder {
   msgpack_binaries const& binaries_;
   std::string& out_;
   std::vector<level> open_;
+  std::size_t count_ = 0;  // of binary values
 };
 
 }  // namespace impl

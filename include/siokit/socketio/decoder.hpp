@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "siokit/core/bytes.hpp"
+#include "siokit/core/utf8.hpp"
 #include "siokit/socketio/packet.hpp"
 #include "siokit/socketio/parser.hpp"
 #include "siokit/socketio/placeholder.hpp"
@@ -100,6 +101,7 @@ class decoder {
     if (!in) return tl::unexpected(in.error());
     if (in->text.empty()) return remote_error(errc::unexpected_binary);
     if (interrupted) return remote_error(errc::unexpected_text);
+    if (!utf8_valid(in->text)) return remote_error(errc::bad_utf8);
     auto const begun = head(std::move(in->text), limits);
     if (!begun || (pending() && in->attachments.empty())) return begun;
     for (auto const each : in->attachments) assembly_->bytes += each.size();

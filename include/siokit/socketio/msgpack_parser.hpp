@@ -1,6 +1,6 @@
 // siokit/socketio/msgpack_parser.hpp - packets as MessagePack.   SPDX-License-Identifier: MIT
-// The form of the npm package socket.io-msgpack-parser, version 3: a packet is one binary Engine.IO message, a
-// map {type: 0 to 4, data, nsp, id}; binary data stands where it belongs. In, out: see parser.hpp. Borrows
+// The form of the npm package socket.io-msgpack-parser, version 3: a packet is one binary Engine.IO message,
+// a map {type: 0 to 4, data, nsp, id}; binary data stands where it belongs. In, out: see parser.hpp. Borrows
 // binary data, allocates for the rest.
 #pragma once
 
@@ -20,7 +20,7 @@ class msgpack_parser final : public parser {
   [[nodiscard]] result<standard_packet> decode(frame const& in, decoder_limits const& limits) const override;
 
   /// Errors, local: those of decode_packet(), for what raw_json made of a packet; too_many_attachments above
-  /// 255.
+  /// 255; attachments_too_large.
   [[nodiscard]] result<message> encode(message const& packet) const override;
 
  private:
@@ -35,6 +35,10 @@ class msgpack_parser final : public parser {
     bool has_id = false;
   };
   [[nodiscard]] static result<members> read(std::string_view in);
+
+  /// An attachment that several placeholders name is written for each of them. Where arguments of a peer are
+  /// sent on, he chooses how many: a packet may not become longer than so many times what it was.
+  static constexpr std::size_t copies_max = 16;
 
   std::size_t attachments_max_;
 };
@@ -76,9 +80,8 @@ inline result<standard_packet> msgpack_parser::decode(frame const& in, decoder_l
   auto const type = static_cast<packet_type>(read->type);
   bool const carries = type == packet_type::event || type == packet_type::ack;
   // A comma would end the name in the text, and no namespace has one.
-  if (!read->nsp.starts_with('/') || read->nsp.find(',') != read->nsp.npos || !utf8_valid(read->nsp)) {
-    return remote_error(errc::invalid_payload);
-  }
+  bool const plain = read->nsp.starts_with('/') && read->nsp.find(',') == read->nsp.npos;
+  if (!plain) return remote_error(errc::invalid_payload);
   if (read->nsp.size() > limits.nsp_bytes_max) return remote_error(errc::namespace_too_long);
   standard_packet out;
   out.text += static_cast<char>('0' + static_cast<int>(type));
@@ -112,12 +115,15 @@ inline result<message> msgpack_parser::encode(message const& packet) const {
     size += attachments.back().size();
   }
   std::vector<json_binary> binaries;
+  std::size_t copied = 0;
   if (!attachments.empty()) {
     for (auto const& each : find_placeholders(read->data)) {
       if (each.num >= attachments.size()) return local_error(errc::illegal_attachments);
       binaries.push_back({each.begin, each.end, attachments[each.num]});
+      copied += attachments[each.num].size();
     }
   }
+  if (copied / copies_max > size) return local_error(errc::attachments_too_large);
   auto type = static_cast<unsigned>(read->type);
   if (is_binary(read->type))
     type -= static_cast<unsigned>(packet_type::binary_event) - static_cast<unsigned>(packet_type::event);

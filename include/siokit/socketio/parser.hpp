@@ -1,7 +1,7 @@
 // siokit/socketio/parser.hpp - packets in another form than the standard one.   SPDX-License-Identifier: MIT
-// What the official packages call a parser. Everything in siokit reads and writes the packets of the Socket.IO
-// protocol, text and attachments; a parser stands at the edge of a connection and translates them to and from
-// the form that this peer speaks. The default one is none at all: null, no call, no copy.
+// What the official packages call a parser. Everything in siokit reads and writes the packets of the
+// Socket.IO protocol, text and attachments; a parser stands at the edge of a connection and translates them
+// to and from the form that this peer speaks. The default one is none at all: null, no call, no copy.
 #pragma once
 
 #include <string>
