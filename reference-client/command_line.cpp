@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "settings.hpp"
+#include "siokit/socketio/msgpack_parser.hpp"
 
 namespace {
 
@@ -76,6 +77,16 @@ void add_client_options(CLI::App& app, settings& s) {
   auto* group = app.add_option_group("Client", "Names and defaults of the official client");
   group->add_option("--path", s.client.path, "Where the server answers")->capture_default_str();
   group->add_option("--proxy", s.client.proxy, "HTTP proxy, used by CONNECT")->type_name("URL");
+  group
+      ->add_option_function<std::string>(
+          "--parser",
+          [&s](std::string const& name) {
+            static siokit::socketio::msgpack_parser const msgpack;
+            s.client.parser = name == "msgpack" ? &msgpack : nullptr;
+          },
+          "What packets look like: text, or msgpack (socket.io-msgpack-parser)")
+      ->default_str("text")
+      ->check(CLI::IsMember({"text", "msgpack"}));
   add_milliseconds(*group, "--connect-timeout", s.client.timeout, "For the handshake");
   add_milliseconds(*group, "--reconnection-delay", s.client.reconnection_delay,
                    "Before the first new attempt");

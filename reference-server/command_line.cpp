@@ -75,6 +75,11 @@ void add_protocol_options(CLI::App& app, settings& s) {
                   "Let polling clients change to WebSocket (default on)");
   group->add_flag("--allow-eio3,!--no-allow-eio3", s.allow_eio3,
                   "Serve clients of revision 3, those before socket.io-client 3");
+  group
+      ->add_option("--parser", s.parser,
+                   "What packets look like: text, or msgpack (socket.io-msgpack-parser)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"text", "msgpack"}));
   group->add_option("--max-attachments", s.max_attachments, "Attachments in one packet")
       ->capture_default_str()
       ->check(CLI::Range(0, 255));

@@ -71,6 +71,8 @@ siokit::server_options options_of(settings const& s) {
         .max_disconnection_duration = s.max_disconnection_duration, .skip_middlewares = s.skip_middlewares};
   }
   out.cleanup_empty_child_namespaces = s.cleanup_empty_child_namespaces;
+  static siokit::msgpack_parser const msgpack;
+  if (s.parser == "msgpack") out.parser = &msgpack;
   out.http = s.http;
   out.tls_cert = s.tls_cert;
   out.tls_key = s.tls_key;

@@ -20,6 +20,7 @@ struct settings {
   std::chrono::milliseconds connect_timeout{45'000};
   std::size_t max_http_buffer_size = 1'000'000;
   std::string transports = "polling,websocket";
+  std::string parser = "text";
   bool allow_upgrades = true;
   bool allow_eio3 = false;
   std::size_t max_attachments = 10;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { NodeWebSocket, NodeXHR, Socket as Engine } from "engine.io-client";
 import { io } from "socket.io-client";
+import msgpack from "socket.io-msgpack-parser";
 import { atEnd, within } from "./harness.mjs";
 
 /** The ways of a client to its server, and the transport on which each ends. */
@@ -19,7 +20,8 @@ export function next(emitter, event, ms) {
 /** A Socket.IO client of its own connection; `way` is a key of ways. */
 export function client(server, way, { namespace = "/", ...options } = {}) {
   const { transports } = ways[way];
-  const socket = io(server.url + namespace, { transports, forceNew: true, reconnectionDelay: 10, ...options });
+  const parser = server.parser === "msgpack" ? msgpack : undefined;
+  const socket = io(server.url + namespace, { transports, parser, forceNew: true, reconnectionDelay: 10, ...options });
   atEnd(() => {
     socket.io.reconnection(false);
     socket.disconnect();

@@ -63,13 +63,15 @@ class Server {
   #stopping = false;
 
   /** @returns {Promise<Server>} a server which accepts connections */
-  static async start(contract, profile, options) {
+  static async start(contract, profile, options, parser) {
     const server = new Server();
+    server.parser = parser;
     if (running.has(contract)) {
       server.url = running.get(contract).replace(/\/$/, "");
       return server;
     }
     const args = ["--port", "0", "--contract", contract, ...(profile ? ["--profile", profile] : []), ...options];
+    if (parser) args.push("--parser", parser);
     const reference = fileURLToPath(new URL("reference/server.mjs", import.meta.url));
     const [program, ...first] = official ? [process.execPath, reference] : [process.env.SIOKIT_SERVER];
     assert.ok(program, "say what to test: SIOKIT_SERVER=<program>, SERVER=official or SIOKIT_URL=<contract>=<url>");
@@ -153,10 +155,10 @@ class Server {
  * A suite whose tests share one server with that contract. `body` is given a stand-in which becomes the server
  * before the first test runs. `options`: further arguments of the server's command line.
  */
-export function contract(name, body, { profile, options = [], skip = false } = {}) {
+export function contract(name, body, { profile, parser, options = [], skip = false } = {}) {
   if (running.size > 0 && options.length > 0) skip = `the options of a server in SIOKIT_URL are not known`;
-  if (running.size > 0 && !running.has(name)) skip = `no ${name} server in SIOKIT_URL`;
-  describe(`contract ${name}`, { skip, timeout: 120000 }, () => {
+  if (running.size > 0 && (parser || !running.has(name))) skip = `no such ${name} server in SIOKIT_URL`;
+  describe(`contract ${name}${parser ? `, parser ${parser}` : ""}`, { skip, timeout: 120000 }, () => {
     let server;
     const standIn = new Proxy({}, {
       get(_target, key) {
@@ -165,7 +167,7 @@ export function contract(name, body, { profile, options = [], skip = false } = {
       },
     });
     before(async () => {
-      server = await Server.start(name, profile, options);
+      server = await Server.start(name, profile, options, parser);
     });
     afterEach(() => {
       for (const action of leftovers.splice(0).reverse()) action();

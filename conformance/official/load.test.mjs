@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { ask, client, connected, lateUpgrader, next, settled, ways } from "./clients.mjs";
 import { contract, eventually, pause, within } from "./harness.mjs";
 
-contract("load", (server) => {
+const suite = (server) => {
   const inOrder = (count) => Array.from({ length: count }, (_, i) => i);
   const collect = (socket, event) => {
     const numbers = [];
@@ -116,4 +116,6 @@ contract("load", (server) => {
       assert.deepEqual(args, [{ text: "\u20ac", bytes: Buffer.from([1, 2, 3]) }]);
     }
   });
-});
+};
+
+for (const parser of [undefined, "msgpack"]) contract("load", suite, { parser });

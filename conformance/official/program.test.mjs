@@ -26,6 +26,7 @@ describe("siokit-server", { skip }, () => {
       [["--port", "abc"], "--port"],
       [["--contract", "nope"], "nope"],
       [["--transports", "pigeon"], "--transports"],
+      [["--parser", "bson"], "--parser"],
       [["--ping-interval", "0"], "--ping-interval"],
       [["--tls-cert", "only.pem"], "--tls-key"],
       [["--no-such-option"], "--no-such-option"],

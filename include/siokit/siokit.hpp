@@ -3,6 +3,7 @@
 
 #include "siokit/hub/client.hpp"
 #include "siokit/hub/server.hpp"
+#include "siokit/socketio/msgpack_parser.hpp"
 
 namespace siokit::inline v0 {
 
@@ -28,6 +29,8 @@ using hub::socket_ref;
 using hub::why_not_recovered;
 using socketio::args;
 using socketio::disconnect_reason;
+using socketio::msgpack_parser;
 using socketio::owned_args;
+using socketio::parser;
 
 }  // namespace siokit::inline v0

@@ -43,6 +43,7 @@ describe("siokit-client", { skip }, () => {
       [["gopher://x"], "gopher"],
       [["http://x", "--auth", "[1]"], "auth"],
       [["http://x", "--transport", "pigeon"], "pigeon"],
+      [["http://x", "--parser", "bson"], "--parser"],
       [["http://x", "--header", "nonsense"], "nonsense"],
       [["https://x", "--cacert", "/nonexistent.pem"], "/nonexistent.pem"],
       [["http://x", "--retries", "2"], "ack_timeout"],

@@ -1,9 +1,10 @@
 // The official server with the applications which the tests expect: the yardstick for every other server.
-// usage: node reference/server.mjs [--port 0] [--contract load] [--profile csr] [--allow-eio3]
+// usage: node reference/server.mjs [--port 0] [--contract load] [--profile csr] [--allow-eio3] [--parser msgpack]
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 import { Server as EngineServer } from "engine.io";
-import { Server as SocketServer } from "socket.io";
+import { Server as OfficialServer } from "socket.io";
+import msgpack from "socket.io-msgpack-parser";
 import { fiveTexts, goodNight } from "./texts.mjs";
 
 const { values: options } = parseArgs({
@@ -12,6 +13,7 @@ const { values: options } = parseArgs({
     contract: { type: "string", default: "load" },
     profile: { type: "string", default: "" },
     "allow-eio3": { type: "boolean", default: false },
+    parser: { type: "string", default: "text" },
   },
 });
 
@@ -28,6 +30,12 @@ function echo(http, allowEIO3) {
   engine.attach(http, { path: "/engine.io/" });
   engine.on("connection", (session) => session.on("message", (data) => session.send(data)));
   return engine;
+}
+
+class SocketServer extends OfficialServer {
+  constructor(http, own) {
+    super(http, { ...own, ...(options.parser === "msgpack" && { parser: msgpack }) });
+  }
 }
 
 const contracts = {

@@ -34,7 +34,8 @@ enum class errc : std::uint8_t {
   bad_utf8,       ///< text that is not valid UTF-8
   bad_base64,     ///< characters outside the base64 alphabet
   bad_json,       ///< text that is not one JSON value of RFC 8259
-  json_too_deep,  ///< JSON nested deeper than the limit
+  json_too_deep,  ///< JSON, or MessagePack, nested deeper than the limit
+  bad_msgpack,    ///< bytes that are not one MessagePack value, or one with keys that are no text
   // Engine.IO.
   empty_packet,         ///< a packet without its type character
   unknown_packet_type,  ///< a type outside those the protocol names
@@ -135,6 +136,7 @@ inline std::string_view to_string(errc code) noexcept {
     case errc::bad_utf8: return "expected UTF-8 text, found an invalid byte sequence";
     case errc::bad_base64: return "expected base64, found a character outside its alphabet";
     case errc::bad_json: return "expected one JSON value (RFC 8259), found something else";
+    case errc::bad_msgpack: return "expected one MessagePack value, found something else";
     case errc::json_too_deep: return "JSON is nested deeper than the limit";
     case errc::empty_packet: return "expected a packet type, found an empty packet";
     case errc::unknown_packet_type: return "unknown packet type";

@@ -127,11 +127,9 @@ class message_builder {
   }
 
   /// Ends the text: writes the frame header into the room before it.
-  void close_text() noexcept {
-    std::size_t const size = block_->end - block_->begin;
-    block_->begin -= static_cast<std::uint32_t>(frame_header_size(size));
-    write_frame_header(block_->bytes() + block_->begin, 0x81, size, false);
-  }
+  void close_text() noexcept { close(0x81); }
+  /// The same when what was written is a binary packet.
+  void close_binary() noexcept { close(0x82); }
 
   /// Adds an attachment behind the text. Copies it: the message outlives the argument it came from.
   void attach(bytes_view data) {
@@ -144,6 +142,12 @@ class message_builder {
 
  private:
   static constexpr std::size_t header_room = 10;  // the longest header of an unmasked frame
+
+  void close(std::uint8_t first_byte) noexcept {
+    std::size_t const size = block_->end - block_->begin;
+    block_->begin -= static_cast<std::uint32_t>(frame_header_size(size));
+    write_frame_header(block_->bytes() + block_->begin, first_byte, size, false);
+  }
 
   void reserve(std::size_t more) {
     std::size_t const needed = block_->end + more;

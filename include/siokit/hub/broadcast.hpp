@@ -47,7 +47,8 @@ class broadcast {
   /// Sends the event to every recipient. A callable as last argument asks all of them for an acknowledgement:
   /// void(std::error_code, responses const&), see responses_handler. Without timeout() it waits until all
   /// have answered or left. When there is no recipient it is called at once.
-  /// Errors, local: reserved_event; invalid_argument for a parent namespace that is to be answered.
+  /// Errors, local: reserved_event; those of the parser of the server; invalid_argument for a parent
+  /// namespace that is to be answered.
   template <class... Args>
   result<void> emit(std::string_view event, Args&&... args) const;
 
@@ -74,8 +75,8 @@ class broadcast {
   result<void> emit_here(std::string_view event, Args const&... args) const;
   template <class Callback, class... Args>
   result<void> ask(Callback&& callback, std::string_view event, Args const&... args) const;
-  void deliver(message const& packet) const;
-  void deliver_asking(std::uint64_t id, message const& packet, responses_handler call) const;
+  result<void> deliver(message const& packet) const;
+  result<void> deliver_asking(std::uint64_t id, message const& packet, responses_handler call) const;
   /// Calls `visit(socket&)` for each recipient who would get something now. It must not change rooms.
   template <class Visit>
   void for_each(Visit&& visit) const;

@@ -14,6 +14,8 @@ struct server_config {
   duration connect_timeout = std::chrono::seconds(45);
   /// What a packet may hold.
   socketio::decoder_limits limits{};
+  /// In place of the default one, which null stands for; every client must use the same. Outlives the server.
+  socketio::parser const* parser = nullptr;
   /// Acknowledgements that one socket may owe us at a time.
   std::size_t pending_acks_max = 65'536;
   /// Rooms that one socket may be in, its own not counted.

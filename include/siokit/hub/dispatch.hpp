@@ -47,7 +47,7 @@ inline void server::on_engine_event(engineio::event const& in, time_point now) {
     case kind::handshake_requested: return request_admission(in.session);
     case kind::opened:
       while (connections_.size() <= in.session.slot) connections_.emplace_back();
-      connections_[in.session.slot].emplace(in.session, config_.limits, now,
+      connections_[in.session.slot].emplace(in.session, config_, now,
                                             engine_->find(in.session)->revision() == 3);
       connects_.arm(in.session.slot, 0, later(now, config_.connect_timeout));
       ++connection_count_;

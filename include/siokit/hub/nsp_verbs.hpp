@@ -164,25 +164,27 @@ result<void> broadcast::emit_here(std::string_view event, Args const&... args) c
   if (logged) offset = impl::offset_argument(*nsp_->recovery_);
   auto packet = socketio::encode_event(nsp_->name(), {}, event, args..., offset.view());
   if (!packet) return tl::unexpected(packet.error());
-  if (!logged) return deliver(*packet), result<void>();
+  if (!logged) return deliver(*packet);
   server::turn const scope(nsp_->server());
   nsp_->server().log(*nsp_, *packet, rooms_, except_);
-  deliver(*packet);
-  return {};
+  return deliver(*packet);
 }
 
 /// Handlers run only when all has been sent: they may change who is there.
-inline void broadcast::deliver(message const& packet) const {
+inline result<void> broadcast::deliver(message const& packet) const {
   server& hub = nsp_->server();
+  auto const form = hub.encoded(packet);  // once for all
+  if (!form) return tl::unexpected(form.error());
   std::vector<socket_ref> listening;
   for_each([&](socket& to) {
     // A recipient whose queue is full is closed by its own session; the others are served.
-    static_cast<void>(hub.engine_->send(to.connection_, packet));
+    static_cast<void>(hub.engine_->send(to.connection_, *form));
     if (to.extras_ && !to.extras_->outgoing.empty()) listening.push_back(to.ref());
   });
   for (auto const& each : listening) {
     if (socket* const to = each.get()) hub.tell_outgoing(*to, packet);
   }
+  return {};
 }
 
 template <class Callback, class... Args>
@@ -193,12 +195,14 @@ result<void> broadcast::ask(Callback&& callback, std::string_view event, Args co
   std::uint64_t const id = nsp_->next_ack_id_++;
   auto packet = socketio::encode_event(nsp_->name(), id, event, args...);
   if (!packet) return tl::unexpected(packet.error());
-  deliver_asking(id, *packet, responses_handler(std::forward<Callback>(callback)));
-  return {};
+  return deliver_asking(id, *packet, responses_handler(std::forward<Callback>(callback)));
 }
 
-inline void broadcast::deliver_asking(std::uint64_t id, message const& packet, responses_handler call) const {
+inline result<void> broadcast::deliver_asking(std::uint64_t id, message const& packet,
+                                              responses_handler call) const {
   server& hub = nsp_->server();
+  auto const form = hub.encoded(packet);
+  if (!form) return tl::unexpected(form.error());
   server::turn const scope(hub);
   siokit::ref const all(new impl::gathering(std::move(call)));
   for_each([&](socket& to) {
@@ -209,9 +213,10 @@ inline void broadcast::deliver_asking(std::uint64_t id, message const& packet, r
     if (!expected)
       all->settle(make_error_code(expected.error().code), {});
     else
-      static_cast<void>(hub.engine_->send(to.connection_, packet));  // who is closed by it is told of that
+      static_cast<void>(hub.engine_->send(to.connection_, *form));  // who is closed by it is told of that
   });
   all->release();
+  return {};
 }
 
 inline void broadcast::sockets_join(std::string_view room) {

@@ -147,9 +147,8 @@ class server {
 
   /// The Socket.IO side of one Engine.IO session; its index is the slot of the session.
   struct connection {
-    explicit connection(handle session, socketio::decoder_limits const& limits, time_point now,
-                        bool revision3)
-        : engine(session), protocol(limits, revision3 ? 4 : 5), opened(now) {}
+    explicit connection(handle session, server_config const& config, time_point now, bool revision3)
+        : engine(session), protocol(config.limits, revision3 ? 4 : 5, config.parser), opened(now) {}
     handle engine;
     socketio::server_session protocol;
     time_point opened;
@@ -259,6 +258,12 @@ class server {
     running_ = before;
   }
 
+  /// A packet in the form that all clients speak: what is given to the engine.
+  [[nodiscard]] result<message> encoded(message packet) const {
+    return socketio::encode_for(config_.parser, std::move(packet));
+  }
+  /// Every packet that is not a broadcast goes this way.
+  result<void> send(handle session, message packet);
   result<void> send(socket& to, message packet);
   result<void> send_event(socket& to, message packet);
   result<void> expect_ack(socket& from, std::uint64_t id, duration within, ack_handler call);

@@ -27,9 +27,15 @@ inline socket* server::find_socket(handle at) const noexcept {
                                                                                              : nullptr;
 }
 
+inline result<void> server::send(handle session, message packet) {
+  auto form = encoded(std::move(packet));
+  if (!form) return tl::unexpected(form.error());
+  return engine_->send(session, std::move(*form));
+}
+
 inline result<void> server::send(socket& to, message packet) {
   static_cast<void>(now());
-  return engine_->send(to.connection_, std::move(packet));
+  return send(to.connection_, std::move(packet));
 }
 
 inline result<void> server::send_event(socket& to, message packet) {

@@ -57,6 +57,8 @@ struct client_options {
   std::size_t pending_acks_max = 65'536;
   socketio::decoder_limits limits{};
   socketio::overflow send_buffer_policy = socketio::overflow::refuse;
+  /// In place of the default one, that of the server; outlives the client.
+  socketio::parser const* parser = nullptr;
 
   /// http://user:password@host:port: every connection goes through its CONNECT. Empty: none.
   std::string proxy{};
@@ -121,6 +123,7 @@ inline tl::expected<socketio::client_config, std::string> client_options::config
   out.ack_timeout = ack_timeout;
   out.retries = retries;
   out.limits = limits;
+  out.parser = parser;
   out.pending_acks_max = pending_acks_max;
   out.send_buffer_max = send_buffer_max;
   out.send_buffer_policy = send_buffer_policy;

@@ -44,6 +44,9 @@ struct server_options {
   std::optional<hub::recovery_config> connection_state_recovery{};
   bool cleanup_empty_child_namespaces = false;
   std::size_t child_namespaces_max = 65'536;
+  /// In place of the default one; outlives the server. A msgpack_parser serves clients with the package
+  /// socket.io-msgpack-parser.
+  socketio::parser const* parser = nullptr;
   host_options http{};
 
   [[nodiscard]] engineio::server_config engine() const {
@@ -64,6 +67,7 @@ struct server_options {
     hub::server_config out;
     out.connect_timeout = connect_timeout;
     out.limits = limits;
+    out.parser = parser;
     out.rooms_max = rooms_max;
     out.pending_acks_max = pending_acks_max;
     out.connection_state_recovery = connection_state_recovery;

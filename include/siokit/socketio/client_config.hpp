@@ -4,7 +4,7 @@
 
 #include "siokit/engineio/client_config.hpp"
 #include "siokit/socketio/backoff.hpp"
-#include "siokit/socketio/packet.hpp"
+#include "siokit/socketio/parser.hpp"
 
 namespace siokit::inline v0::socketio {
 
@@ -32,6 +32,8 @@ struct client_config {
   /// one, each after the acknowledgement of the one before. Zero: never. Needs ack_timeout.
   std::uint32_t retries = 0;
   decoder_limits limits{};
+  /// In place of the default one, which null stands for; that of the server. Outlives the client.
+  socketio::parser const* parser = nullptr;
   std::size_t pending_acks_max = 65'536;
   /// Of each namespace: memory behind events that wait for a connection, and what is done with more.
   std::size_t send_buffer_max = 64 * 1024 * 1024;

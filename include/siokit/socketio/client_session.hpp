@@ -180,7 +180,12 @@ class client_session {
   static void note_offset(space& to, client_event const& event);
   [[nodiscard]] client_event replay(std::uint32_t nsp);
   void send_buffered(std::uint32_t nsp, time_point now);
-  result<void> transmit(std::uint32_t nsp, message event, time_point now, std::size_t outbox_max);
+  [[nodiscard]] result<message> encoded(message packet) const {
+    return encode_for(config_->parser, std::move(packet));
+  }
+  result<void> send(message packet, time_point now, std::size_t outbox_max);
+  result<void> transmit(std::uint32_t nsp, message event, message form, time_point now,
+                        std::size_t outbox_max);
   result<void> buffer(std::uint32_t nsp, message event, std::optional<std::uint64_t> ack);
   void fail_ack(std::uint32_t nsp, std::uint64_t ack, errc why);
   void fail_acks(std::uint32_t nsp);

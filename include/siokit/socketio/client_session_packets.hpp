@@ -52,7 +52,7 @@ inline result<void> client_session::authorize(std::uint32_t nsp, std::uint64_t n
     }
     auth_json = with_session;
   }
-  auto const sent = engine_->send(encode_connect(to.name, auth_json), now, SIZE_MAX);
+  auto const sent = send(encode_connect(to.name, auth_json), now, SIZE_MAX);
   if (sent) to.state = stage::joining;
   return sent;
 }
@@ -62,7 +62,9 @@ inline void client_session::disconnect(std::uint32_t nsp, time_point now) {
   bool const was_connected = from.state == stage::connected;
   if (from.state == stage::idle) return;
   from.state = stage::idle;
-  if (was_connected && engine_) static_cast<void>(engine_->send(encode_disconnect(from.name), now));
+  if (was_connected && engine_) {
+    static_cast<void>(send(encode_disconnect(from.name), now, config_->engine.outbox_bytes_max));
+  }
   settle_interest(now);
   if (was_connected) on_left(nsp, disconnect_reason::io_client_disconnect, {});
 }
@@ -84,7 +86,7 @@ inline void client_session::on_left(std::uint32_t nsp, disconnect_reason reason,
 // Packets.
 
 inline void client_session::on_message(frame const& in, time_point now) {
-  auto const decoded = decoder_.feed(in, config_->limits);
+  auto const decoded = decoder_.feed(in, config_->limits, config_->parser);
   if (!decoded) {
     retire_engine(now);
     return on_close(disconnect_reason::parse_error, decoded.error(), now);
@@ -164,7 +166,8 @@ inline void client_session::send_buffered(std::uint32_t nsp, time_point now) {
   space& to = spaces_[nsp];
   while (!to.send_buffer.empty()) {
     message& first = to.send_buffer.front().event;
-    if (!transmit(nsp, first, now, SIZE_MAX)) return;
+    auto form = encoded(first);  // it has one, or emit() would not have kept it
+    if (form && !transmit(nsp, first, std::move(*form), now, SIZE_MAX)) return;
     to.send_buffer_bytes -= first.cost();
     to.send_buffer.pop_front();
   }
@@ -280,6 +283,8 @@ inline result<void> client_session::emit(std::uint32_t nsp, message event, emit_
   space& to = spaces_[nsp];
   bool const dropped = options.is_volatile && !(engine_ && engine_->writable());
   if (dropped && !options.wants_ack) return {};
+  auto form = encoded(event);  // now, so that whoever emits hears of what has none; later it has one too
+  if (!form) return tl::unexpected(form.error());
   if (config_->retries > 0 && !options.is_volatile) {
     if (to.send_buffer_bytes + event.cost() > config_->send_buffer_max) {
       return local_error(errc::outbox_full);
@@ -302,7 +307,9 @@ inline result<void> client_session::emit(std::uint32_t nsp, message event, emit_
     if (dropped) return {};
   }
   result<void> outcome = local_error(errc::not_connected);
-  if (to.state == stage::connected) outcome = transmit(nsp, event, now, config_->engine.outbox_bytes_max);
+  if (to.state == stage::connected) {
+    outcome = transmit(nsp, event, std::move(*form), now, config_->engine.outbox_bytes_max);
+  }
   bool const later_then = !outcome && outcome.error().code != errc::outbox_full;
   if (later_then) outcome = buffer(nsp, std::move(event), ack);
   if (!outcome && ack) static_cast<void>(to.acks.settle(*ack));
@@ -311,12 +318,19 @@ inline result<void> client_session::emit(std::uint32_t nsp, message event, emit_
 
 inline result<void> client_session::acknowledge(std::uint32_t nsp, message ack, time_point now) {
   if (!connected(nsp)) return local_error(errc::not_connected);
-  return engine_->send(std::move(ack), now);
+  return send(std::move(ack), now, config_->engine.outbox_bytes_max);
 }
 
-inline result<void> client_session::transmit(std::uint32_t nsp, message event, time_point now,
+inline result<void> client_session::send(message packet, time_point now, std::size_t outbox_max) {
+  auto form = encoded(std::move(packet));
+  if (!form) return tl::unexpected(form.error());
+  return engine_->send(std::move(*form), now, outbox_max);
+}
+
+/// `form`: the event as the server is to get it.
+inline result<void> client_session::transmit(std::uint32_t nsp, message event, message form, time_point now,
                                              std::size_t outbox_max) {
-  auto const sent = engine_->send(event, now, outbox_max);
+  auto const sent = engine_->send(std::move(form), now, outbox_max);
   if (sent && tell_sent_) tell({.type = kind::sent, .nsp = nsp, .packet = std::move(event)});
   return sent;
 }
@@ -363,7 +377,9 @@ inline void client_session::drain_queue(std::uint32_t nsp, time_point now, bool 
   ++first.tries;
   to.queue_deadline = ack_deadline(first.ack_timeout, now);
   // It was within the limit of its queue. If it fails, no acknowledgement will come.
-  static_cast<void>(transmit(nsp, first.event, now, SIZE_MAX));
+  if (auto form = encoded(first.event)) {
+    static_cast<void>(transmit(nsp, first.event, std::move(*form), now, SIZE_MAX));
+  }
 }
 
 }  // namespace siokit::inline v0::socketio

@@ -1,8 +1,8 @@
 // siokit/socketio/decoder.hpp - Engine.IO messages to Socket.IO packets.   SPDX-License-Identifier: MIT
 // Spec: Socket.IO protocol, revision 5. A text packet is handed out as a view of its message: no copy, no
 // allocation. The head of a binary packet and all attachments but the last are copied once, into an assembly
-// that exists from the head to the packet after it. Its size is limited: that of the head by the transport,
-// that of the attachments here.
+// that exists from the head to the packet after it; what another parser has translated is kept there too.
+// Its size is limited: that of the head by the transport, that of the attachments here.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "siokit/core/bytes.hpp"
+#include "siokit/core/utf8.hpp"
 #include "siokit/socketio/packet.hpp"
+#include "siokit/socketio/parser.hpp"
 #include "siokit/socketio/placeholder.hpp"
 
 namespace siokit::inline v0::socketio {
@@ -21,16 +23,19 @@ class decoder {
  public:
   /// The next message. Nullopt: attachments are still due. The packet and attachments() live until the next
   /// call of feed() or reset(); a text packet, and the last attachment, only as long as the message they came
-  /// in. After an error the decoder waits for a new packet.
-  /// Errors, remote: those of decode_packet, unexpected_text, unexpected_binary, attachments_too_large,
-  /// illegal_attachments.
-  [[nodiscard]] result<std::optional<packet_view>> feed(frame const& in, decoder_limits const& limits) {
+  /// in. After an error the decoder waits for a new packet. `other`: reads the messages of this peer in place
+  /// of the default parser, which null stands for.
+  /// Errors, remote: those of decode_packet and of `other`, unexpected_text, unexpected_binary,
+  /// attachments_too_large, illegal_attachments.
+  [[nodiscard]] result<std::optional<packet_view>> feed(frame const& in, decoder_limits const& limits,
+                                                        parser const* other = nullptr) {
+    if (other != nullptr) return translated(other->decode(in, limits), limits);
     if (in.kind == frame_kind::binary && pending()) return attachment(as_bytes(in.data), limits);
     bool const interrupted = pending();
     reset();
     if (in.kind == frame_kind::binary) return remote_error(errc::unexpected_binary);
     if (interrupted) return remote_error(errc::unexpected_text);
-    if (in.data.starts_with('5') || in.data.starts_with('6')) return head(in.data, limits);
+    if (in.data.starts_with('5') || in.data.starts_with('6')) return head(std::string(in.data), limits);
     return decode_packet(in.data, limits).map([](packet_view const& out) {
       return std::optional<packet_view>(out);
     });
@@ -52,14 +57,15 @@ class decoder {
     packet_view packet{};  // of `text`
     std::vector<std::string>
         parts;  // copies of all attachments but the last; never grows beyond what it reserved
-    std::vector<bytes_view> views;  // of all attachments
+    std::vector<bytes_view> views;    // of all attachments
+    std::vector<std::string> memory;  // behind views, where a parser has made what they show
     std::size_t bytes = 0;
     std::uint8_t due = 0;
   };
 
-  [[nodiscard]] result<std::optional<packet_view>> head(std::string_view text, decoder_limits const& limits) {
+  [[nodiscard]] result<std::optional<packet_view>> head(std::string text, decoder_limits const& limits) {
     auto started = std::make_unique<assembly>();
-    started->text = text;
+    started->text = std::move(text);
     auto const decoded = decode_packet(started->text, limits);
     if (!decoded) return tl::unexpected(decoded.error());
     started->packet = *decoded;
@@ -73,21 +79,46 @@ class decoder {
   [[nodiscard]] result<std::optional<packet_view>> attachment(bytes_view data, decoder_limits const& limits) {
     auto& kept = *assembly_;
     kept.bytes += data.size();
-    if (kept.bytes > limits.attachment_bytes_max) {
-      reset();
-      return remote_error(errc::attachments_too_large);
-    }
-    if (--kept.due > 0) {
+    if (kept.bytes <= limits.attachment_bytes_max && --kept.due > 0) {
       kept.parts.emplace_back(as_text(data));
       kept.views.push_back(as_bytes(kept.parts.back()));
       return std::optional<packet_view>{};
     }
     kept.views.push_back(data);
-    if (!kept.packet.summary.placeholders || placeholders_fit(kept.packet.data, kept.views.size())) {
-      return std::optional<packet_view>(kept.packet);
+    return whole(limits);
+  }
+
+  /// What another parser has read: a packet with all its attachments, the head of a binary packet, or one
+  /// attachment. Its word is taken for nothing: the text is checked as if the peer had sent it.
+  [[nodiscard]] result<std::optional<packet_view>> translated(result<standard_packet> in,
+                                                              decoder_limits const& limits) {
+    bool const interrupted = pending();
+    if (in && in->text.empty() && interrupted && in->attachments.size() == 1) {
+      assembly_->memory = std::move(in->memory);
+      return attachment(in->attachments.front(), limits);
     }
     reset();
-    return remote_error(errc::illegal_attachments);
+    if (!in) return tl::unexpected(in.error());
+    if (in->text.empty()) return remote_error(errc::unexpected_binary);
+    if (interrupted) return remote_error(errc::unexpected_text);
+    if (!utf8_valid(in->text)) return remote_error(errc::bad_utf8);
+    auto const begun = head(std::move(in->text), limits);
+    if (!begun || (pending() && in->attachments.empty())) return begun;
+    for (auto const each : in->attachments) assembly_->bytes += each.size();
+    assembly_->views = std::move(in->attachments);
+    assembly_->memory = std::move(in->memory);
+    return whole(limits);
+  }
+
+  /// The packet, all of whose attachments are there.
+  [[nodiscard]] result<std::optional<packet_view>> whole(decoder_limits const& limits) {
+    auto const& kept = *assembly_;
+    bool const fits = kept.bytes <= limits.attachment_bytes_max;
+    bool const named = kept.views.empty() || !kept.packet.summary.placeholders ||
+                       placeholders_fit(kept.packet.data, kept.views.size());
+    if (fits && named && kept.due == 0) return std::optional<packet_view>(kept.packet);
+    reset();
+    return remote_error(fits ? errc::illegal_attachments : errc::attachments_too_large);
   }
 
   std::unique_ptr<assembly> assembly_;

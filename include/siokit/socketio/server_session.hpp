@@ -45,9 +45,13 @@ struct event {
 
 class server_session {
  public:
-  /// `limits` outlives the session. `revision`: 5 or 4.
-  explicit server_session(decoder_limits const& limits, std::uint8_t revision = 5)
-      : limits_(&limits), revision4_auth_(revision == 4 ? std::make_unique<std::string>() : nullptr) {}
+  /// `limits` and `other` outlive the session. `revision`: 5 or 4. `other`: reads the peer in place of the
+  /// default parser; what is to be sent is encoded by the host, see encode_for().
+  explicit server_session(decoder_limits const& limits, std::uint8_t revision = 5,
+                          parser const* other = nullptr)
+      : limits_(&limits),
+        parser_(other),
+        revision4_auth_(revision == 4 ? std::make_unique<std::string>() : nullptr) {}
 
   [[nodiscard]] std::uint8_t revision() const noexcept { return revision4_auth_ ? 4 : 5; }
   /// The CONNECT for "/" that a client of revision 4 leaves unsaid. Call once, when the session is open.
@@ -123,6 +127,7 @@ class server_session {
   [[nodiscard]] result<message> rejected(std::string_view nsp, message refusal);
 
   decoder_limits const* limits_;
+  parser const* parser_;
   decoder decoder_;
   std::unique_ptr<std::vector<named_membership>> others_;
   membership root_;
@@ -160,7 +165,7 @@ inline std::string_view server_session::take_query(std::string_view& nsp) {
 }
 
 inline result<std::optional<event>> server_session::receive(frame const& in) {
-  auto decoded = decoder_.feed(in, *limits_);
+  auto decoded = decoder_.feed(in, *limits_, parser_);
   if (!decoded) return tl::unexpected(decoded.error());
   if (!*decoded) return std::optional<event>{};
   packet_view& packet = **decoded;
