@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "siokit/net/loop.hpp"
@@ -21,6 +22,11 @@ struct settings {
   std::size_t max_http_buffer_size = 1'000'000;
   std::string transports = "polling,websocket";
   bool allow_upgrades = true;
+  std::string initial_packet;
+  std::optional<siokit::engineio::cors_options> cors;
+  std::optional<siokit::engineio::cookie_options> cookie;
+  siokit::net::http_compression_options http_compression;
+  std::string serve_client;
   std::size_t max_attachments = 10;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
   std::string keep_handshake = "all";
@@ -34,6 +40,7 @@ struct settings {
   std::string tls_key;
   std::string app = "testbed";
   std::string contract = "load";
+  std::string profile;
   std::string log_level = "info";
   bool log_json = false;
 };

@@ -325,13 +325,13 @@ TEST(Client, CompletesWhatItsOwnThreadLeaves) {
 
 TEST(Client, SendsHeadersQueryAuthAndCookies) {
   world w;
-  w.io.on_initial_headers([](auto& headers, auto const&) {
+  w.io.on_initial_headers([](auto& headers, auto const&, auto) {
     headers.push_back({"Set-Cookie", "lb=7; Path=/"});
   });
   std::string seen;
-  w.io.host().on_request([&](net::http_request const& in) -> std::optional<net::plain_answer> {
+  w.io.use_engine([&](net::http_request const& in, net::request_next next) {
     if (auto const cookie = in.find("cookie")) seen = *cookie;
-    return std::nullopt;
+    next();
   });
   w.io.of("/chat").on_connection([&](siokit::socket& s) {
     w.log = *s.handshake().header("x-env");

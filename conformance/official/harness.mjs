@@ -2,7 +2,7 @@
 //
 //   SIOKIT_SERVER=path   the siokit-server program: called as `path --port 0 --contract NAME`
 //   SERVER=official      the official server (reference/server.mjs)
-//   SIOKIT_URL=a=URL,b=URL   servers which run already, by contract; tests of other contracts are skipped
+//   SIOKIT_URL=a=URL,b/p=URL   servers which run already, by contract and profile; other tests are skipped
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -63,13 +63,14 @@ class Server {
   #stopping = false;
 
   /** @returns {Promise<Server>} a server which accepts connections */
-  static async start(contract, profile) {
+  static async start(contract, profile, more = []) {
     const server = new Server();
-    if (running.has(contract)) {
-      server.url = running.get(contract).replace(/\/$/, "");
+    const found = running.get(profile ? `${contract}/${profile}` : contract);
+    if (found) {
+      server.url = found.replace(/\/$/, "");
       return server;
     }
-    const args = ["--port", "0", "--contract", contract, ...(profile ? ["--profile", profile] : [])];
+    const args = ["--port", "0", "--contract", contract, ...(profile ? ["--profile", profile] : []), ...more];
     const reference = fileURLToPath(new URL("reference/server.mjs", import.meta.url));
     const [program, ...first] = official ? [process.execPath, reference] : [process.env.SIOKIT_SERVER];
     assert.ok(program, "say what to test: SIOKIT_SERVER=<program>, SERVER=official or SIOKIT_URL=<contract>=<url>");
@@ -151,11 +152,12 @@ class Server {
 
 /**
  * A suite whose tests share one server with that contract. `body` is given a stand-in which becomes the server
- * before the first test runs.
+ * before the first test runs. `args`: further options of the program.
  */
-export function contract(name, body, { profile, skip = false } = {}) {
-  if (running.size > 0 && !running.has(name)) skip = `no ${name} server in SIOKIT_URL`;
-  describe(`contract ${name}`, { skip, timeout: 120000 }, () => {
+export function contract(name, body, { profile, args, skip = false } = {}) {
+  const full = profile ? `${name}/${profile}` : name;
+  if (running.size > 0 && !running.has(full)) skip = `no ${full} server in SIOKIT_URL`;
+  describe(`contract ${full}`, { skip, timeout: 120000 }, () => {
     let server;
     const standIn = new Proxy({}, {
       get(_target, key) {
@@ -164,7 +166,7 @@ export function contract(name, body, { profile, skip = false } = {}) {
       },
     });
     before(async () => {
-      server = await Server.start(name, profile);
+      server = await Server.start(name, profile, args);
     });
     afterEach(() => {
       for (const action of leftovers.splice(0).reverse()) action();

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "siokit/core/message.hpp"
 #include "siokit/core/time.hpp"
 
 namespace siokit::inline v0::engineio {
@@ -44,6 +45,8 @@ struct server_config {
   std::size_t max_http_buffer_size = 1'000'000;
   transport_set transports{};
   bool allow_upgrades = true;
+  /// A MESSAGE packet of text that follows each OPEN packet; none by default.
+  message initial_packet{};
   keep_handshake keep = keep_handshake::all;
   /// A session whose unsent messages exceed this many bytes is closed: its peer does not read.
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;

@@ -18,8 +18,9 @@ struct response {
   std::uint16_t status = 200;
   std::string_view content_type{};  ///< a literal
   std::string body{};
-  bool destroy = false;  ///< cut the TCP connection instead of answering
-  bool close = false;    ///< answer, then close the TCP connection
+  bool compress = false;  ///< some message in it may be compressed
+  bool destroy = false;   ///< cut the TCP connection instead of answering
+  bool close = false;     ///< answer, then close the TCP connection
 };
 
 /// What an exchange is told, beside the packets that are queued.
@@ -73,8 +74,8 @@ class exchanges {
 };
 
 /// A polling body, as the answer to a GET.
-[[nodiscard]] inline response payload_response(exchange to, std::string body) {
-  return {to, 200, "text/plain; charset=UTF-8", std::move(body)};
+[[nodiscard]] inline response payload_response(exchange to, std::string body, bool compress = false) {
+  return {to, 200, "text/plain; charset=UTF-8", std::move(body), compress};
 }
 
 /// The answers that need nothing from the queue.

@@ -35,8 +35,15 @@ inline bool server_session::post_opened(exchange which, bool binary_content) {
 inline result<void> server_session::post_received(exchange which, std::span<char> body, time_point) {
   if (reading()) return local_error(errc::events_pending);
   if (!polling_ || polling_->post != which) return {};
-  polling_->body = payload_reader(body);
   polling_->post_read = true;
+  if (polling_->jsonp.empty()) {
+    polling_->body = payload_reader(body);
+  } else if (auto text = jsonp_payload({body.data(), body.size()})) {
+    polling_->decoded = std::move(*text);
+    polling_->body = payload_reader(polling_->decoded);
+  } else {
+    polling_->body = {};  // upstream answers ok to a form that carries nothing
+  }
   return {};
 }
 
@@ -57,16 +64,18 @@ inline void server_session::exchange_aborted(exchange which) {
   }
 }
 
-/// Everything queued, as one body. The first response of a session holds its open packet and nothing else,
-/// which is what clients expect of a handshake.
-inline std::string server_session::poll_body() {
-  std::string body{};
-  if (!outbox_.empty()) body.reserve(outbox_.front().frames().size());
-  while (!outbox_.empty()) {
-    append_message(body, outbox_.pop());
-    if (std::exchange(polling_->handshake_due, false)) break;
+/// Everything queued, as one body. The first response of a session holds its open packet, and what the
+/// options put behind that, but nothing else: clients expect that of a handshake.
+inline response server_session::poll_answer(exchange to) {
+  response out = payload_response(to, {});
+  if (!outbox_.empty()) out.body.reserve(outbox_.front().frames().size());
+  bool const handshake = std::exchange(polling_->handshake_due, false);
+  for (int left = config_->initial_packet ? 2 : 1; !outbox_.empty() && (!handshake || left > 0); --left) {
+    message const next = outbox_.pop();
+    out.compress |= next.compress();
+    append_message(out.body, next);
   }
-  return body;
+  return out;
 }
 
 inline bool server_session::has_response() const noexcept {
@@ -75,13 +84,16 @@ inline bool server_session::has_response() const noexcept {
 
 inline std::optional<response> server_session::poll_response() {
   if (!has_response()) return std::nullopt;
-  if (!polling_->has_answer()) return payload_response(std::exchange(polling_->poll, {}), poll_body());
-  auto const next = polling_->take_answer();
-  if (next.what != answer::noop_close) return fixed_response(next);
-  std::string body = poll_body();
-  append_packet(body, {frame_kind::text, "6"});
-  append_packet(body, {frame_kind::text, "1"});
-  return payload_response(next.to, std::move(body));
+  bool const answers = polling_->has_answer();
+  auto const next = answers ? polling_->take_answer() : pending_answer{std::exchange(polling_->poll, {}), {}};
+  response out = !answers || next.what == answer::noop_close ? poll_answer(next.to) : fixed_response(next);
+  if (answers && next.what == answer::noop_close) {
+    append_packet(out.body, {frame_kind::text, "6"});
+    append_packet(out.body, {frame_kind::text, "1"});
+  }
+  bool const payload = out.content_type.starts_with("text/plain");
+  if (payload && !polling_->jsonp.empty()) out.body = jsonp_script(polling_->jsonp, out.body);
+  return out;
 }
 
 }  // namespace siokit::inline v0::engineio

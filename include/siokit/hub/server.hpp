@@ -193,7 +193,7 @@ class server {
   void on_received(socket& to, socketio::event const& in);
   void on_acknowledged(socket& to, socketio::event const& in);
   void request_admission(handle session);
-  void admit(handle session);
+  void admit(handle session, sid given);
 
   socket& make_socket(nsp& space, connection& owner, std::string_view auth);
   void run_middleware(socket& candidate, std::uint32_t index);

@@ -26,6 +26,7 @@ constexpr std::array contracts{
              [](settings& s) {
                quick_heartbeat(s);
                s.path = "/engine.io/";
+               s.cors = {.origin = "*"};
              },
              nullptr, install_engine_echo},
     contract{"engine-client-suite",
@@ -35,6 +36,8 @@ constexpr std::array contracts{
                s.max_http_buffer_size = 100;
              },
              nullptr, install_engine_client_suite},
+    contract{"engine-bench", [](settings& s) { s.path = "/engine.io/"; }, nullptr, install_engine_bench,
+             apply_engine_bench_profile},
 };
 
 }  // namespace
