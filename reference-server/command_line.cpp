@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "apps/testbed/testbed.hpp"
+#include "command_line_engine.hpp"
 #include "settings.hpp"
 
 namespace {
@@ -142,6 +143,8 @@ void add_program_options(CLI::App& app, settings& s) {
   app.add_option("--contract", s.contract, "What the test-bed offers: " + testbed::names())
       ->capture_default_str()
       ->group("Application");
+  app.add_option("--profile", s.profile, "A variant of the contract: see docs/testbed.md")
+      ->group("Application");
   app.add_option("--log-level", s.log_level, "trace, debug, info, warn, error or off")
       ->capture_default_str()
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
@@ -149,21 +152,30 @@ void add_program_options(CLI::App& app, settings& s) {
   app.add_flag("--log-json", s.log_json, "One JSON object a line")->group("Log");
 }
 
-/// The contract's defaults must be in place before the options are read, so its name is looked for first.
-bool apply_contract(int argc, char const* const* argv, settings& s, std::string& problem) {
-  std::string name = s.contract;
+/// Looks for `--name VALUE` and `--name=VALUE`.
+void look_for(std::string const& name, int argc, char const* const* argv, std::string& value) {
   for (int i = 1; i < argc; ++i) {
     std::string_view const word = argv[i];
-    if (word == "--contract" && i + 1 < argc) name = argv[i + 1];
-    if (word.starts_with("--contract=")) name = word.substr(11);
+    if (word == name && i + 1 < argc) value = argv[i + 1];
+    if (word.starts_with(name + "=")) value = word.substr(name.size() + 1);
   }
+}
+
+/// The defaults of contract and profile must be in place before the options are read, so these names are
+/// looked for first.
+bool apply_contract(int argc, char const* const* argv, settings& s, std::string& problem) {
+  std::string name = s.contract;
+  look_for("--contract", argc, argv, name);
+  look_for("--profile", argc, argv, s.profile);
   auto const* found = testbed::find(name);
   if (found == nullptr) {
     problem = "--contract: " + name + " is none of " + testbed::names();
     return false;
   }
   found->defaults(s);
-  return true;
+  bool const known = found->profile != nullptr ? found->profile(s) : s.profile.empty();
+  if (!known) problem = "--profile: " + name + " has no profile " + s.profile;
+  return known;
 }
 
 }  // namespace
@@ -180,6 +192,7 @@ int read_command_line(int argc, char const* const* argv, settings& s) {
     add_network_options(app, s);
     add_protocol_options(app, s);
     add_socketio_options(app, s);
+    add_engine_options(app, s);
     add_limits(app, s);
     add_program_options(app, s);
     try {

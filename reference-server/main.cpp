@@ -56,6 +56,11 @@ siokit::server_options options_of(settings const& s) {
   out.transports.websocket = s.transports.find("websocket") != std::string::npos;
   out.allow_upgrades = s.allow_upgrades;
   out.allow_eio3 = s.allow_eio3;
+  out.initial_packet = s.initial_packet;
+  out.cors = s.cors;
+  out.cookie = s.cookie;
+  out.http_compression = s.http_compression;
+  out.serve_client = s.serve_client;
   out.limits.max_attachments = static_cast<std::uint8_t>(s.max_attachments);
   out.outbox_bytes_max = s.outbox_bytes_max;
   out.keep_handshake = s.keep_handshake == "all"    ? engineio::keep_handshake::all
@@ -134,10 +139,15 @@ void add_logs(siokit::server& io) {
 
 /// Runs until a signal comes. Returns the exit code.
 int serve(settings const& s) {
-  siokit::server io(options_of(s));
+  siokit::server_options const options = options_of(s);
+  if (auto const problem = siokit::net::invalid_option(options)) {
+    std::fprintf(stderr, "siokit-server: %s\n", problem->c_str());
+    return 2;
+  }
+  siokit::server io(options);
   auto const* contract = testbed::find(s.contract);
   if (contract->socketio != nullptr) contract->socketio(io);
-  if (contract->engineio != nullptr) contract->engineio(io.host());
+  if (contract->engineio != nullptr) contract->engineio(io, s);
   add_routes(io, s);
   add_logs(io);
   auto const bound = io.listen();

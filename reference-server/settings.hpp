@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "siokit/net/loop.hpp"
@@ -23,6 +24,11 @@ struct settings {
   std::string parser = "text";
   bool allow_upgrades = true;
   bool allow_eio3 = false;
+  std::string initial_packet;
+  std::optional<siokit::engineio::cors_options> cors;
+  std::optional<siokit::engineio::cookie_options> cookie;
+  siokit::net::http_compression_options http_compression;
+  std::string serve_client;
   std::size_t max_attachments = 10;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
   std::string keep_handshake = "all";
@@ -40,6 +46,7 @@ struct settings {
   std::string tls_key;
   std::string app = "testbed";
   std::string contract = "load";
+  std::string profile;
   std::string log_level = "info";
   bool log_json = false;
 };

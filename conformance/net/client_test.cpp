@@ -392,29 +392,6 @@ TEST(Client, EndsSoonWhenItIsClosedWhileItConnects) {
   EXPECT_TRUE(w.until([&] { return io.manager().session().at_rest(); }));
 }
 
-TEST(Client, DescribesADisconnect) {
-  world w;
-  impostor there(
-      w,
-      "HTTP/1.1 200 OK\r\nContent-Length: 86\r\n\r\n"
-      R"(0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100000})");
-  client io(w.context, there.url(), {.transports = {transport::polling}, .reconnection = false});
-  std::string why;
-  io.on_close([&](disconnect_reason) { why = "closed"; });
-  io.socket().connect();
-  EXPECT_TRUE(w.until([&] { return why == "closed"; }));
-
-  client other(w.context, w.url(), {.transports = {transport::websocket}, .reconnection = false});
-  other.socket().on_connect([&] { w.io.disconnect_sockets(true); });
-  std::string told;
-  other.socket().on_disconnect([&](disconnect_reason reason, std::string_view text) {
-    told = std::string(to_string(reason)) + "|" + std::string(text);
-  });
-  other.socket().connect();
-  EXPECT_TRUE(w.until([&] { return !told.empty(); }));
-  EXPECT_EQ(told, "io server disconnect|");
-}
-
 TEST(Client, ForgetsWhatWasCancelled) {
   world w;
   client io(w.context, w.url(), {.pending_acks_max = 10});
@@ -441,13 +418,13 @@ TEST(Client, ForgetsWhatWasCancelled) {
 
 TEST(Client, SendsHeadersQueryAuthAndCookies) {
   world w;
-  w.io.on_initial_headers([](auto& headers, auto const&) {
+  w.io.on_initial_headers([](auto& headers, auto const&, auto) {
     headers.push_back({"Set-Cookie", "lb=7; Path=/"});
   });
   std::string seen;
-  w.io.host().on_request([&](net::http_request const& in) -> std::optional<net::plain_answer> {
+  w.io.use_engine([&](net::http_request const& in, net::request_next next) {
     if (auto const cookie = in.find("cookie")) seen = *cookie;
-    return std::nullopt;
+    next();
   });
   w.io.of("/chat").on_connection([&](siokit::socket& s) {
     w.log = *s.handshake().header("x-env");

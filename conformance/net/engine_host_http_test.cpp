@@ -274,7 +274,7 @@ TEST(EngineHostListen, ServesSeveralListenersAndBothFamilies) {
   client a(w, four), b(w, tcp::endpoint(asio::ip::address_v6::loopback(), six->port())),
       c(w, tcp::endpoint(asio::ip::address_v4::loopback(), six->port()));
   std::string addresses;
-  w.host->on_headers([&](std::vector<net::owned_header>&, engineio::request const& in) {
+  w.host->on_headers([&](std::vector<net::owned_header>&, engineio::request const& in, std::string_view) {
     addresses += std::string(in.remote_address) + " ";
   });
   for (client* one : {&a, &b, &c}) EXPECT_TRUE(has(one->ask(get(polling)), "\r\n\r\n0{"));
@@ -379,7 +379,7 @@ TEST(EngineHostHttp, MayBeDestroyedByARoute) {
 
 TEST(EngineHostHttp, RefusesAWebsocketWhoseHeadersAreWrong) {
   world w;
-  w.host->on_headers([](std::vector<net::owned_header>& headers, engineio::request const&) {
+  w.host->on_headers([](std::vector<net::owned_header>& headers, engineio::request const&, std::string_view) {
     headers.push_back({"X-Bad", "a\r\nb"});
   });
   client c(w);

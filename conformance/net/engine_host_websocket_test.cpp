@@ -26,12 +26,14 @@ TEST(EngineHostWebsocket, OpensAndEchoes) {
 
 TEST(EngineHostWebsocket, AddsTheHeadersOfTheApplication) {
   world w;
-  w.host->on_headers([](std::vector<net::owned_header>& headers, engineio::request const& in) {
-    headers.push_back({"X-Key", std::string(in.find("sec-websocket-key").value_or(""))});
-  });
-  w.host->on_initial_headers([](std::vector<net::owned_header>& headers, engineio::request const&) {
-    headers.push_back({"X-Initial", "yes"});
-  });
+  w.host->on_headers(
+      [](std::vector<net::owned_header>& headers, engineio::request const& in, std::string_view) {
+        headers.push_back({"X-Key", std::string(in.find("sec-websocket-key").value_or(""))});
+      });
+  w.host->on_initial_headers(
+      [](std::vector<net::owned_header>& headers, engineio::request const&, std::string_view) {
+        headers.push_back({"X-Initial", "yes"});
+      });
   websocket_client c(w);
   EXPECT_NE(c.open().find("\r\nX-Initial: yes\r\nX-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"), std::string::npos);
 }

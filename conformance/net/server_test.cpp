@@ -57,7 +57,7 @@ struct running_server {
 TEST(Server, ReportsHandlersThatThrow) {
   running_server s;
   s.io.route("/throw", [](auto const&, siokit::net::http_reply) { throw std::runtime_error("oh"); });
-  s.io.on_headers([](auto&, auto const&) { throw std::runtime_error("oh"); });
+  s.io.on_headers([](auto&, auto const&, auto) { throw std::runtime_error("oh"); });
   EXPECT_TRUE(s.ask(get("/throw")).starts_with("HTTP/1.1 500 "));
   EXPECT_EQ(s.errors, "nobody;");
   EXPECT_TRUE(s.ask(get("/socket.io/?EIO=4&transport=polling")).starts_with("HTTP/1.1 200 "));
@@ -144,14 +144,14 @@ TEST(Server, WithdrawsTimersThatAreOnTheirWay) {
 TEST(Server, LetsHooksReplaceThemselves) {
   running_server s;
   std::string captured(100, 'x'), log;
-  s.io.on_headers([&, captured](auto& headers, auto const&) {
+  s.io.on_headers([&, captured](auto& headers, auto const&, auto) {
     s.io.on_headers({});
     headers.push_back({"X-Captured", captured});
   });
-  s.io.host().on_request([&, captured](auto const&) {
-    s.io.host().on_request({});
+  s.io.use_engine([&, captured](auto const&, siokit::net::request_next next) {
+    s.io.use_engine([](auto const&, siokit::net::request_next second) { second(); });
     log += captured;
-    return std::optional<siokit::net::plain_answer>();
+    next();
   });
   s.io.on_handler_error([&, captured](std::exception_ptr const&, siokit::socket*) {
     s.io.on_handler_error([](std::exception_ptr const&, siokit::socket*) {});

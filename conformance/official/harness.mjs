@@ -2,7 +2,7 @@
 //
 //   SIOKIT_SERVER=path   the siokit-server program: called as `path --port 0 --contract NAME`
 //   SERVER=official      the official server (reference/server.mjs)
-//   SIOKIT_URL=a=URL,b=URL   servers which run already, by contract; tests of other contracts are skipped
+//   SIOKIT_URL=a=URL,b/p=URL   servers which run already, by contract and profile; other tests are skipped
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -66,8 +66,9 @@ class Server {
   static async start(contract, profile, options, parser) {
     const server = new Server();
     server.parser = parser;
-    if (running.has(contract)) {
-      server.url = running.get(contract).replace(/\/$/, "");
+    const found = running.get(profile ? `${contract}/${profile}` : contract);
+    if (found) {
+      server.url = found.replace(/\/$/, "");
       return server;
     }
     const args = ["--port", "0", "--contract", contract, ...(profile ? ["--profile", profile] : []), ...options];
@@ -156,9 +157,10 @@ class Server {
  * before the first test runs. `options`: further arguments of the server's command line.
  */
 export function contract(name, body, { profile, parser, options = [], skip = false } = {}) {
+  const full = profile ? `${name}/${profile}` : name;
   if (running.size > 0 && options.length > 0) skip = `the options of a server in SIOKIT_URL are not known`;
-  if (running.size > 0 && (parser || !running.has(name))) skip = `no such ${name} server in SIOKIT_URL`;
-  describe(`contract ${name}${parser ? `, parser ${parser}` : ""}`, { skip, timeout: 120000 }, () => {
+  if (running.size > 0 && (parser || !running.has(full))) skip = `no such ${full} server in SIOKIT_URL`;
+  describe(`contract ${full}${parser ? `, parser ${parser}` : ""}`, { skip, timeout: 120000 }, () => {
     let server;
     const standIn = new Proxy({}, {
       get(_target, key) {

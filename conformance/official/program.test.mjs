@@ -29,6 +29,14 @@ describe("siokit-server", { skip }, () => {
       [["--parser", "bson"], "--parser"],
       [["--ping-interval", "0"], "--ping-interval"],
       [["--tls-cert", "only.pem"], "--tls-key"],
+      [["--contract", "engine-bench", "--profile", "nope"], "nope"],
+      [["--profile", "nope"], "nope"],
+      [["--cors-origin", "http://a.example/"], "cors.origin"],
+      [["--cors-max-age", "-1"], "--cors-max-age"],
+      [["--cors-options-success-status", "404"], "--cors-options-success-status"],
+      [["--cookie-name", "a b"], "cookie.name"],
+      [["--cookie-same-site", "maybe"], "--cookie-same-site"],
+      [["--http-compression-level", "10"], "--http-compression-level"],
       [["--no-such-option"], "--no-such-option"],
     ]) {
       const { status, stderr } = run(...args);
@@ -48,6 +56,9 @@ describe("siokit-server", { skip }, () => {
     const unreadable = run("--port", "0", "--tls-cert", "/nonexistent.pem", "--tls-key", "/nonexistent.pem");
     assert.equal(unreadable.status, 1);
     oneLine(unreadable.stderr, "/nonexistent.pem");
+    const bare = run("--port", "0", "--serve-client", "/nonexistent");
+    assert.equal(bare.status, 1);
+    oneLine(bare.stderr, "serve_client", "/nonexistent");
   });
 
   test("--help", () => {

@@ -14,6 +14,7 @@ const { values: options } = parseArgs({
     profile: { type: "string", default: "" },
     "allow-eio3": { type: "boolean", default: false },
     parser: { type: "string", default: "text" },
+    "serve-client": { type: "string", default: "" }, // the official server has its own files
   },
 });
 
@@ -68,6 +69,23 @@ const contracts = {
         else if (data === "sendHeaders") session.send(JSON.stringify(session.transport.dataReq.headers));
         else session.send(data);
       });
+    });
+    return engine;
+  },
+
+  /** An application that does as it is told, with the options of a profile. */
+  "engine-bench"(http) {
+    const profile = benchProfiles[options.profile || "main"];
+    if (!profile) throw new Error(`no profile ${options.profile}`);
+    const { attach = {}, ...own } = profile;
+    const engine = new EngineServer(own);
+    engine.attach(http, { path: "/engine.io/", ...attach });
+    if (options.profile === "headers") {
+      engine.on("initial_headers", (headers) => Object.assign(headers, { test: "123", "set-cookie": "mycookie=456" }));
+      engine.on("headers", (headers) => (headers["x-always"] = "1"));
+    }
+    engine.on("connection", (session) => {
+      session.on("message", (data) => obey(session, data) || session.send(data));
     });
     return engine;
   },
@@ -148,7 +166,7 @@ const contracts = {
 
   /** What load generators need; also the default. */
   load(http) {
-    const io = new SocketServer(http, { serveClient: false, allowEIO3 });
+    const io = new SocketServer(http, { serveClient: options["serve-client"] !== "", allowEIO3 });
     io.on("connection", (socket) => {
       socket.on("message-with-ack", (...args) => args.pop()(...args));
       socket.on("message", (...args) => socket.emit("message-back", ...args));
@@ -210,6 +228,63 @@ function appEvents(socket) {
   socket.on("kick", () => socket.disconnect());
   socket.on("kick-all", () => socket.disconnect(true));
   socket.on("drop", () => socket.conn.close());
+}
+
+const benchProfiles = {
+  main: { allowEIO3: true },
+  strict: {},
+  quick: { allowEIO3: true, pingInterval: 300, pingTimeout: 200, upgradeTimeout: 300 },
+  small: { maxHttpBufferSize: 100 },
+  cookie: { allowEIO3: true, cookie: true },
+  "cookie-custom": { cookie: { name: "woot", path: "/custom", httpOnly: false, sameSite: "strict" } },
+  "cookie-nopath": { cookie: { path: false } },
+  "cors-reflect": { cors: { origin: true, headers: ["my-header"], credentials: true } },
+  "cors-list": { cors: { origin: ["http://good-domain.com"] } },
+  "cors-full": {
+    cors: {
+      origin: "http://good-domain.com",
+      methods: ["GET", "PUT", "POST"],
+      allowedHeaders: ["my-header"],
+      exposedHeaders: ["my-exposed-header"],
+      credentials: true,
+      maxAge: 123,
+      optionsSuccessStatus: 200,
+    },
+  },
+  "polling-only": { transports: ["polling"] },
+  "ws-only": { transports: ["websocket"] },
+  "no-upgrade": { allowUpgrades: false },
+  initial: { initialPacket: "faster!" },
+  noslash: { attach: { addTrailingSlash: false } },
+  compress0: { httpCompression: { threshold: 0 } },
+  nocompress: { httpCompression: false },
+  allow: {
+    allowRequest: ({ _query }, answer) =>
+      answer(_query.deny === "message" ? "Thou shall not pass" : null, !("deny" in _query)),
+  },
+  headers: {},
+};
+
+/** Does what a message says; false when it says nothing. */
+function obey(session, data) {
+  if (typeof data !== "string" || !data.startsWith("cmd:")) return false;
+  const [, command, ...rest] = data.split(":");
+  const known = {
+    close: () => session.close(),
+    "abc-close": () => ["a", "b", "c"].forEach((text) => session.send(text)) || session.close(),
+    transport: () => session.send(session.transport.name),
+    query: () => session.send(JSON.stringify(session.request._query)),
+    header: () => session.send(session.request.headers[rest[0]] ?? ""),
+    remote: () => session.send(session.remoteAddress),
+    burst: () => {
+      for (let i = 0; i < 100; i++) session.send("a".repeat(65535) + "|" + i);
+    },
+    bin1024: () => session.send(Buffer.from(Array.from({ length: 1024 }, (_, i) => i % 255))),
+    nocompress: () => session.send("x".repeat(2048), { compress: false }),
+    later: () => setTimeout(() => session.send("later"), Number(rest[0])),
+  }[command];
+  known?.();
+  return known !== undefined;
 }
 
 function clientSuiteEvents(socket) {

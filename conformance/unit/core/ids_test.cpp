@@ -37,6 +37,13 @@ TEST(sid, compares_and_holds_up_to_its_size) {
   EXPECT_EQ(sid(std::string(40, 'x')).view().size(), sid::size_max);
 }
 
+TEST(ids, of_the_application) {
+  for (auto const* good : {"a", "AZaz09-_", "an-id-of-23-characters-"}) EXPECT_TRUE(valid_sid(good)) << good;
+  for (auto const* bad : {"", "a b", "a.b", "a%", "\"", "a\n", "\xC3\xA9", "an-id-of-24-characters--"}) {
+    EXPECT_FALSE(valid_sid(bad)) << bad;
+  }
+}
+
 TEST(header, names_compare_without_case) {
   EXPECT_TRUE(same_header_name("Content-Type", "content-type"));
   EXPECT_FALSE(same_header_name("Content-Type", "content-typ"));

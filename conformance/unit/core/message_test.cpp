@@ -102,6 +102,19 @@ TEST(outbox, is_a_queue_that_counts_bytes) {
   }
 }
 
+TEST(message, remembers_that_it_is_not_to_be_compressed) {
+  EXPECT_TRUE(text_message("4a").compress());
+  EXPECT_FALSE(message().compress());
+  message_builder builder(0, 1);
+  builder.no_compress();
+  builder.append(std::string(1000, 'x'));  // it moves
+  builder.close_text();
+  message const item = builder.finish();
+  message const copy = item;
+  EXPECT_FALSE(item.compress());
+  EXPECT_FALSE(copy.compress());
+}
+
 TEST(outbox, wraps_around) {
   outbox box;
   int next_in = 0;

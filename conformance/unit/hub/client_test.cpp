@@ -225,6 +225,21 @@ TEST(hub_client, a_description_belongs_to_one_failure) {
   EXPECT_EQ(w.take(), "websocket error|nobody is there timeout| ");
 }
 
+TEST(hub_client, a_disconnect_is_described_too) {
+  world w;
+  client_socket& s = w.connected();
+  s.on_disconnect([&](disconnect_reason why, std::string_view text) {
+    w.log += std::string(to_string(why)) + "|" + std::string(text);
+  });
+  w.client->describe("closed with code 1008: policy");
+  w.link->cut({});
+  EXPECT_EQ(w.take(), "transport close|closed with code 1008: policy");
+  EXPECT_EQ(s.last_error_text(), "closed with code 1008: policy");
+  w.link->pass(2s);
+  w.client->close();
+  EXPECT_EQ(w.take(), "io client disconnect|");
+}
+
 TEST(hub_client, a_deadline_counts_from_the_call) {
   world w;
   client_socket& s = w.connected();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 #include "siokit/version.hpp"
@@ -12,6 +13,12 @@ namespace siokit::inline v0 {
 struct header {
   std::string_view name;
   std::string_view value;
+};
+
+/// A header field that owns its text.
+struct owned_header {
+  std::string name;
+  std::string value;
 };
 
 /// Without the blanks around it.

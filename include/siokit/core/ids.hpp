@@ -37,6 +37,16 @@ class sid {
 };
 static_assert(sizeof(sid) == 24);
 
+/// Whether text of the application can be an id: 1 to 23 letters, digits, `-` and `_`, which stand for
+/// themselves in a query, a cookie and JSON.
+[[nodiscard]] constexpr bool valid_sid(std::string_view text) noexcept {
+  for (char const c : text) {
+    bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!letter && c != '-' && c != '_') return false;
+  }
+  return !text.empty() && text.size() <= sid::size_max;
+}
+
 /// The 20 character id of 15 bytes: 12 random ones, then a counter of 3 bytes that keeps ids of one process
 /// apart.
 [[nodiscard]] constexpr sid make_sid(std::span<std::uint8_t const, 12> random,

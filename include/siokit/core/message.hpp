@@ -20,7 +20,8 @@ namespace siokit::inline v0 {
 namespace impl {
 /// Head of a message block; the bytes follow it. [begin, end) are the frames.
 struct message_block {
-  std::uint32_t references;
+  std::uint32_t references : 31;
+  std::uint32_t compress : 1;
   std::uint32_t begin;
   std::uint32_t end;
   std::uint32_t capacity;
@@ -29,7 +30,7 @@ struct message_block {
 
   [[nodiscard]] static message_block* create(std::size_t capacity) {
     auto* memory = ::operator new(sizeof(message_block) + capacity);
-    return ::new (memory) message_block{1, 0, 0, static_cast<std::uint32_t>(capacity)};
+    return ::new (memory) message_block{1, 1, 0, 0, static_cast<std::uint32_t>(capacity)};
   }
   static void destroy(message_block* block) noexcept { ::operator delete(block); }
 };
@@ -79,6 +80,8 @@ class message {
     return block_ == nullptr ? std::string_view{}
                              : std::string_view{block_->bytes() + block_->begin, block_->end - block_->begin};
   }
+  /// Whether the transport may compress it, if it does that: `compress` of the official server.
+  [[nodiscard]] bool compress() const noexcept { return block_ != nullptr && block_->compress != 0; }
   /// About how much memory it holds, in bytes: what a queue that keeps it is to count.
   [[nodiscard]] std::size_t cost() const noexcept {
     constexpr std::size_t place_in_queue = 16, of_allocator = 16;
@@ -138,6 +141,9 @@ class message_builder {
     append(as_text(data));
   }
 
+  /// Says that compressing it is not worth the time.
+  void no_compress() noexcept { block_->compress = 0; }
+
   [[nodiscard]] message finish() noexcept { return message(std::exchange(block_, nullptr)); }
 
  private:
@@ -159,6 +165,7 @@ class message_builder {
     auto* larger = impl::message_block::create(grown);
     larger->begin = block_->begin;
     larger->end = block_->end;
+    larger->compress = block_->compress;
     std::memcpy(larger->bytes() + block_->begin, block_->bytes() + block_->begin,
                 block_->end - block_->begin);
     impl::message_block::destroy(std::exchange(block_, larger));

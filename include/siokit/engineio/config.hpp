@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "siokit/core/message.hpp"
 #include "siokit/core/time.hpp"
 
 namespace siokit::inline v0::engineio {
@@ -46,6 +47,8 @@ struct server_config {
   bool allow_upgrades = true;
   /// Whether clients of revision 3 are served, such as Socket.IO clients before version 3.
   bool allow_eio3 = false;
+  /// A MESSAGE packet of text that follows each OPEN packet; none by default.
+  message initial_packet{};
   keep_handshake keep = keep_handshake::all;
   /// A session whose unsent messages exceed this many bytes is closed: its peer does not read.
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;

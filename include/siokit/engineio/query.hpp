@@ -64,6 +64,12 @@ class query_view {
     auto const mark = target.find('?');
     if (mark != std::string_view::npos) rest_ = target.substr(mark + 1);
   }
+  /// Over the pairs of a form, which has no target before them.
+  [[nodiscard]] static query_view of_form(std::string_view text) noexcept {
+    query_view out({});
+    out.rest_ = text;
+    return out;
+  }
 
   [[nodiscard]] std::optional<query_pair> next() noexcept {
     while (!rest_.empty()) {

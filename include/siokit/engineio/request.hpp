@@ -38,6 +38,8 @@ struct refusal {
   std::uint16_t status = 400;
   std::int8_t code = 3;
   std::string message = "Bad request";
+  /// For connection_error: what was wrong, when the code leaves that open. A literal.
+  std::string_view context{};
 
   /// The JSON that polling clients are told. Messages come from the server's own code, so only quotes,
   /// backslashes and control characters need care.
@@ -62,8 +64,8 @@ namespace refusals {
 [[nodiscard]] inline refusal bad_handshake_method() {
   return {400, 2, "Bad handshake method"};
 }
-[[nodiscard]] inline refusal bad_request() {
-  return {400, 3, "Bad request"};
+[[nodiscard]] inline refusal bad_request(std::string_view context = {}) {
+  return {400, 3, "Bad request", context};
 }
 [[nodiscard]] inline refusal forbidden(std::string message = "Forbidden") {
   return {403, 4, std::move(message)};
@@ -109,11 +111,9 @@ struct request_parameters {
   }
 };
 
-/// An Origin header may hold no control characters but TAB.
-[[nodiscard]] inline bool valid_origin(request const& in) noexcept {
-  auto const origin = in.find("origin");
-  if (!origin) return true;
-  for (char const c : *origin) {
+/// A header may hold no control characters but TAB.
+[[nodiscard]] constexpr bool valid_header_value(std::string_view value) noexcept {
+  for (char const c : value) {
     auto const byte = static_cast<unsigned char>(c);
     if ((byte < 0x20 && byte != '\t') || byte == 0x7F) return false;
   }
@@ -128,20 +128,23 @@ struct request_parameters {
                                                          session_facts const* session) {
   if (!wants.wanted || !config.transports.has(*wants.wanted))
     return tl::unexpected(refusals::unknown_transport());
-  if (!valid_origin(in)) return tl::unexpected(refusals::bad_request());
+  auto const bad_request = [](std::string_view context) {
+    return tl::unexpected(refusals::bad_request(context));
+  };
+  if (!valid_header_value(in.find("origin").value_or(""))) return bad_request("INVALID_ORIGIN");
   bool const asks_for_wire = in.websocket && *wants.wanted == transport::websocket;
-  if (in.websocket && !asks_for_wire) return tl::unexpected(refusals::bad_request());
+  if (in.websocket && !asks_for_wire) return bad_request("TRANSPORT_HANDSHAKE_ERROR");
   if (wants.sid) {
     if (session == nullptr) return tl::unexpected(refusals::unknown_sid());
-    if (!in.websocket && session->current != *wants.wanted) return tl::unexpected(refusals::bad_request());
-    if (session->revision != wants.revision) return tl::unexpected(refusals::bad_request());
+    if (!in.websocket && session->current != *wants.wanted) return bad_request("TRANSPORT_MISMATCH");
+    if (session->revision != wants.revision) return bad_request("PROTOCOL_MISMATCH");
     if (in.websocket) return route::upgrade;
     if (in.method == "GET") return route::poll;
     if (in.method == "POST") return route::post;
     return tl::unexpected(refusals::empty(500));
   }
   if (in.method != "GET") return tl::unexpected(refusals::bad_handshake_method());
-  if (*wants.wanted == transport::websocket && !in.websocket) return tl::unexpected(refusals::bad_request());
+  if (*wants.wanted == transport::websocket && !in.websocket) return bad_request("TRANSPORT_HANDSHAKE_ERROR");
   return route::handshake;
 }
 

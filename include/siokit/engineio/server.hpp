@@ -41,7 +41,11 @@ struct server_response {
   bool initial = false;      ///< the response to a handshake: initial_headers apply
   bool refused_wire =
       false;  ///< a refused WebSocket handshake: the body is plain text, the connection closes
+  std::optional<refusal> refused{};  ///< what the event connection_error of the official server tells
 };
+
+/// The response that refuses a request, as the server itself gives it.
+[[nodiscard]] inline server_response refused_response(exchange to, refusal const& why, bool websocket);
 
 class server {
  public:
@@ -165,7 +169,6 @@ class server {
   void release(std::uint32_t slot);
   void settle(std::uint32_t slot);
   void settle_deadlines(std::uint32_t slot);
-  void respond(exchange to, refusal const& why, bool websocket);
   template <class Input>
   void with(handle session, Input&& input) {
     if (entry* slot = at(session); slot != nullptr && slot->session) {
@@ -203,7 +206,7 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
   }
   auto const verified = verify(config_, in, wants, facts ? &*facts : nullptr);
   if (!verified) {
-    respond(from, verified.error(), in.websocket);
+    immediate_.push_back(refused_response(from, verified.error(), in.websocket));
     return {routed::kind::answered, {}};
   }
   switch (*verified) {
@@ -237,7 +240,7 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
   return {routed::kind::answered, {}};
 }
 
-inline void server::respond(exchange to, refusal const& why, bool websocket) {
+inline server_response refused_response(exchange to, refusal const& why, bool websocket) {
   server_response out;
   out.answer.to = to;
   out.answer.status =
@@ -246,7 +249,8 @@ inline void server::respond(exchange to, refusal const& why, bool websocket) {
   out.answer.body = websocket ? why.message : why.body();
   out.answer.close = websocket;
   out.refused_wire = websocket;
-  immediate_.push_back(std::move(out));
+  if (why.code >= 0) out.refused = why;
+  return out;
 }
 
 inline void server::post_received(handle session, exchange from, std::span<char> body, time_point now) {
@@ -274,7 +278,7 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
     return remote_error(errc::bad_request);
   }
   if (id.empty() || ids_.contains(id)) {
-    static_cast<void>(refuse(session, refusals::bad_request()));
+    static_cast<void>(refuse(session, refusals::bad_request("ID_GENERATION_ERROR")));
     return local_error(errc::invalid_argument);
   }
   slot->session.emplace(config_, id, slot->websocket ? transport::websocket : transport::polling, now,
@@ -286,6 +290,7 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
         {.answer = {.to = from, .status = 101}, .session = session, .accept_wire = true, .initial = true});
   } else {
     slot->initial_due = true;
+    if (auto const j = slot->head->query().find("j")) slot->session->set_jsonp(*j);
     slot->session->poll_opened(from, now);
   }
   if (config_.keep == keep_handshake::query_and_auth) slot->head->drop_headers();
@@ -298,7 +303,7 @@ inline result<void> server::refuse(handle session, refusal const& why) {
   entry* slot = at(session);
   if (slot == nullptr) return local_error(errc::gone);
   if (slot->session) return local_error(errc::wrong_state);
-  respond(slot->admission, why, slot->websocket);
+  immediate_.push_back(refused_response(slot->admission, why, slot->websocket));
   release(session.slot);
   return {};
 }

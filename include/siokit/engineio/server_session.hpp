@@ -16,6 +16,7 @@
 
 #include "siokit/core/ids.hpp"
 #include "siokit/core/outbox.hpp"
+#include "siokit/engineio/jsonp.hpp"
 #include "siokit/engineio/open_packet.hpp"
 #include "siokit/engineio/polling.hpp"
 #include "siokit/engineio/session_event.hpp"
@@ -73,6 +74,9 @@ class server_session {
   [[nodiscard]] bool has_transmit(wire which) const noexcept;
   [[nodiscard]] bool has_response() const noexcept;
 
+  /// Speaks JSONP from now on, with this value of the parameter `j`. Only of a polling session.
+  void set_jsonp(std::string_view j) { rare().jsonp = jsonp_head(j); }
+
   // Queries.
 
   [[nodiscard]] sid const& id() const noexcept { return id_; }
@@ -111,7 +115,8 @@ class server_session {
     time_point upgrade_deadline = never;
     time_point noop_deadline = never;
     time_point close_deadline = never;
-    std::string decoded;  // a message that came as base64 over a WebSocket
+    std::string decoded;  // what could not be read in place: base64 of a WebSocket, the form of JSONP
+    std::string jsonp;    // what stands before each payload; empty without JSONP
     upgrade stage = upgrade::none;
     bool pong_due = false;      // 3probe is to be sent on the probe
     bool handshake_due = true;  // the first response carries the open packet alone
@@ -193,6 +198,7 @@ inline server_session::server_session(server_config const& config, sid id, trans
     opened_due_ = true;
   }
   outbox_.push(encode_open_packet(config, id_, first));
+  if (config.initial_packet) outbox_.push(config.initial_packet);
 }
 
 // WebSocket.

@@ -36,8 +36,15 @@ inline bool server_session::post_opened(exchange which, bool binary_content) {
 inline result<void> server_session::post_received(exchange which, std::span<char> body, time_point) {
   if (reading()) return local_error(errc::events_pending);
   if (!polling_ || polling_->post != which) return {};
-  polling_->body = payload_reader(body, polling_->form);
   polling_->post_read = true;
+  if (polling_->jsonp.empty()) {
+    polling_->body = payload_reader(body, polling_->form);
+  } else if (auto text = jsonp_payload({body.data(), body.size()})) {
+    polling_->decoded = std::move(*text);
+    polling_->body = payload_reader(polling_->decoded, polling_->form);
+  } else {
+    polling_->body = {};  // upstream answers ok to a form that carries nothing
+  }
   return {};
 }
 
@@ -59,19 +66,25 @@ inline void server_session::exchange_aborted(exchange which) {
 }
 
 /// Everything queued and the packets of `closing`, one a type digit, as one body. The first response of a
-/// session holds its open packet and nothing else, which is what clients expect of a handshake.
+/// session holds its open packet, and what the options put behind that, but nothing else: clients expect that
+/// of a handshake.
 inline response server_session::poll_answer(exchange to, std::string_view closing) {
   std::size_t count = outbox_.size();
-  if (count > 0 && std::exchange(polling_->handshake_due, false)) count = 1;
+  std::size_t const of_handshake = config_->initial_packet ? 2 : 1;
+  if (std::exchange(polling_->handshake_due, false)) count = std::min(count, of_handshake);
   payload_form form = text_form();
-  for (std::size_t i = 0; revision3_ && i < count; ++i) {
+  for (std::size_t i = 0; revision3_ && polling_->jsonp.empty() && i < count; ++i) {
     if (holds_binary(outbox_.at(i))) form = payload_form::binary;
   }
-  std::string body{};
-  if (count > 0) body.reserve(outbox_.front().frames().size());
-  for (; count > 0; --count) append_message(body, outbox_.pop(), form);
-  for (char const& type : closing) append_packet(body, {frame_kind::text, {&type, 1}}, form);
-  return payload_response(to, std::move(body), form);
+  response out = payload_response(to, {}, form);
+  if (count > 0) out.body.reserve(outbox_.front().frames().size());
+  for (; count > 0; --count) {
+    message const next = outbox_.pop();
+    out.compress |= next.compress();
+    append_message(out.body, next, form);
+  }
+  for (char const& type : closing) append_packet(out.body, {frame_kind::text, {&type, 1}}, form);
+  return out;
 }
 
 inline bool server_session::has_response() const noexcept {
@@ -80,9 +93,15 @@ inline bool server_session::has_response() const noexcept {
 
 inline std::optional<response> server_session::poll_response() {
   if (!has_response()) return std::nullopt;
-  if (!polling_->has_answer()) return poll_answer(std::exchange(polling_->poll, {}));
-  auto const next = polling_->take_answer();
-  return next.what == answer::noop_close ? poll_answer(next.to, "61") : fixed_response(next, text_form());
+  bool const answers = polling_->has_answer();
+  auto const next = answers ? polling_->take_answer() : pending_answer{std::exchange(polling_->poll, {}), {}};
+  bool const closes = answers && next.what == answer::noop_close;
+  response out = !answers ? poll_answer(next.to)
+                 : closes ? poll_answer(next.to, "61")
+                          : fixed_response(next, text_form());
+  bool const payload = out.content_type.starts_with("text/plain");
+  if (payload && !polling_->jsonp.empty()) out.body = jsonp_script(polling_->jsonp, out.body);
+  return out;
 }
 
 }  // namespace siokit::inline v0::engineio

@@ -19,13 +19,13 @@ inline void server::request_admission(handle session) {
           [&](allow_request_handler& decide) { decide(head, admission(lifeline_.ref(), session)); });
     });
   } else {
-    admit(session);
+    admit(session, {});
   }
 }
 
-inline void server::admit(handle session) {
+inline void server::admit(handle session, sid given) {
   if (shutting_down_) return static_cast<void>(engine_->refuse(session));
-  static_cast<void>(engine_->admit(session, make_id(++id_count_), now()));
+  static_cast<void>(engine_->admit(session, given.empty() ? make_id(++id_count_) : given, now()));
 }
 
 inline sid server::make_id(std::uint32_t counter) {

@@ -38,8 +38,8 @@ class next {
 
 using middleware = unique_function<void(socket&, next)>;
 
-/// The answer to an Engine.IO handshake (the option allow_request), to be given once, now or later.
-/// Move-only. One that is dropped refuses with 403.
+/// The answer to an Engine.IO handshake (the options allow_request and generate_id), to be given once, now or
+/// later. Move-only. One that is dropped refuses with 403.
 class admission {
  public:
   admission(admission&& other) noexcept : hub_(std::move(other.hub_)), session_(other.session_) {}
@@ -48,13 +48,19 @@ class admission {
     if (hub_.get() != nullptr) refuse();
   }
 
-  void accept();
+  /// Lets the client in, with a fresh id or one of the application's: the option generate_id. Such an id is
+  /// a secret, which no other session may have, of 1 to 23 letters, digits, `-` and `_`; else the client is
+  /// told `Bad request`, as by fail(). Official ids have 20 characters, which load balancers rely on.
+  void accept(std::string_view id = {});
+  /// The client is told `Bad request`: what generate_id does when it throws.
+  void fail();
   /// The client gets status 403 and a JSON body with this message.
   void refuse(std::string_view message = "Forbidden");
 
  private:
   friend class server;
   admission(lifeline_ref<server> hub, handle session) noexcept : hub_(std::move(hub)), session_(session) {}
+  void refuse_with(engineio::refusal const& why);
 
   lifeline_ref<server> hub_;
   handle session_;

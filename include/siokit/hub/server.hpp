@@ -229,7 +229,7 @@ class server {
   void pass_middlewares(siokit::ref<impl::held_event> held);
   void tell_outgoing(socket& to, message const& packet);
   void request_admission(handle session);
-  void admit(handle session);
+  void admit(handle session, sid given);
 
   [[nodiscard]] std::unique_ptr<nsp> make_nsp(std::string name);
   nsp& add_parent(nsp_matcher match);

@@ -146,20 +146,29 @@ inline void next::drop() {
   hub.refuse(*candidate, "refused", {}, false);
 }
 
-inline void admission::accept() {
+inline void admission::accept(std::string_view id) {
+  if (!id.empty() && !valid_sid(id)) return fail();
   auto const owner = std::exchange(hub_, {});
   server* hub = owner.get();
   if (hub == nullptr) return;
   server::turn const scope(*hub);
-  hub->admit(session_);
+  hub->admit(session_, sid(id));
+}
+
+inline void admission::fail() {
+  refuse_with(engineio::refusals::bad_request("ID_GENERATION_ERROR"));
 }
 
 inline void admission::refuse(std::string_view message) {
+  refuse_with(engineio::refusals::forbidden(std::string(message)));
+}
+
+inline void admission::refuse_with(engineio::refusal const& why) {
   auto const owner = std::exchange(hub_, {});
   server* hub = owner.get();
   if (hub == nullptr) return;
   server::turn const scope(*hub);
-  static_cast<void>(hub->engine_->refuse(session_, engineio::refusals::forbidden(std::string(message))));
+  static_cast<void>(hub->engine_->refuse(session_, why));
 }
 
 // socket.

@@ -19,20 +19,30 @@ struct http_state {
   /// What the deadline of the connection is for.
   enum class phase : std::uint8_t { head, body, answer, answered, idle };
   enum class sink : std::uint8_t { nowhere, engine, route };
+  /// What the present middleware has said.
+  enum class verdict : std::uint8_t { none, asked, awaited, good, bad };
 
   explicit http_state(http_limits const& limits) : parser(limits) {}
 
   /// Whether the parser may go on: the present request is not read to its end, or has been answered.
-  [[nodiscard]] bool may_read() const noexcept { return reading || !awaiting; }
+  [[nodiscard]] bool may_read() const noexcept {
+    return (reading && decision != verdict::awaited) || !awaiting;
+  }
+  [[nodiscard]] bool is_decided() const noexcept {
+    return awaiting && (decision == verdict::good || decision == verdict::bad);
+  }
   [[nodiscard]] bool is_idle() const noexcept { return !reading && !awaiting; }
   [[nodiscard]] bool is_slow() const noexcept { return waits_for == phase::head || waits_for == phase::body; }
 
   http_parser parser;
   std::string remote_address;
   std::string body;
+  std::vector<owned_header> headers;  // of the answer, as far as they are known
+  std::size_t middlewares_done = 0;
   std::size_t skipped = 0;  // bytes of a body that nobody wants
   phase waits_for = phase::head;
   sink body_to = sink::nowhere;
+  verdict decision = verdict::none;
   bool reading = false;   // between the head of a request and its end
   bool awaiting = false;  // between the head of a request and its answer
   bool close = false;     // after the next answer
@@ -70,6 +80,10 @@ class connection final : public counted {
     return loop_ != nullptr && mode_ == mode::http && http_ && http_->awaiting;
   }
 
+  /// What the middleware says that is asked, or waited for.
+  void decide(bool good);
+  /// Adds to the headers of the answer to the present request.
+  void add_header(owned_header field) { http_->headers.push_back(std::move(field)); }
   /// Writes the answer to the present request.
   void respond(std::uint16_t status, std::string_view body, std::span<owned_header const> headers);
   /// Ends the connection at once, without a word to anybody.
@@ -102,11 +116,16 @@ class connection final : public counted {
   void receive_requests(std::span<char>& in);
   void reject(std::uint16_t status);
   void on_head();
+  [[nodiscard]] bool apply_cors(http_request const& request);
+  void run_middlewares();
+  void enter_engine();
+  void await_body();
   void on_body(std::string_view part);
   void on_body_too_large();
   void on_complete();
   void on_answered();
   void wait_for(http_state::phase what);
+  void compress(engineio::response& what, http_request const& request, std::vector<owned_header>& headers);
   [[nodiscard]] http_request present_request() const noexcept;
   [[nodiscard]] std::size_t body_max() const noexcept;
 
@@ -262,6 +281,12 @@ inline void connection::resume() {
   if (loop_ == nullptr) return;
   if (broken_) return cut();
   if (backlog_) wait_writable();
+  if (mode_ == mode::http && http_ && http_->is_decided()) {
+    run_middlewares();
+    if (loop_ == nullptr) return;
+    if (!held_) consume({});  // the parser has not yet said that the request is complete
+    if (loop_ == nullptr) return;
+  }
   if (held_) {
     // Back into the loop's buffer: there it outlives an exception, until the engine has been drained.
     SIOKIT_ASSERT(held_->size() <= loop::whole_size);

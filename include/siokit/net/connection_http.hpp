@@ -74,27 +74,77 @@ inline void connection::on_head() {
   std::string().swap(state.body);  // left over when a handler has thrown
   state.skipped = 0;
   state.body_to = http_state::sink::nowhere;
+  state.middlewares_done = 0;
+  state.decision = http_state::verdict::none;
   name_ = loop_->rename(name_);
   http_request const request = present_request();
-  if (loop_->engine().config().serves(head.target)) {
-    if (auto const hook = loop_->hooks().on_request) {
-      std::optional<plain_answer> early;
-      call_hook([&] { early = hook(request); });
-      if (loop_ == nullptr) return;
-      if (early) return respond(early->status, early->body, early->headers);
-    }
-    loop_->exchange_input([&](engineio::server& engine) {
-      auto const routed = engine.request(exchange{name_}, request, loop_->now());
-      session_ = routed.session;
-      if (routed.next == engineio::routed::kind::post) state.body_to = http_state::sink::engine;
-    });
-    if (loop_ == nullptr) return;
-  } else if (loop_->routes().find(request.path())) {
-    state.body_to = http_state::sink::route;
-  } else {
-    return respond(404, {}, {});
+  auto const& config = loop_->engine().config();
+  bool const served = config.serves(head.target);
+  if (served && !apply_cors(request)) return;
+  // A route below the path of the engine, such as that of a file, goes before it.
+  if (served && (request.path() == config.path || !loop_->routes().has(request.path()))) {
+    return run_middlewares();
   }
-  if (state.body_to == http_state::sink::nowhere) return;
+  if (!loop_->routes().find(request.path())) return respond(404, {}, {});
+  state.body_to = http_state::sink::route;
+  await_body();
+}
+
+/// The headers of CORS. False when that was the answer, or nobody is left to be answered.
+inline bool connection::apply_cors(http_request const& request) {
+  auto const& configured = loop_->options().cors;
+  if (!configured) return true;
+  auto const* options = &*configured;
+  std::optional<engineio::cors_options> changed;
+  if (auto const hook = loop_->hooks().on_cors) {
+    call_hook([&] { hook(changed.emplace(*configured), request); });
+    if (loop_ == nullptr) return false;
+    options = &*changed;
+  }
+  engineio::append_cors_headers(*options, request, http_->headers);
+  if (!engineio::is_preflight(*options, request)) return true;
+  respond(options->options_success_status, {}, {});
+  return false;
+}
+
+/// Asks one after the other, as far as they answer at once; the engine comes last.
+inline void connection::run_middlewares() {
+  using verdict = http_state::verdict;
+  http_state& state = *http_;
+  while (state.decision != verdict::bad && state.middlewares_done < loop_->hooks().middlewares.size()) {
+    auto const next = loop_->hooks().middlewares[state.middlewares_done++];
+    state.decision = verdict::asked;
+    next(present_request(), loop_->make_next(name_));
+    if (loop_ == nullptr || !state.awaiting) return;
+    if (state.decision != verdict::asked) continue;
+    state.decision = verdict::awaited;
+    return wait_for(http_state::phase::answer);
+  }
+  if (std::exchange(state.decision, verdict::none) != verdict::bad) return enter_engine();
+  auto refused = engineio::refused_response(
+      exchange{name_}, engineio::refusals::bad_request("MIDDLEWARE_FAILURE"), present_request().websocket);
+  answer(refused);
+}
+
+inline void connection::decide(bool good) {
+  using verdict = http_state::verdict;
+  bool const later = http_->decision == verdict::awaited;
+  if (!later && http_->decision != verdict::asked) return;
+  http_->decision = good ? verdict::good : verdict::bad;
+  if (later) loop_->resume_later(*this);
+}
+
+inline void connection::enter_engine() {
+  loop_->exchange_input([&](engineio::server& engine) {
+    auto const routed = engine.request(exchange{name_}, present_request(), loop_->now());
+    session_ = routed.session;
+    if (routed.next == engineio::routed::kind::post) http_->body_to = http_state::sink::engine;
+  });
+  if (loop_ != nullptr && http_->body_to == http_state::sink::engine) await_body();
+}
+
+inline void connection::await_body() {
+  http_head const& head = http_->parser.head();
   if (head.content_length.value_or(0) > body_max()) return on_body_too_large();
   if (head.expects_continue) write("HTTP/1.1 100 Continue\r\n\r\n");
 }
@@ -155,22 +205,44 @@ inline void connection::on_complete() {
 
 // --- Answers
 
+inline void connection::compress(engineio::response& what, http_request const& request,
+                                 std::vector<owned_header>& headers) {
+  auto const& options = loop_->options().http_compression;
+  if (!options.enabled || what.body.size() < options.threshold) return;
+  auto const coding = accepted_coding(request.find("accept-encoding").value_or(""));
+  if (!coding) return;
+  what.body = loop_->compressor().compress(*coding, what.body);
+  headers.push_back({"Content-Encoding", std::string(to_string(*coding))});
+}
+
 inline void connection::answer(engineio::server_response& out) {
   engineio::response& what = out.answer;
   if (what.destroy) {
     session_ = {};
     return cut();
   }
-  std::vector<owned_header> headers;
-  if (!what.content_type.empty()) headers.push_back({"Content-Type", std::string(what.content_type)});
   http_request const request = present_request();
+  if (out.refused && loop_->hooks().on_connection_error) {
+    call_hook([&] { loop_->hooks().on_connection_error(request, *out.refused); });
+    if (loop_ == nullptr) return;
+  }
+  std::vector<owned_header> headers = std::exchange(http_->headers, {});
+  if (out.refused_wire) headers.clear();
+  if (!what.content_type.empty()) headers.push_back({"Content-Type", std::string(what.content_type)});
   if (what.status == 200) {
     headers.push_back({"Cache-Control", "no-store"});
     if (is_internet_explorer(request)) headers.push_back({"X-XSS-Protection", "0"});
   }
+  if (what.compress) compress(what, request, headers);
+  auto const* session = loop_->engine().find(out.session ? out.session : session_);
+  sid const id = session != nullptr ? session->id() : sid();
+  auto const& cookie = loop_->options().cookie;
+  if (out.initial && !out.accept_wire && cookie) {
+    headers.push_back({"Set-Cookie", engineio::encode_cookie(*cookie, id)});
+  }
   call_hook([&, &hooks = loop_->hooks()] {
-    if (out.initial && hooks.on_initial_headers) hooks.on_initial_headers(headers, request);
-    if (loop_ != nullptr && hooks.on_headers) hooks.on_headers(headers, request);
+    if (out.initial && hooks.on_initial_headers) hooks.on_initial_headers(headers, request, id);
+    if (loop_ != nullptr && hooks.on_headers) hooks.on_headers(headers, request, id);
   });
   if (loop_ == nullptr) return;
   if (out.accept_wire) return accept_websocket(out.session, headers);
@@ -187,6 +259,7 @@ inline void connection::respond(std::uint16_t status, std::string_view body,
   text.clear();
   auto& fields = loop_->fields;
   fields.assign(1, {"Date", loop_->date()});
+  for (auto const& [name, value] : state.headers) fields.push_back({name, value});
   for (auto const& [name, value] : headers) fields.push_back({name, value});
   if (status < 200 ||
       !append_response_head(text, status, fields, body.size(), !state.close, head.minor_version)) {
@@ -196,6 +269,7 @@ inline void connection::respond(std::uint16_t status, std::string_view body,
   }
   bool const bodyless = head.method == "HEAD" || status == 204 || status == 304;
   write(text, bodyless ? std::string_view{} : body);
+  state.headers = {};
   state.awaiting = false;
   session_ = {};
   on_answered();

@@ -36,17 +36,22 @@ class engine_host {
   void on_next_deadline(unique_function<time_point()> hook) {
     loop_->hooks().on_next_deadline = std::move(hook);
   }
-  /// Sees every request for the engine first, its body not yet read. An answer keeps it from the engine.
-  void on_request(unique_function<std::optional<plain_answer>(http_request const&)> hook) {
-    loop_->hooks().on_request = std::move(hook);
+  /// Adds a middleware, which sees every request for the engine first and lets it go on, answers it or fails.
+  void use(request_middleware middleware) { loop_->hooks().middlewares.emplace_back(std::move(middleware)); }
+  /// May change a copy of the option cors for one request, such as its origin. Only heard with that option.
+  void on_cors(unique_function<void(engineio::cors_options&, engineio::request const&)> hook) {
+    loop_->hooks().on_cors = std::move(hook);
   }
-  /// May add to and change the headers of every answer of the engine, of 101 too.
-  void on_headers(unique_function<void(std::vector<owned_header>&, engineio::request const&)> hook) {
-    loop_->hooks().on_headers = std::move(hook);
-  }
+  using header_hook =
+      unique_function<void(std::vector<owned_header>&, engineio::request const&, std::string_view sid)>;
+  /// May add to and change the headers of every answer of the engine, of 101 too. `sid`: of the session,
+  /// empty when there is none.
+  void on_headers(header_hook hook) { loop_->hooks().on_headers = std::move(hook); }
   /// The same for the answer to a handshake, before on_headers.
-  void on_initial_headers(unique_function<void(std::vector<owned_header>&, engineio::request const&)> hook) {
-    loop_->hooks().on_initial_headers = std::move(hook);
+  void on_initial_headers(header_hook hook) { loop_->hooks().on_initial_headers = std::move(hook); }
+  /// Hears of requests that are refused: code, message and context of the official event, before the answer.
+  void on_connection_error(unique_function<void(engineio::request const&, engineio::refusal const&)> hook) {
+    loop_->hooks().on_connection_error = std::move(hook);
   }
 
   // --- Listening.
@@ -63,7 +68,8 @@ class engine_host {
 
   // --- Plain HTTP.
 
-  /// Answers requests for exactly this path, unless the engine serves it. The last handler of a path counts.
+  /// Answers requests for exactly this path, which may lie below that of the engine but not be it. The last
+  /// handler of a path counts.
   void route(std::string path, route_handler handler) {
     loop_->routes().add(std::move(path), std::move(handler));
   }

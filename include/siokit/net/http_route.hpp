@@ -19,11 +19,7 @@ namespace impl {
 class loop;
 }
 
-/// A header field that owns its text.
-struct owned_header {
-  std::string name;
-  std::string value;
-};
+using siokit::owned_header;
 
 /// An answer that is there at once.
 struct plain_answer {
@@ -62,6 +58,36 @@ class http_reply {
   std::uint64_t exchange_;
 };
 
+/// The right of a middleware to say what becomes of a request for the engine, once, now or later from the
+/// same thread. Dropped without a word it fails, so that no client waits for ever.
+class request_next {
+ public:
+  request_next(request_next&&) noexcept;
+  request_next& operator=(request_next&&) = delete;
+  ~request_next();
+
+  /// Adds a header to whatever this request is answered, 101 included, a refused WebSocket excepted.
+  void header(std::string name, std::string value);
+  /// Goes on: with the next middleware, or with the engine.
+  void operator()();
+  /// The client is told `Bad request`, connection_error says MIDDLEWARE_FAILURE.
+  void fail();
+  /// Answers in place of the engine. False: the client is gone.
+  bool answer(plain_answer const& with);
+
+ private:
+  friend class impl::loop;
+  request_next(impl::loop& owner, std::uint64_t exchange) noexcept;
+  void decide(bool good);
+
+  ref<impl::loop> loop_;
+  std::uint64_t exchange_;
+};
+
+/// Sees requests before the engine does, their bodies not yet read. May throw: as if it had failed, and the
+/// exception goes on to io_context::run().
+using request_middleware = unique_function<void(http_request const&, request_next)>;
+
 /// May throw: the client is then answered 500 and the exception goes on to io_context::run().
 using route_handler = unique_function<void(http_request const&, http_reply)>;
 
@@ -72,6 +98,7 @@ class route_table {
   void add(std::string path, route_handler handler) { exact_[std::move(path)] = std::move(handler); }
   void otherwise(route_handler handler) { otherwise_ = std::move(handler); }
 
+  [[nodiscard]] bool has(std::string_view path) const { return exact_.find(path) != exact_.end(); }
   /// False when there is nothing at `path`.
   [[nodiscard]] hook<void(http_request const&, http_reply)> find(std::string_view path) const {
     auto const known = exact_.find(path);

@@ -10,10 +10,13 @@
 #include <vector>
 
 #include "siokit/core/deadlines.hpp"
+#include "siokit/engineio/cookie.hpp"
+#include "siokit/engineio/cors.hpp"
 #include "siokit/engineio/server.hpp"
 #include "siokit/net/backlog.hpp"
 #include "siokit/net/clock.hpp"
 #include "siokit/net/hook.hpp"
+#include "siokit/net/http_compression.hpp"
 #include "siokit/net/http_parser.hpp"
 #include "siokit/net/http_response.hpp"
 #include "siokit/net/http_route.hpp"
@@ -23,6 +26,12 @@
 namespace siokit::inline v0::net {
 
 struct host_options {
+  /// For every request below the path of the engine, refusals and routes included; none: no such headers.
+  std::optional<engineio::cors_options> cors{};
+  /// Set by the answer to a polling handshake; none: no cookie.
+  std::optional<engineio::cookie_options> cookie{};
+  /// Of answers to polls.
+  http_compression_options http_compression{};
   /// Limits of the head of a request: see http_parser.
   http_limits head{};
   /// Longest body of a request that goes to a route, in bytes.
@@ -51,12 +60,16 @@ struct host_hooks {
   hook<void(time_point now)> on_drain;
   /// When the application itself wants on_drain to be called.
   hook<time_point()> on_next_deadline;
-  /// Sees every request for the engine before the engine does, and may answer it instead.
-  hook<std::optional<plain_answer>(http_request const&)> on_request;
-  /// Adds to the headers of every answer of the engine, 101 included.
-  hook<void(std::vector<owned_header>&, engineio::request const&)> on_headers;
+  /// May change a copy of the option cors for one request, e.g. its origin.
+  hook<void(engineio::cors_options&, engineio::request const&)> on_cors;
+  /// See requests for the engine before the engine does, in this order.
+  std::vector<hook<void(http_request const&, request_next)>> middlewares;
+  /// Adds to the headers of every answer of the engine, 101 included. `sid` is empty without a session.
+  hook<void(std::vector<owned_header>&, engineio::request const&, std::string_view sid)> on_headers;
   /// The same, for answers to a handshake; called first.
-  hook<void(std::vector<owned_header>&, engineio::request const&)> on_initial_headers;
+  hook<void(std::vector<owned_header>&, engineio::request const&, std::string_view sid)> on_initial_headers;
+  /// A request was refused.
+  hook<void(engineio::request const&, engineio::refusal const&)> on_connection_error;
 };
 
 namespace impl {
@@ -128,6 +141,7 @@ class loop final : public counted {
   /// Sets the one deadline of a connection; `never` withdraws it.
   void arm(std::uint64_t name, time_point at) { deadlines_.arm(place_of(name), at); }
   [[nodiscard]] http_reply make_reply(std::uint64_t exchange) noexcept { return {*this, exchange}; }
+  [[nodiscard]] request_next make_next(std::uint64_t exchange) noexcept { return {*this, exchange}; }
 
   /// The POST whose packets are being handled, null outside of that.
   [[nodiscard]] http_request const* request() const noexcept { return request_; }
@@ -156,6 +170,7 @@ class loop final : public counted {
   gather_list gather;
   std::string text;
   std::vector<header> fields;
+  [[nodiscard]] http_compressor& compressor() noexcept { return compressor_; }
   /// The Date header of this second.
   [[nodiscard]] std::string_view date();
 
@@ -188,6 +203,7 @@ class loop final : public counted {
   asio::io_context& context_;
   engineio::server& engine_;
   host_options const options_;
+  http_compressor compressor_{options_.http_compression.level};
   host_hooks hooks_;
   route_table routes_;
   std::vector<ref<listener>> listeners_;

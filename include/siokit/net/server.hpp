@@ -9,77 +9,14 @@
 #include <stdexcept>
 #include <string>
 
-#include "siokit/net/engine_host.hpp"
+#include "siokit/net/client_files.hpp"
 #include "siokit/net/random.hpp"
 #include "siokit/net/report.hpp"
+#include "siokit/net/server_options.hpp"
 #include "siokit/net/tls_context.hpp"
 #include "siokit/siokit.hpp"
 
 namespace siokit::inline v0::net {
-
-/// Names and defaults of the official server, in snake_case.
-struct server_options {
-  /// An address, or "localhost"; empty: every address of this machine.
-  std::string host{};
-  std::uint16_t port = 3000;  ///< 0: a free one
-  /// PEM files; both or none. With them the server speaks TLS.
-  std::string tls_cert{};
-  std::string tls_key{};
-
-  std::string path = "/socket.io/";
-  bool add_trailing_slash = true;
-  duration ping_interval = std::chrono::seconds(25);
-  duration ping_timeout = std::chrono::seconds(20);
-  duration upgrade_timeout = std::chrono::seconds(10);
-  duration connect_timeout = std::chrono::seconds(45);
-  std::size_t max_http_buffer_size = 1'000'000;
-  engineio::transport_set transports{};
-  bool allow_upgrades = true;
-  bool allow_eio3 = false;  ///< serve clients of revision 3, those before socket.io-client 3
-  engineio::keep_handshake keep_handshake = engineio::keep_handshake::all;
-  std::size_t outbox_bytes_max = 64 * 1024 * 1024;
-  std::size_t rooms_max = 65'536;
-  std::size_t pending_acks_max = 65'536;
-  socketio::decoder_limits limits{};
-  std::optional<hub::recovery_config> connection_state_recovery{};
-  bool cleanup_empty_child_namespaces = false;
-  std::size_t child_namespaces_max = 65'536;
-  /// In place of the default one; outlives the server. A msgpack_parser serves clients with the package
-  /// socket.io-msgpack-parser.
-  socketio::parser const* parser = nullptr;
-  host_options http{};
-
-  [[nodiscard]] engineio::server_config engine() const {
-    engineio::server_config out;
-    out.path = engineio::normalized_path(path, add_trailing_slash);
-    out.ping_interval = ping_interval;
-    out.ping_timeout = ping_timeout;
-    out.upgrade_timeout = upgrade_timeout;
-    out.max_http_buffer_size = max_http_buffer_size;
-    out.transports = transports;
-    out.allow_upgrades = allow_upgrades;
-    out.allow_eio3 = allow_eio3;
-    out.keep = keep_handshake;
-    out.outbox_bytes_max = outbox_bytes_max;
-    return out;
-  }
-  [[nodiscard]] hub::server_config hub() const {
-    hub::server_config out;
-    out.connect_timeout = connect_timeout;
-    out.limits = limits;
-    out.parser = parser;
-    out.rooms_max = rooms_max;
-    out.pending_acks_max = pending_acks_max;
-    out.connection_state_recovery = connection_state_recovery;
-    out.cleanup_empty_child_namespaces = cleanup_empty_child_namespaces;
-    out.child_namespaces_max = child_namespaces_max;
-    auto const unix_now = std::chrono::system_clock::now().time_since_epoch();
-    out.unix_time_at_zero =
-        std::chrono::duration_cast<std::chrono::milliseconds>(unix_now - net::now().time_since_epoch())
-            .count();
-    return out;
-  }
-};
 
 namespace impl {
 /// What must exist before the hub: its base class, so that it is made first and destroyed last.
@@ -125,9 +62,10 @@ class server : private impl::server_parts, public hub::server {
   /// Opens the listener of the options. Returns its URL; on failure one line that says what and why.
   [[nodiscard]] tl::expected<std::string, std::string> listen();
   /// Opens a listener, plain or TLS, as many as wanted; that of the options then opens only by listen(). Port
-  /// 0 takes a free one. Returns where it listens.
+  /// 0 takes a free one. Returns where it listens; invalid_argument when an option is wrong.
   [[nodiscard]] tl::expected<asio::ip::tcp::endpoint, std::error_code> listen(
       asio::ip::tcp::endpoint const& at, tls_context tls = {}) {
+    if (!prepare()) return tl::unexpected(std::make_error_code(std::errc::invalid_argument));
     auto bound = host_.listen(at, std::move(tls));
     listening_ |= bound.has_value();
     return bound;
@@ -163,7 +101,27 @@ class server : private impl::server_parts, public hub::server {
 
   /// Answers plain HTTP at exactly this path. A handler that throws answers 500.
   void route(std::string path, route_handler handler);
-  using header_hook = unique_function<void(std::vector<owned_header>&, engineio::request const&)>;
+  using header_hook = engine_host::header_hook;
+  /// Adds a middleware for requests to the engine: `io.engine.use` of the official server. One that throws
+  /// fails.
+  void use_engine(request_middleware middleware) {
+    host_.use([this, call = std::move(middleware)](http_request const& in, request_next next) mutable {
+      guarded_turn([&] { call(in, std::move(next)); });
+    });
+  }
+  /// May change a copy of the option cors for one request. One that throws leaves it as it was.
+  void on_cors(unique_function<void(engineio::cors_options&, engineio::request const&)> callable) {
+    host_.on_cors([this, call = std::move(callable)](auto& options, auto const& in) mutable {
+      guarded_turn([&] { call(options, in); });
+    });
+  }
+  /// Hears of requests that are refused, with code, message and context: the event of the official engine.
+  void on_connection_error(
+      unique_function<void(engineio::request const&, engineio::refusal const&)> callable) {
+    host_.on_connection_error([this, call = std::move(callable)](auto const& in, auto const& why) mutable {
+      guarded_turn([&] { call(in, why); });
+    });
+  }
   /// Adds headers to every answer of the engine, or to the answer of each handshake alone.
   void on_headers(header_hook callable) { host_.on_headers(guarded_hook(std::move(callable))); }
   void on_initial_headers(header_hook callable) {
@@ -192,12 +150,15 @@ class server : private impl::server_parts, public hub::server {
   }
   [[nodiscard]] header_hook guarded_hook(header_hook callable);
   void cancel_timers() noexcept;
+  /// Before the first listener: are the options good, and what of them is to be read?
+  [[nodiscard]] tl::expected<void, std::string> prepare();
 
   engine_host host_;
   hook<void(std::exception_ptr, hub::socket*)> on_error_;
   // Shared with posted calls, which may outlive the server; written by the server's thread alone.
   std::shared_ptr<server*> alive_ = std::make_shared<server*>(this);
   std::vector<std::weak_ptr<impl::server_timer>> timers_;
+  bool prepared_ = false;
   bool listening_ = false;
   bool closed_ = false;
 };
@@ -205,7 +166,7 @@ class server : private impl::server_parts, public hub::server {
 inline server::server(asio::io_context* given, server_options wanted)
     : impl::server_parts(given, std::move(wanted)),
       hub::server(impl::server_parts::sessions, settings.hub(), random_pool{}),
-      host_(impl::server_parts::context, impl::server_parts::sessions, settings.http) {
+      host_(impl::server_parts::context, impl::server_parts::sessions, settings.binding()) {
   // Again until nothing throws: what was pending when a handler threw is still to be handled.
   host_.on_drain([this](time_point now) {
     while (!guarded([&] { advance(now); })) {
@@ -265,13 +226,31 @@ inline void server::route(std::string path, route_handler handler) {
 
 inline server::header_hook server::guarded_hook(header_hook callable) {
   if (!callable) return {};
-  return [this, call = std::move(callable)](std::vector<owned_header>& headers,
-                                            engineio::request const& in) mutable {
-    guarded_turn([&] { call(headers, in); });
+  return [this, call = std::move(callable)](std::vector<owned_header>& headers, engineio::request const& in,
+                                            std::string_view sid) mutable {
+    guarded_turn([&] { call(headers, in, sid); });
   };
 }
 
+inline tl::expected<void, std::string> server::prepare() {
+  if (prepared_) return {};
+  if (auto problem = invalid_option(settings)) return tl::unexpected(std::move(*problem));
+  if (!settings.serve_client.empty()) {
+    auto files = read_client_files(settings.serve_client);
+    if (!files) return tl::unexpected(std::move(files.error()));
+    for (auto& each : *files) {
+      host_.route(engineio::normalized_path(settings.path) + std::string(each.name),
+                  [file = std::move(each.content)](http_request const& in, http_reply reply) {
+                    file.answer(in, std::move(reply));
+                  });
+    }
+  }
+  prepared_ = true;
+  return {};
+}
+
 inline tl::expected<std::string, std::string> server::listen() {
+  if (auto const good = prepare(); !good) return tl::unexpected(good.error());
   tls_context tls;
   if (!settings.tls_cert.empty() || !settings.tls_key.empty()) {
     auto made = make_server_context(settings.tls_cert, settings.tls_key);

@@ -237,4 +237,43 @@ inline bool http_reply::send(std::uint16_t status, std::string_view body, std::v
   return true;
 }
 
+inline request_next::request_next(impl::loop& owner, std::uint64_t exchange) noexcept
+    : loop_(&owner), exchange_(exchange) {}
+
+inline request_next::request_next(request_next&&) noexcept = default;
+
+inline request_next::~request_next() {
+  if (!loop_) return;
+  try {
+    fail();
+  } catch (...) {  // out of memory: the client will have to give up by itself
+  }
+}
+
+inline void request_next::header(std::string name, std::string value) {
+  if (!loop_ || !loop_->running()) return;
+  auto const client = loop_->find(exchange_);
+  if (client && client->awaits_answer()) client->add_header({std::move(name), std::move(value)});
+}
+
+inline void request_next::operator()() {
+  decide(true);
+}
+
+inline void request_next::fail() {
+  decide(false);
+}
+
+inline void request_next::decide(bool good) {
+  auto const owner = std::exchange(loop_, {});
+  if (!owner || !owner->running()) return;
+  auto const client = owner->find(exchange_);
+  if (client && client->awaits_answer()) client->decide(good);
+}
+
+inline bool request_next::answer(plain_answer const& with) {
+  auto const owner = std::exchange(loop_, {});
+  return owner && owner->running() && owner->make_reply(exchange_).send(with.status, with.body, with.headers);
+}
+
 }  // namespace siokit::inline v0::net

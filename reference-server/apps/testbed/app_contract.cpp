@@ -168,6 +168,13 @@ void guard(socket& s) {
 
 }  // namespace
 
+bool apply_app_profile(settings& s) {
+  s.connection_state_recovery = s.profile.starts_with("csr");
+  if (s.profile == "csr-mw") s.skip_middlewares = false;
+  if (s.profile == "csr-short") s.max_disconnection_duration = 300ms;
+  return s.profile.empty() || s.profile == "csr" || s.profile == "csr-mw" || s.profile == "csr-short";
+}
+
 void install_app(siokit::server& io) {
   io.allow_request([](siokit::engineio::request_head const& head, siokit::admission decision) {
     head.query().find("deny") ? decision.refuse() : decision.accept();

@@ -16,6 +16,7 @@ void quick_heartbeat(settings& s) {
 void echo_defaults(settings& s) {
   quick_heartbeat(s);
   s.path = "/engine.io/";
+  s.cors = {.origin = "*"};
 }
 
 constexpr std::array contracts{
@@ -30,8 +31,12 @@ constexpr std::array contracts{
              [](settings& s) {
                s.connect_timeout = 500ms;
                s.allow_eio3 = true;
+               s.cors = {.origin = "http://good.example",
+                         .methods = "GET,POST",
+                         .allowed_headers = "content-type",
+                         .credentials = true};
              },
-             install_app, nullptr},
+             install_app, nullptr, apply_app_profile},
     contract{"client-suite",
              [](settings& s) {
                s.ping_interval = 2000ms;
@@ -52,6 +57,8 @@ constexpr std::array contracts{
                s.max_http_buffer_size = 100;
              },
              nullptr, install_engine_client_suite},
+    contract{"engine-bench", [](settings& s) { s.path = "/engine.io/"; }, nullptr, install_engine_bench,
+             apply_engine_bench_profile},
 };
 
 }  // namespace
