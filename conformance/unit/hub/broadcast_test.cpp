@@ -155,6 +155,18 @@ TEST(socket_emit, combines_its_words) {
   EXPECT_EQ(w.log, "Success5");
 }
 
+TEST(socket_emit, may_say_that_compressing_is_not_worth_it) {
+  crowd w;
+  static_cast<void>(w.at(w.a).emit("a"));
+  static_cast<void>(w.at(w.a).compress(false).emit("b"));
+  static_cast<void>(w.at(w.a).compress(false).emit("c", [](int) {}));
+  static_cast<void>(w.io.compress(false).emit("d"));
+  static_cast<void>(w.io.emit("e"));
+  std::string flags;
+  w.each_message(w.a, [&](message const& each) { flags += each.compress() ? '1' : '0'; });
+  EXPECT_EQ(flags, "10001");
+}
+
 TEST(rooms, tell_of_their_coming_and_going) {
   world w;
   std::string log;

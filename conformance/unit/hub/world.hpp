@@ -80,6 +80,12 @@ class world {
     return found == ids_.end() ? "" : found->second;
   }
 
+  /// Takes what is to be sent to a client, as messages.
+  template <class Visit>
+  void each_message(int client, Visit&& visit) {
+    wire const to = wire_of(client);
+    while (auto const out = engine_.poll_transmit(sessions_[client], to)) visit(out->data);
+  }
   void pump() {
     io.drain(now);
     while (auto out = engine_.poll_response()) {

@@ -82,6 +82,8 @@ class message {
   }
   /// Whether the transport may compress it, if it does that: `compress` of the official server.
   [[nodiscard]] bool compress() const noexcept { return block_ != nullptr && block_->compress != 0; }
+  /// Says that compressing it is not worth the time. Before it is given to anybody. Precondition: not empty.
+  void no_compress() noexcept { block_->compress = 0; }
   /// About how much memory it holds, in bytes: what a queue that keeps it is to count.
   [[nodiscard]] std::size_t cost() const noexcept {
     constexpr std::size_t place_in_queue = 16, of_allocator = 16;

@@ -41,6 +41,11 @@ class broadcast {
     within_ = within;
     return *this;
   }
+  /// Whether transports may compress the event, if they do that. Default: true.
+  broadcast& compress(bool wanted) noexcept {
+    compress_ = wanted;
+    return *this;
+  }
   /// Only the sockets of this server, where there are several.
   broadcast& local() noexcept { return *this; }
 
@@ -86,6 +91,7 @@ class broadcast {
   std::vector<std::string> except_;
   duration within_ = never - time_point{};
   bool volatile_flag_ = false;
+  bool compress_ = true;
 };
 
 }  // namespace siokit::inline v0::hub

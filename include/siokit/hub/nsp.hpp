@@ -69,6 +69,7 @@ class nsp {
   [[nodiscard]] broadcast except(std::string_view room) { return std::move(everybody().except(room)); }
   [[nodiscard]] broadcast volatile_() { return std::move(everybody().volatile_()); }
   [[nodiscard]] broadcast timeout(duration within) { return std::move(everybody().timeout(within)); }
+  [[nodiscard]] broadcast compress(bool wanted) { return std::move(everybody().compress(wanted)); }
   [[nodiscard]] broadcast local() { return everybody(); }
   void disconnect_sockets(bool close = false) { everybody().disconnect_sockets(close); }
   void sockets_join(std::string_view room) { everybody().sockets_join(room); }

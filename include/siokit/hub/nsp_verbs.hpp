@@ -164,6 +164,7 @@ result<void> broadcast::emit_here(std::string_view event, Args const&... args) c
   if (logged) offset = impl::offset_argument(*nsp_->recovery_);
   auto packet = socketio::encode_event(nsp_->name(), {}, event, args..., offset.view());
   if (!packet) return tl::unexpected(packet.error());
+  if (!compress_) packet->no_compress();
   if (!logged) return deliver(*packet);
   server::turn const scope(nsp_->server());
   nsp_->server().log(*nsp_, *packet, rooms_, except_);
@@ -195,6 +196,7 @@ result<void> broadcast::ask(Callback&& callback, std::string_view event, Args co
   std::uint64_t const id = nsp_->next_ack_id_++;
   auto packet = socketio::encode_event(nsp_->name(), id, event, args...);
   if (!packet) return tl::unexpected(packet.error());
+  if (!compress_) packet->no_compress();
   return deliver_asking(id, *packet, responses_handler(std::forward<Callback>(callback)));
 }
 

@@ -105,6 +105,7 @@ class server {
   [[nodiscard]] broadcast except(std::string_view room) { return root().except(room); }
   [[nodiscard]] broadcast volatile_() { return root().volatile_(); }
   [[nodiscard]] broadcast timeout(duration within) { return root().timeout(within); }
+  [[nodiscard]] broadcast compress(bool wanted) { return root().compress(wanted); }
   [[nodiscard]] broadcast local() { return root().local(); }
   void disconnect_sockets(bool close = false) { root().disconnect_sockets(close); }
   void sockets_join(std::string_view room) { root().sockets_join(room); }

@@ -45,13 +45,25 @@ struct socket_extras {
   socket_data data;
 };
 
-/// socket.timeout(5s), socket.volatile_(), or both: how the emit that follows is done.
+/// socket.timeout(5s), socket.volatile_(), socket.compress(false), or several: how the emit that follows is
+/// done.
 class socket_emit {
  public:
   [[nodiscard]] socket_emit timeout(duration within) const noexcept {
-    return {*socket_, within, volatile_flag_};
+    socket_emit out = *this;
+    out.within_ = within;
+    return out;
   }
-  [[nodiscard]] socket_emit volatile_() const noexcept { return {*socket_, within_, true}; }
+  [[nodiscard]] socket_emit volatile_() const noexcept {
+    socket_emit out = *this;
+    out.volatile_flag_ = true;
+    return out;
+  }
+  [[nodiscard]] socket_emit compress(bool wanted) const noexcept {
+    socket_emit out = *this;
+    out.compress_ = wanted;
+    return out;
+  }
   /// socket::emit(). A volatile event that is dropped is no error; an answer to it does not come, so give it
   /// a timeout.
   template <class... Args>
@@ -59,12 +71,12 @@ class socket_emit {
 
  private:
   friend class socket;
-  socket_emit(socket& to, duration within, bool is_volatile) noexcept
-      : socket_(&to), within_(within), volatile_flag_(is_volatile) {}
+  explicit socket_emit(socket& to) noexcept : socket_(&to) {}
 
   socket* socket_;
-  duration within_;
-  bool volatile_flag_;
+  duration within_ = never - time_point{};
+  bool volatile_flag_ = false;
+  bool compress_ = true;
 };
 
 class socket {
@@ -99,6 +111,8 @@ class socket {
   [[nodiscard]] socket_emit volatile_() noexcept { return plain().volatile_(); }
   /// The acknowledgement callback of the emit that follows fails with errc::timed_out after `within`.
   [[nodiscard]] socket_emit timeout(duration within) noexcept { return plain().timeout(within); }
+  /// Whether transports may compress the event that follows, if they do that. Default: true.
+  [[nodiscard]] socket_emit compress(bool wanted) noexcept { return plain().compress(wanted); }
 
   // Everybody else in the namespace.
   [[nodiscard]] hub::broadcast broadcast();
@@ -168,12 +182,12 @@ class socket {
     if (!extras_) extras_ = std::make_unique<socket_extras>();
     return *extras_;
   }
-  [[nodiscard]] socket_emit plain() noexcept { return {*this, never - time_point{}, false}; }
+  [[nodiscard]] socket_emit plain() noexcept { return socket_emit(*this); }
   [[nodiscard]] bool writable() const noexcept;
   template <class... Args>
-  result<void> send_event(bool is_volatile, std::string_view event, Args const&... args);
+  result<void> send_event(socket_emit const& how, std::string_view event, Args const&... args);
   template <class Callback, class... Args>
-  result<void> ask(duration within, bool dropped, Callback&& callback, std::string_view event,
+  result<void> ask(socket_emit const& how, bool dropped, Callback&& callback, std::string_view event,
                    Args const&... args);
 
   hub::nsp* nsp_;

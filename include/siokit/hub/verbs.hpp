@@ -215,23 +215,23 @@ result<void> socket_emit::emit(std::string_view event, Args&&... args) const {
     constexpr std::size_t last = sizeof...(Args) - 1;
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       using callback = std::tuple_element_t<last, decltype(all)>;
-      return to.ask(within_, dropped, std::forward<callback>(std::get<last>(all)), event,
-                    std::get<I>(all)...);
+      return to.ask(*this, dropped, std::forward<callback>(std::get<last>(all)), event, std::get<I>(all)...);
     }
     (std::make_index_sequence<last>{});
   } else {
     if (dropped) return {};
-    return to.send_event(volatile_flag_, event, args...);
+    return to.send_event(*this, event, args...);
   }
 }
 
 template <class... Args>
-result<void> socket::send_event(bool is_volatile, std::string_view event, Args const&... args) {
-  bool const logged = nsp_->recovery_ && !is_volatile;
+result<void> socket::send_event(socket_emit const& how, std::string_view event, Args const&... args) {
+  bool const logged = nsp_->recovery_ && !how.volatile_flag_;
   socketio::owned_args offset;
   if (logged) offset = impl::offset_argument(*nsp_->recovery_);
   auto packet = socketio::encode_event(nsp_->name(), {}, event, args..., offset.view());
   if (!packet) return tl::unexpected(packet.error());
+  if (!how.compress_) packet->no_compress();
   if (!logged) return server().send_event(*this, std::move(*packet));
   server::turn const scope(server());
   server().log(*nsp_, *packet, {std::string(id())}, {});
@@ -240,13 +240,14 @@ result<void> socket::send_event(bool is_volatile, std::string_view event, Args c
 
 /// `dropped`: the event is not sent, only its answer is waited for.
 template <class Callback, class... Args>
-result<void> socket::ask(duration within, bool dropped, Callback&& callback, std::string_view event,
+result<void> socket::ask(socket_emit const& how, bool dropped, Callback&& callback, std::string_view event,
                          Args const&... args) {
   std::uint64_t const id = nsp_->next_ack_id_++;
   auto packet = socketio::encode_event(nsp_->name(), id, event, args...);
   if (!packet) return tl::unexpected(packet.error());
+  if (!how.compress_) packet->no_compress();
   auto const expected =
-      server().expect_ack(*this, id, within, make_ack_handler(std::forward<Callback>(callback)));
+      server().expect_ack(*this, id, how.within_, make_ack_handler(std::forward<Callback>(callback)));
   if (!expected || dropped) return expected;
   auto const sent = server().send_event(*this, std::move(*packet));
   if (!sent && extras_) {  // the error is told here, so not by the callback

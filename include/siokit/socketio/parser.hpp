@@ -45,7 +45,9 @@ class parser {
 /// A packet as the peers of `to` are to get it; null is the default parser.
 [[nodiscard]] inline result<message> encode_for(parser const* to, message packet) {
   if (to == nullptr) return packet;
-  return to->encode(packet);
+  auto out = to->encode(packet);
+  if (out && *out && !packet.compress()) out->no_compress();
+  return out;
 }
 
 }  // namespace siokit::inline v0::socketio
