@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "siokit/core/json_scan.hpp"
 #include "siokit/core/json_write.hpp"

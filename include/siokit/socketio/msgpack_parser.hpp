@@ -4,6 +4,8 @@
 // binary data, allocates for the rest.
 #pragma once
 
+#include <algorithm>
+
 #include "siokit/core/msgpack_json.hpp"
 #include "siokit/socketio/parser.hpp"
 #include "siokit/socketio/placeholder.hpp"
