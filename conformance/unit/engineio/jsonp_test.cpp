@@ -12,6 +12,7 @@ using namespace siokit::engineio;
 TEST(engineio_jsonp, scripts) {
   EXPECT_EQ(jsonp_script(jsonp_head("0"), "4a"), R"(___eio[0]("4a");)");
   EXPECT_EQ(jsonp_head("1);alert(2)//"), "___eio[12](");
+  EXPECT_EQ(jsonp_head("3%3Cx"), "___eio[3](");
   EXPECT_EQ(jsonp_head(""), "___eio[](");
   EXPECT_EQ(jsonp_script("(", "\"\\\n\x1e</script>"), R"(("\"\\\n\u001e</script>");)");
   EXPECT_EQ(jsonp_script("(", "\xE2\x80\xA8-\xE2\x80\xA9-\xE2\x80\xA7-\xE2\x80\xAA"),

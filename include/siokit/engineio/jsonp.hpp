@@ -14,7 +14,7 @@ namespace siokit::inline v0::engineio {
 /// What stands before the payload in every script, for this value of `j`: of which only digits are taken.
 [[nodiscard]] inline std::string jsonp_head(std::string_view j) {
   std::string out = "___eio[";
-  for (char const c : j) {
+  for (char const c : percent_decode(j)) {
     if (c >= '0' && c <= '9') out += c;
   }
   return out += "](";
