@@ -20,17 +20,17 @@ namespace siokit::inline v0 {
 namespace impl {
 /// Head of a message block; the bytes follow it. [begin, end) are the frames.
 struct message_block {
-  std::uint32_t references : 31;
-  std::uint32_t compress : 1;
+  std::uint32_t references;
   std::uint32_t begin;
   std::uint32_t end;
   std::uint32_t capacity;
+  bool compress = true;
 
   [[nodiscard]] char* bytes() noexcept { return reinterpret_cast<char*>(this + 1); }
 
   [[nodiscard]] static message_block* create(std::size_t capacity) {
     auto* memory = ::operator new(sizeof(message_block) + capacity);
-    return ::new (memory) message_block{1, 1, 0, 0, static_cast<std::uint32_t>(capacity)};
+    return ::new (memory) message_block{1, 0, 0, static_cast<std::uint32_t>(capacity)};
   }
   static void destroy(message_block* block) noexcept { ::operator delete(block); }
 };
@@ -81,9 +81,9 @@ class message {
                              : std::string_view{block_->bytes() + block_->begin, block_->end - block_->begin};
   }
   /// Whether the transport may compress it, if it does that: `compress` of the official server.
-  [[nodiscard]] bool compress() const noexcept { return block_ != nullptr && block_->compress != 0; }
+  [[nodiscard]] bool compress() const noexcept { return block_ != nullptr && block_->compress; }
   /// Says that compressing it is not worth the time. Before it is given to anybody. Precondition: not empty.
-  void no_compress() noexcept { block_->compress = 0; }
+  void no_compress() noexcept { block_->compress = false; }
   /// About how much memory it holds, in bytes: what a queue that keeps it is to count.
   [[nodiscard]] std::size_t cost() const noexcept {
     constexpr std::size_t place_in_queue = 16, of_allocator = 16;
@@ -144,7 +144,7 @@ class message_builder {
   }
 
   /// Says that compressing it is not worth the time.
-  void no_compress() noexcept { block_->compress = 0; }
+  void no_compress() noexcept { block_->compress = false; }
 
   [[nodiscard]] message finish() noexcept { return message(std::exchange(block_, nullptr)); }
 

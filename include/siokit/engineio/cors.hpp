@@ -111,7 +111,7 @@ inline void append_cors_headers(cors_options const& options, request const& in,
   std::string origin = of_request("origin");
   if (type == kind::list && !options.origin.has(origin)) origin.clear();
   bool const fixed = type == kind::any || type == kind::one;
-  add("Access-Control-Allow-Origin", fixed ? options.origin.names()[0] : std::move(origin));
+  add("Access-Control-Allow-Origin", fixed ? options.origin.names()[0] : origin);
   if (options.credentials) add("Access-Control-Allow-Credentials", "true");
   if (in.method == "OPTIONS") {
     add("Access-Control-Allow-Methods", options.methods);

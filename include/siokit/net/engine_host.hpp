@@ -19,7 +19,7 @@ class engine_host {
  public:
   /// `context` and `engine` outlive the host.
   engine_host(asio::io_context& context, engineio::server& engine, host_options options = {})
-      : loop_(new impl::loop(context, engine, options)) {}
+      : loop_(new impl::loop(context, engine, std::move(options))) {}
   engine_host(engine_host const&) = delete;
   engine_host& operator=(engine_host const&) = delete;
   /// Ends everything at once, without a word to peers. Allowed at any moment, inside a hook too; the engine

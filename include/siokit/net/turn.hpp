@@ -12,7 +12,10 @@ namespace siokit::inline v0::net {
 namespace impl {
 
 inline loop::loop(asio::io_context& context, engineio::server& engine, host_options options)
-    : context_(context), engine_(engine), options_(options), timer_(std::in_place, context.get_executor()) {}
+    : context_(context),
+      engine_(engine),
+      options_(std::move(options)),
+      timer_(std::in_place, context.get_executor()) {}
 
 inline loop::~loop() = default;
 
