@@ -34,4 +34,4 @@ contract("engine-bench", (server) => {
     assert.deepEqual(headers["set-cookie"], [`lb=${sid}; Max-Age=60; Secure; SameSite=None`]);
     assert.equal(body.split("\x1e")[1], "4hi");
   });
-}, { args, skip });
+}, { options: args, skip });

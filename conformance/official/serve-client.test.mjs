@@ -39,4 +39,4 @@ contract("load", (server) => {
       assertRefused(await fetchText(server.url + "/socket.io/" + name), 400, errors.transport);
     }
   });
-}, { args: ["--serve-client", folder], skip });
+}, { options: ["--serve-client", folder], skip });
