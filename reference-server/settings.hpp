@@ -12,9 +12,7 @@
 /// before the command line is read, so what a user types always wins.
 struct settings {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 3000;
   std::string path = "/socket.io/";
-  bool add_trailing_slash = true;
   std::chrono::milliseconds ping_interval{25'000};
   std::chrono::milliseconds ping_timeout{20'000};
   std::chrono::milliseconds upgrade_timeout{10'000};
@@ -22,8 +20,6 @@ struct settings {
   std::size_t max_http_buffer_size = 1'000'000;
   std::string transports = "polling,websocket";
   std::string parser = "text";
-  bool allow_upgrades = true;
-  bool allow_eio3 = false;
   std::string initial_packet;
   std::optional<siokit::engineio::cors_options> cors;
   std::optional<siokit::engineio::cookie_options> cookie;
@@ -37,10 +33,7 @@ struct settings {
   std::size_t nsp_bytes_max = 512;
   std::size_t rooms_max = 65'536;
   std::size_t pending_acks_max = 65'536;
-  bool connection_state_recovery = false;
   std::chrono::milliseconds max_disconnection_duration{120'000};
-  bool skip_middlewares = true;
-  bool cleanup_empty_child_namespaces = false;
   siokit::net::host_options http;
   std::string tls_cert;
   std::string tls_key;
@@ -48,6 +41,13 @@ struct settings {
   std::string contract = "load";
   std::string profile;
   std::string log_level = "info";
+  std::uint16_t port = 3000;
+  bool add_trailing_slash = true;
+  bool allow_upgrades = true;
+  bool allow_eio3 = false;
+  bool connection_state_recovery = false;
+  bool skip_middlewares = true;
+  bool cleanup_empty_child_namespaces = false;
   bool log_json = false;
 };
 

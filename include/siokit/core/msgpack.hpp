@@ -104,7 +104,7 @@ class msgpack_reader {
     if (first == 0xC2 || first == 0xC3) return msgpack_token{.is = kind::boolean, .number = first & 1U};
     constexpr std::string_view widths{"\0\0\0\0\1\2\4\1\2\4\4\x8\1\2\4\x8\1\2\4\x8\0\0\0\0\0\1\2\4\2\4\2\4",
                                       32};
-    auto const width = static_cast<std::size_t>(widths[first - 0xC0U]);
+    auto const width = std::size_t{static_cast<unsigned char>(widths[first - 0xC0U])};
     if (width == 0 || !has(width)) return fail();  // 0xC1 is no value
     std::uint64_t const number = big_endian(width);
     if (first <= 0xC6) return body(kind::binary, number);
