@@ -220,6 +220,19 @@ TEST(recovery, memory_is_bounded_and_given_back) {
   EXPECT_EQ(kept.bytes(), 0u);
 }
 
+TEST(recovery, a_server_that_is_closed_has_nothing_left_to_do) {
+  away w;
+  int const client = w.enter();
+  static_cast<void>(w.io.emit("a"));
+  w.leave(client);
+  w.enter();
+  w.io.close();
+  w.pump();
+  EXPECT_EQ(w.io.next_deadline(), never);
+  static_cast<void>(w.io.emit("b"));
+  EXPECT_EQ(w.io.next_deadline(), never);
+}
+
 TEST(recovery, the_server_forgets_in_time) {
   away w({.max_disconnection_duration = 8s});
   int const client = w.enter();

@@ -89,6 +89,8 @@ inline void server::close() {
                                       : engine_->close(session, at, true);
   }
   drain(at);
+  for (auto const& [name, space] : nsps_) space->recovery_.reset();  // nobody comes back to this server
+  purge_at_ = never;
 }
 
 // socket_ref, ack, next, admission.
