@@ -100,10 +100,7 @@ class repl {
 
   void begin_input() {
     if (editing_) {
-      rl_callback_handler_install(prompt, [](char* line) {
-        current->on_line(line);
-        std::free(line);
-      });
+      edit();
       rl_attempted_completion_function = [](char const* text, int start, int) -> char** {
         rl_attempted_completion_over = 1;
         return start == 0 || std::strncmp(rl_line_buffer, "/ack ", 5) == 0
@@ -113,6 +110,14 @@ class repl {
       using_history();
       read_more();
     }
+  }
+  /// libedit leaves the terminal to itself after each line, so that every line begins with this.
+  static void edit() {
+    rl_callback_handler_install(prompt, [](char* line) {
+      current->on_line(line);
+      std::free(line);
+      if (!current->over_) edit();
+    });
   }
   /// It begins when there is a connection, or none to be expected.
   void begin_script() {

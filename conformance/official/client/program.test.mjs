@@ -142,4 +142,31 @@ describe("siokit-client", { skip }, () => {
         assert.ok(lines.includes(line), `${line} in ${lines.join(" | ")}`);
       }
     }));
+
+  test("repl: lines are edited, recalled and completed, the second as the first", () =>
+    served(async (url) => {
+      const terminal = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+      const child = spawn("python3", ["-c", terminal, program, url, "repl"], { env: { ...process.env, TERM: "xterm" } });
+      const killer = setTimeout(() => child.kill("SIGKILL"), 20000);
+      const closed = once(child, "close");
+      let screen = "";
+      let look = () => {};
+      child.stdout.on("data", (text) => look((screen += text)));
+      child.stdin.on("error", () => {});
+      /** Types when the screen shows it, and forgets what it showed. */
+      const shown = async (text, keys) => {
+        const seen = new Promise((resolve) => (look = () => screen.includes(text) && resolve(true)));
+        look();
+        assert.ok(await Promise.race([seen, closed.then(() => false)]), `ended without ${text}: ${screen}`);
+        screen = "";
+        child.stdin.write(keys);
+      };
+      await shown('"welcome"', "/ack echo 1 3\x7f2\n");
+      await shown("= 1 2", "\x1b[A 4\n");
+      await shown("= 1 2 4", "/ack ec\t 5\n");
+      await shown("= 5", "wel\t");
+      await shown("come ", "\x15/quit\n");
+      assert.deepEqual(await closed, [0, null]);
+      clearTimeout(killer);
+    }));
 });
