@@ -92,11 +92,44 @@ void add_cookie_options(CLI::App& app, settings& s) {
       ->check(CLI::IsMember({"lax", "strict", "none", "unset"}));
 }
 
+void add_deflate_options(CLI::App& app, settings& s) {
+  auto* group =
+      app.add_option_group("COMPRESSION", "Of messages on a WebSocket; off unless one of these is given");
+  auto& chosen = s.per_message_deflate;
+  group->add_flag_function(
+      "--per-message-deflate,!--no-per-message-deflate",
+      [&chosen](std::int64_t count) { count > 0 ? static_cast<void>(on(chosen)) : chosen.reset(); },
+      "Compress messages, each by itself");
+  group
+      ->add_option_function<std::size_t>(
+          "--deflate-threshold", [&chosen](std::size_t const& bytes) { on(chosen).threshold = bytes; },
+          "Bytes below which a message is not compressed (default 1024)")
+      ->type_name("BYTES");
+  group->add_flag_function(
+      "--deflate-context-takeover",
+      [&chosen](std::int64_t) {
+        on(chosen).server_no_context_takeover = on(chosen).client_no_context_takeover = false;
+      },
+      "Let messages refer to earlier ones: smaller, for 0.3 MB a connection");
+  group
+      ->add_option_function<std::size_t>(
+          "--deflate-context-memory",
+          [&chosen](std::size_t const& bytes) { on(chosen).context_memory_max = bytes; },
+          "Most memory of all contexts; further connections get none")
+      ->type_name("BYTES");
+  group
+      ->add_option_function<int>(
+          "--deflate-level", [&chosen](int const& level) { on(chosen).level = level; },
+          "1 (fast) to 9 (small), -1 for the default of zlib")
+      ->check(CLI::Range(-1, 9));
+}
+
 }  // namespace
 
 void add_engine_options(CLI::App& app, settings& s) {
   add_cors_options(app, s);
   add_cookie_options(app, s);
+  add_deflate_options(app, s);
   auto* group = app.add_option_group("HTTP", "What else goes over HTTP");
   group->add_option("--initial-packet", s.initial_packet, "A message that follows each handshake");
   group->add_flag("--http-compression,!--no-http-compression", s.http_compression.enabled,

@@ -60,6 +60,7 @@ siokit::server_options options_of(settings const& s) {
   out.cors = s.cors;
   out.cookie = s.cookie;
   out.http_compression = s.http_compression;
+  out.per_message_deflate = s.per_message_deflate;
   out.serve_client = s.serve_client;
   out.limits.max_attachments = static_cast<std::uint8_t>(s.max_attachments);
   out.outbox_bytes_max = s.outbox_bytes_max;

@@ -24,6 +24,7 @@ struct settings {
   std::optional<siokit::engineio::cors_options> cors;
   std::optional<siokit::engineio::cookie_options> cookie;
   siokit::net::http_compression_options http_compression;
+  std::optional<siokit::net::per_message_deflate_options> per_message_deflate;
   std::string serve_client;
   std::size_t max_attachments = 10;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;

@@ -298,6 +298,12 @@ TEST(ServerOptions, AreCheckedAtTheStart) {
   EXPECT_EQ(problem({.transports = {false, false}}), "transports");
   EXPECT_EQ(problem({.initial_packet = "\xFF"}), "initial_packet");
   EXPECT_EQ(problem({.http_compression = {.level = 10}}), "http_compression.level");
+  EXPECT_EQ(problem({.per_message_deflate = {{.server_max_window_bits = 8}}}),
+            "per_message_deflate.server_max_window_bits");
+  EXPECT_EQ(problem({.per_message_deflate = {{.client_max_window_bits = 16}}}),
+            "per_message_deflate.client_max_window_bits");
+  EXPECT_EQ(problem({.per_message_deflate = {{.level = -2}}}), "per_message_deflate.level");
+  EXPECT_EQ(problem({.per_message_deflate = {{.mem_level = 0}}}), "per_message_deflate.mem_level");
   EXPECT_EQ(problem({.serve_client = "/nowhere"}), "serve_client");
   EXPECT_EQ(problem({.tls_cert = "a.pem"}), "tls_cert");
   EXPECT_EQ(problem({.cookie = {{.name = "a b"}}}), "cookie.name");

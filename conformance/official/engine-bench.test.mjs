@@ -1,7 +1,9 @@
 // The options of an Engine.IO server, one profile after the other: what each changes on the wire.
 import assert from "node:assert/strict";
+import { on } from "node:events";
 import { test } from "node:test";
 import { gunzipSync, inflateSync } from "node:zlib";
+import { WebSocket } from "ws";
 import { engine, next, ways } from "./clients.mjs";
 import { contract, official, within } from "./harness.mjs";
 import { Polling, Wire, assertRefused, errors, fetchText, separator } from "./wire.mjs";
@@ -9,6 +11,16 @@ import { Polling, Wire, assertRefused, errors, fetchText, separator } from "./wi
 const path = "/engine.io/";
 const revision4 = { EIO: "4", transport: "polling" };
 const bench = (profile, body) => contract("engine-bench", body, { profile });
+
+async function burst(server, way) {
+  const session = engine(server, way);
+  await (way === "upgrade" ? next(session, "upgrade") : next(session, "open"));
+  const seen = [];
+  const all = new Promise((resolve) => session.on("message", (m) => seen.push(m) === 100 && resolve()));
+  session.send("cmd:burst");
+  await within(all, "100 messages", 20000);
+  seen.forEach((message, i) => assert.ok(message === "a".repeat(65535) + "|" + i, `message ${i}`));
+}
 
 bench("main", (server) => {
   test("messages come back; commands are obeyed", async () => {
@@ -36,16 +48,7 @@ bench("main", (server) => {
   });
 
   for (const way of Object.keys(ways)) {
-    test(`${way}: a burst of long messages comes whole and in order`, async () => {
-      const session = engine(server, way);
-      const upgrade = way === "upgrade" ? next(session, "upgrade") : next(session, "open");
-      await upgrade;
-      const seen = [];
-      const all = new Promise((resolve) => session.on("message", (m) => seen.push(m) === 100 && resolve()));
-      session.send("cmd:burst");
-      await within(all, "100 messages", 20000);
-      seen.forEach((message, i) => assert.ok(message === "a".repeat(65535) + "|" + i, `message ${i}`));
-    });
+    test(`${way}: a burst of long messages comes whole and in order`, () => burst(server, way));
   }
 
   test("answers to polls of 1024 bytes and more are compressed, with what the client prefers", async () => {
@@ -325,6 +328,27 @@ bench("headers", (server) => {
     const upgrade = await Wire.attempt(session.at({ transport: "websocket" }));
     assert.deepEqual([upgrade.headers.test, upgrade.headers["x-always"]], [undefined, "1"]);
   });
+});
+
+bench("deflate", (server) => {
+  test("messages of 1024 bytes and more are compressed on a WebSocket", async () => {
+    const wire = new WebSocket(server.at(path, { EIO: "4", transport: "websocket" }).replace("http", "ws"));
+    const messages = on(wire, "message");
+    const next = async () => (await within(messages.next(), "a message")).value[0];
+    await next();
+    assert.match(wire.extensions, /^permessage-deflate/);
+    for (const text of ["4" + "x".repeat(100000), "4short", "4" + "ü".repeat(5000)]) {
+      wire.send(text);
+      assert.equal((await next()).toString(), text);
+    }
+    wire.send(Buffer.alloc(50000, 1));
+    assert.deepEqual(await next(), Buffer.alloc(50000, 1));
+    assert.ok(wire._socket.bytesRead < 5000, `${wire._socket.bytesRead} bytes came`);
+    wire.close();
+  });
+  for (const way of ["websocket", "upgrade"]) {
+    test(`${way}: a burst of long messages comes whole and in order`, () => burst(server, way));
+  }
 });
 
 bench("strict", (server) => {

@@ -263,6 +263,7 @@ const benchProfiles = {
       answer(_query.deny === "message" ? "Thou shall not pass" : null, !("deny" in _query)),
   },
   headers: {},
+  deflate: { perMessageDeflate: true },
 };
 
 /** Does what a message says; false when it says nothing. */

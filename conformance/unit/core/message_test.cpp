@@ -105,14 +105,24 @@ TEST(outbox, is_a_queue_that_counts_bytes) {
 TEST(message, remembers_that_it_is_not_to_be_compressed) {
   EXPECT_TRUE(text_message("4a").compress());
   EXPECT_FALSE(message().compress());
-  message_builder builder(0, 1);
-  builder.no_compress();
-  for (int i = 0; i < 1000; ++i) builder.push_back('x');  // it moves
-  builder.close_text();
-  message const item = builder.finish();
+  message item = text_message("4a");
   message const copy = item;
+  item.no_compress();
   EXPECT_FALSE(item.compress());
   EXPECT_FALSE(copy.compress());
+}
+
+TEST(message, keeps_a_compressed_form_as_long_as_it_lives) {
+  message form = text_message("short");
+  {
+    message const item = text_message("4long"), copy = item;
+    EXPECT_FALSE(item.compressed());
+    item.keep_compressed(form);
+    EXPECT_EQ(copy.compressed().frames().data(), form.frames().data());
+    form = copy.compressed();
+  }
+  EXPECT_EQ(packets_of(form), "t:short;");
+  EXPECT_FALSE(message().compressed());
 }
 
 TEST(outbox, wraps_around) {

@@ -20,19 +20,24 @@ namespace siokit::inline v0 {
 namespace impl {
 /// Head of a message block; the bytes follow it. [begin, end) are the frames.
 struct message_block {
-  std::uint32_t references;
-  std::uint32_t begin;
-  std::uint32_t end;
-  std::uint32_t capacity;
-  bool compress = true;
+  std::uint32_t references = 1;
+  std::uint32_t begin : 31 = 0;
+  std::uint32_t compress : 1 = true;
+  std::uint32_t end = 0;
+  std::uint32_t capacity = 0;
+  message_block* compressed = nullptr;  // another form of the same, of which this one holds a reference
 
+  void begin_at(std::size_t at) noexcept { begin = static_cast<std::uint32_t>(at) & 0x7FFF'FFFF; }
   [[nodiscard]] char* bytes() noexcept { return reinterpret_cast<char*>(this + 1); }
 
   [[nodiscard]] static message_block* create(std::size_t capacity) {
     auto* memory = ::operator new(sizeof(message_block) + capacity);
-    return ::new (memory) message_block{1, 0, 0, static_cast<std::uint32_t>(capacity)};
+    return ::new (memory) message_block{.capacity = static_cast<std::uint32_t>(capacity)};
   }
-  static void destroy(message_block* block) noexcept { ::operator delete(block); }
+  static void release(message_block* block) noexcept {
+    while (block != nullptr && --block->references == 0)
+      ::operator delete(std::exchange(block, block->compressed));
+  }
 };
 }  // namespace impl
 
@@ -69,9 +74,7 @@ class message {
     std::swap(block_, other.block_);
     return *this;
   }
-  ~message() {
-    if (block_ != nullptr && --block_->references == 0) impl::message_block::destroy(block_);
-  }
+  ~message() { impl::message_block::release(block_); }
 
   explicit operator bool() const noexcept { return block_ != nullptr; }
 
@@ -84,6 +87,17 @@ class message {
   [[nodiscard]] bool compress() const noexcept { return block_ != nullptr && block_->compress; }
   /// Says that compressing it is not worth the time. Before it is given to anybody. Precondition: not empty.
   void no_compress() noexcept { block_->compress = false; }
+  /// The same packet with its frames compressed, once somebody has kept that; empty before.
+  [[nodiscard]] message compressed() const noexcept {
+    message form(block_ == nullptr ? nullptr : block_->compressed);
+    if (form) ++form.block_->references;
+    return form;
+  }
+  /// Keeps a compressed form, which lives as long as the message, for all it is still to be sent to.
+  /// Preconditions: not empty; none is kept yet; `form` keeps none itself.
+  void keep_compressed(message form) const noexcept {
+    block_->compressed = std::exchange(form.block_, nullptr);
+  }
   /// About how much memory it holds, in bytes: what a queue that keeps it is to count.
   [[nodiscard]] std::size_t cost() const noexcept {
     constexpr std::size_t place_in_queue = 16, of_allocator = 16;
@@ -108,13 +122,12 @@ class message_builder {
   /// text.
   explicit message_builder(std::size_t head_room, std::size_t size_hint = 112)
       : block_(impl::message_block::create(header_room + head_room + size_hint)) {
-    block_->begin = block_->end = static_cast<std::uint32_t>(header_room + head_room);
+    block_->end = static_cast<std::uint32_t>(header_room + head_room);
+    block_->begin_at(block_->end);
   }
   message_builder(message_builder const&) = delete;
   message_builder& operator=(message_builder const&) = delete;
-  ~message_builder() {
-    if (block_ != nullptr) impl::message_block::destroy(block_);
-  }
+  ~message_builder() { impl::message_block::release(block_); }
 
   void append(char const* data, std::size_t size) {
     if (size == 0) return;
@@ -127,7 +140,7 @@ class message_builder {
 
   /// Puts `text` before everything written so far. Precondition: fits into the head room.
   void prepend(std::string_view text) noexcept {
-    block_->begin -= static_cast<std::uint32_t>(text.size());
+    block_->begin_at(block_->begin - text.size());
     std::memcpy(block_->bytes() + block_->begin, text.data(), text.size());
   }
 
@@ -137,14 +150,13 @@ class message_builder {
   void close_binary() noexcept { close(0x82); }
 
   /// Adds an attachment behind the text. Copies it: the message outlives the argument it came from.
-  void attach(bytes_view data) {
+  void attach(bytes_view data) { add_frame(0x82, as_text(data)); }
+  /// Adds a frame with this first byte.
+  void add_frame(std::uint8_t first_byte, std::string_view payload) {
     char head[header_room];
-    append(head, write_frame_header(head, 0x82, data.size(), false));
-    append(as_text(data));
+    append(head, write_frame_header(head, first_byte, payload.size(), false));
+    append(payload);
   }
-
-  /// Says that compressing it is not worth the time.
-  void no_compress() noexcept { block_->compress = false; }
 
   [[nodiscard]] message finish() noexcept { return message(std::exchange(block_, nullptr)); }
 
@@ -153,7 +165,7 @@ class message_builder {
 
   void close(std::uint8_t first_byte) noexcept {
     std::size_t const size = block_->end - block_->begin;
-    block_->begin -= static_cast<std::uint32_t>(frame_header_size(size));
+    block_->begin_at(block_->begin - frame_header_size(size));
     write_frame_header(block_->bytes() + block_->begin, first_byte, size, false);
   }
 
@@ -167,10 +179,9 @@ class message_builder {
     auto* larger = impl::message_block::create(grown);
     larger->begin = block_->begin;
     larger->end = block_->end;
-    larger->compress = block_->compress;
     std::memcpy(larger->bytes() + block_->begin, block_->bytes() + block_->begin,
                 block_->end - block_->begin);
-    impl::message_block::destroy(std::exchange(block_, larger));
+    impl::message_block::release(std::exchange(block_, larger));
   }
 
   // Asks for more than can exist, so that the failure is the one that `new` gives, exceptions on or off.

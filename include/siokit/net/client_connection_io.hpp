@@ -322,7 +322,7 @@ inline void client_connection::receive_message(websocket::event const& in) {
   if (in.compressed) {
     std::string& whole = host_->scratch();
     whole.clear();
-    auto const inflated = host_->codec().inflate(in.data, whole, host_->target().message_bytes_max);
+    auto const inflated = host_->inflate(in.data, whole, host_->target().message_bytes_max);
     if (!inflated) return break_websocket(inflated.error());
     if (in.payload == frame_kind::text && !utf8_valid(whole)) {
       return break_websocket({errc::bad_utf8, side::remote, 0});
@@ -380,10 +380,10 @@ inline void client_connection::send(message const& item) {
     std::uint8_t opcode =
         next.kind == frame_kind::text ? websocket::opcodes::text : websocket::opcodes::binary;
     std::string_view data = next.data;
-    if (deflates_ && data.size() >= host_->target().deflate_threshold) {
+    if (deflates_ && item.compress() && data.size() >= host_->target().deflate_threshold) {
       std::string& smaller = host_->scratch();
       smaller.clear();
-      host_->codec().deflate(data, smaller);
+      host_->deflate(data, smaller);
       data = smaller;
       opcode |= websocket::compressed_bit;
     }

@@ -75,8 +75,11 @@ class client_host final : public counted {
     std::memcpy(&out, bytes.data(), sizeof out);
     return out;
   }
-  [[nodiscard]] deflate_codec& codec() noexcept { return codec_; }
   [[nodiscard]] std::string& scratch() noexcept { return scratch_; }
+  void deflate(std::string_view in, std::string& out) { deflater_(in, out); }
+  [[nodiscard]] result<void> inflate(std::string_view in, std::string& out, std::size_t size_max) {
+    return inflater_(in, out, size_max);
+  }
   [[nodiscard]] std::span<char> input_buffer() { return {input_.get(), buffer_size}; }
   [[nodiscard]] std::span<char> plain_buffer() {
     if (!plain_) plain_.reset(new char[2 * buffer_size]);
@@ -112,7 +115,8 @@ class client_host final : public counted {
   cookie_jar cookies_;
   std::string cookie_;  // of the present request
   random_pool random_;
-  deflate_codec codec_;
+  deflater deflater_;
+  inflater inflater_;
   std::string scratch_;  // one message, in its other form
   std::unique_ptr<char[]> input_{new char[buffer_size]};
   std::unique_ptr<char[]> plain_;

@@ -51,10 +51,7 @@ struct http_state {
 class connection final : public counted {
  public:
   connection(loop& shared, stream_socket socket)
-      : socket_(std::move(socket)),
-        loop_(&shared),
-        decoder_(websocket::role::server, {.message_bytes_max = shared.engine().config().max_http_buffer_size,
-                                           .fragments_max = shared.options().fragments_max}) {}
+      : socket_(std::move(socket)), loop_(&shared), decoder_(make_decoder(shared, false)) {}
 
   /// Joins the loop. `tls`: may be empty.
   void start(tls_context const& tls);
@@ -130,8 +127,17 @@ class connection final : public counted {
   [[nodiscard]] std::size_t body_max() const noexcept;
 
   // WebSocket: connection_websocket.hpp.
-  void accept_websocket(handle session, std::span<owned_header const> headers);
+  [[nodiscard]] static websocket::decoder make_decoder(loop const& shared, bool compressed) noexcept {
+    return websocket::decoder(websocket::role::server,
+                              {.message_bytes_max = shared.engine().config().max_http_buffer_size,
+                               .fragments_max = shared.options().fragments_max},
+                              compressed);
+  }
+  void accept_websocket(handle session, std::vector<owned_header>& headers);
+  void agree_to_compress(std::vector<owned_header>& headers);
   void receive_frames(std::span<char>& in);
+  void receive_message(websocket::event const& in);
+  void break_websocket(error why);
   void send_pong(std::string_view data);
   void send_control(std::uint8_t opcode, std::string_view payload);
   void close_websocket(std::uint16_t code);
@@ -165,12 +171,14 @@ class connection final : public counted {
   std::unique_ptr<tls_filter> tls_;
   std::unique_ptr<backlog> backlog_;   // what the socket did not take
   std::unique_ptr<std::string> held_;  // what was read too early
+  std::unique_ptr<deflate_contexts> contexts_;
   mode mode_ = mode::http;
   bool waits_readable_ = false;
   bool waits_writable_ = false;
   bool resume_listed_ = false;
   bool broken_ = false;       // a write failed
   bool pong_queued_ = false;  // in the backlog: one is enough
+  bool compresses_ = false;   // messages, on a WebSocket
   bool input_ended_ = false;  // the peer has closed its side, and still waits for an answer
 };
 
@@ -428,6 +436,7 @@ inline void connection::abandon() noexcept {
 }
 
 inline void connection::detach() noexcept {
+  contexts_.reset();
   loop_ = nullptr;
   std::error_code ignored;
   socket_.close(ignored);

@@ -12,7 +12,8 @@ inline constexpr std::size_t write_max = 256 * 1024;
 inline constexpr std::size_t tls_record_max = 16 * 1024;
 
 /// Answers 101; from here on the connection is a wire of its session.
-inline void connection::accept_websocket(handle session, std::span<owned_header const> headers) {
+inline void connection::accept_websocket(handle session, std::vector<owned_header>& headers) {
+  agree_to_compress(headers);
   auto const key = present_request().find("sec-websocket-key").value_or("");
   std::string& text = loop_->text;
   text.clear();
@@ -38,23 +39,28 @@ inline void connection::accept_websocket(handle session, std::span<owned_header 
   });
 }
 
+/// Answers what the client has offered for the compression of messages.
+inline void connection::agree_to_compress(std::vector<owned_header>& headers) {
+  auto* const compressor = loop_->messages_compressor();
+  if (compressor == nullptr) return;
+  auto const offers = present_request().find("sec-websocket-extensions").value_or("");
+  auto answer = compressor->agree(offers, contexts_);
+  if (!answer) return;
+  headers.push_back({"Sec-WebSocket-Extensions", std::move(*answer)});
+  compresses_ = true;
+  decoder_ = make_decoder(*loop_, true);
+}
+
 inline void connection::receive_frames(std::span<char>& in) {
   using kind = websocket::event::kind;
   while (mode_ == mode::websocket) {
     auto const next = decoder_.next(in);
-    if (!next) {
-      close_websocket(websocket::close_code(next.error().code));
-      return lose_wire(next.error());
-    }
+    if (!next) return break_websocket(next.error());
     if (!*next) return;
     websocket::event const& event = **next;
     switch (event.type) {
       case kind::message:
-        loop_->input([&](engineio::server& engine) {
-          [[maybe_unused]] auto const taken =
-              engine.receive(session_, wire{name_}, {event.payload, event.data}, loop_->now());
-          SIOKIT_ASSERT(taken);  // else on_drain left events behind
-        });
+        receive_message(event);
         if (loop_ == nullptr) return;
         break;
       case kind::ping: send_pong(event.data); break;
@@ -62,6 +68,26 @@ inline void connection::receive_frames(std::span<char>& in) {
       case kind::close: close_websocket(event.code); return lose_wire({});
     }
   }
+}
+
+inline void connection::receive_message(websocket::event const& in) {
+  frame packet{in.payload, in.data};
+  if (in.compressed) {
+    auto const inflated = loop_->messages_compressor()->inflate(
+        packet, loop_->engine().config().max_http_buffer_size, contexts_.get());
+    if (!inflated) return break_websocket(inflated.error());
+    packet.data = *inflated;
+  }
+  loop_->input([&](engineio::server& engine) {
+    [[maybe_unused]] auto const taken = engine.receive(session_, wire{name_}, packet, loop_->now());
+    SIOKIT_ASSERT(taken);  // else on_drain left events behind
+  });
+}
+
+/// The peer has broken the rules of the WebSocket.
+inline void connection::break_websocket(error why) {
+  close_websocket(websocket::close_code(why.code));
+  lose_wire(why);
 }
 
 /// A peer that sends pings and reads nothing is owed one pong, not all of them.
@@ -102,6 +128,9 @@ inline void connection::transmit() {
     while (count < gather_max && list.bytes < write_max) {
       next = loop_->engine().poll_transmit(session_, wire{name_});
       if (!next || next->shut) break;
+      if (compresses_) {
+        next->data = loop_->messages_compressor()->deflate(std::move(next->data), contexts_.get());
+      }
       list.add(next->data.frames());
       loop_->messages[count++] = std::move(next->data);
     }

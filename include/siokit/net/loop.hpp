@@ -20,6 +20,7 @@
 #include "siokit/net/http_parser.hpp"
 #include "siokit/net/http_response.hpp"
 #include "siokit/net/http_route.hpp"
+#include "siokit/net/message_compressor.hpp"
 #include "siokit/net/socket.hpp"
 #include "siokit/net/tls_context.hpp"
 
@@ -32,6 +33,8 @@ struct host_options {
   std::optional<engineio::cookie_options> cookie{};
   /// Of answers to polls.
   http_compression_options http_compression{};
+  /// Of messages on a WebSocket; none: they go as they are.
+  std::optional<per_message_deflate_options> per_message_deflate{};
   /// Limits of the head of a request: see http_parser.
   http_limits head{};
   /// Longest body of a request that goes to a route, in bytes.
@@ -171,6 +174,10 @@ class loop final : public counted {
   std::string text;
   std::vector<header> fields;
   [[nodiscard]] http_compressor& compressor() noexcept { return compressor_; }
+  /// Null without the option per_message_deflate.
+  [[nodiscard]] message_compressor* messages_compressor() noexcept {
+    return message_compressor_ ? &*message_compressor_ : nullptr;
+  }
   /// The Date header of this second.
   [[nodiscard]] std::string_view date();
 
@@ -204,6 +211,7 @@ class loop final : public counted {
   engineio::server& engine_;
   host_options const options_;
   http_compressor compressor_{options_.http_compression.level};
+  std::optional<message_compressor> message_compressor_;
   host_hooks hooks_;
   route_table routes_;
   std::vector<ref<listener>> listeners_;

@@ -34,6 +34,8 @@ struct server_options {
   /// A cookie with the id of the session, for load balancers; none: none.
   std::optional<engineio::cookie_options> cookie{};
   http_compression_options http_compression{};
+  /// Compression of messages on a WebSocket; none: none, as upstream.
+  std::optional<per_message_deflate_options> per_message_deflate{};
   /// The folder `client-dist` of the npm package socket.io, whose files are served below `path`; empty: none.
   std::string serve_client{};
   engineio::keep_handshake keep_handshake = engineio::keep_handshake::all;
@@ -71,6 +73,7 @@ struct server_options {
     out.cors = cors;
     out.cookie = cookie;
     out.http_compression = http_compression;
+    out.per_message_deflate = per_message_deflate;
     return out;
   }
   [[nodiscard]] hub::server_config hub() const {
@@ -154,6 +157,17 @@ inline void check_cookie(option_check& check, engineio::cookie_options const& co
   check.require(plain(cookie.domain) && cookie.domain.find_first_of(" ,/:") == std::string::npos,
                 "cookie.domain", "'" + cookie.domain + "' is no domain");
 }
+
+inline void check_deflate(option_check& check, per_message_deflate_options const& deflate) {
+  auto const within = [&check](int value, int least, int most, std::string_view name) {
+    check.require(value >= least && value <= most, name,
+                  "it is not between " + std::to_string(least) + " and " + std::to_string(most));
+  };
+  within(deflate.server_max_window_bits, 9, 15, "per_message_deflate.server_max_window_bits");
+  within(deflate.client_max_window_bits, 8, 15, "per_message_deflate.client_max_window_bits");
+  within(deflate.level, -1, 9, "per_message_deflate.level");
+  within(deflate.mem_level, 1, 9, "per_message_deflate.mem_level");
+}
 }  // namespace impl
 
 /// The first option with a value that can't be meant: its name and what is wrong. Files are not looked at.
@@ -174,6 +188,7 @@ inline void check_cookie(option_check& check, engineio::cookie_options const& co
   check.require(utf8_valid(options.initial_packet), "initial_packet", "it is not UTF-8");
   if (options.cors) impl::check_cors(check, *options.cors);
   if (options.cookie) impl::check_cookie(check, *options.cookie);
+  if (options.per_message_deflate) impl::check_deflate(check, *options.per_message_deflate);
   int const level = options.http_compression.level;
   check.require(level >= -1 && level <= 9, "http_compression.level", "it is not between -1 and 9");
   check.require(options.tls_cert.empty() == options.tls_key.empty(), "tls_cert",

@@ -15,7 +15,9 @@ inline loop::loop(asio::io_context& context, engineio::server& engine, host_opti
     : context_(context),
       engine_(engine),
       options_(std::move(options)),
-      timer_(std::in_place, context.get_executor()) {}
+      timer_(std::in_place, context.get_executor()) {
+  if (options_.per_message_deflate) message_compressor_.emplace(*options_.per_message_deflate);
+}
 
 inline loop::~loop() = default;
 

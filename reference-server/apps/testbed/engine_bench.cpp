@@ -63,6 +63,7 @@ constexpr std::array profiles{
     profile{"nocompress", [](settings& s) { s.http_compression.enabled = false; }},
     profile{"allow", [](settings&) {}},
     profile{"headers", [](settings&) {}},
+    profile{"deflate", [](settings& s) { s.per_message_deflate.emplace(); }},
 };
 
 /// The profile `allow`: some clients are told why they are refused.
@@ -88,12 +89,9 @@ void send_bytes(engineio::server& engine, siokit::handle to, std::size_t size) {
 }
 
 void send_uncompressed(engineio::server& engine, siokit::handle to, std::string_view text) {
-  siokit::message_builder builder(0, text.size() + 1);
-  builder.push_back('4');
-  builder.append(text);
-  builder.close_text();
-  builder.no_compress();
-  static_cast<void>(engine.send(to, builder.finish()));
+  siokit::message packet = engineio::encode_packet(engineio::packet_type::message, text);
+  packet.no_compress();
+  static_cast<void>(engine.send(to, std::move(packet)));
 }
 
 void say_later(siokit::server& io, siokit::handle to, std::string_view delay) {
