@@ -145,6 +145,9 @@ void add_program_options(CLI::App& app, settings& s) {
       ->group("Application");
   app.add_option("--profile", s.profile, "A variant of the contract: see docs/testbed.md")
       ->group("Application");
+  app.add_flag("--allow-misbehaviour", s.allow_misbehaviour,
+               "Clients may ask for faults by the query parameter misbehave: see docs/testbed.md")
+      ->group("Application");
   app.add_option("--log-level", s.log_level, "trace, debug, info, warn, error or off")
       ->capture_default_str()
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
@@ -206,6 +209,8 @@ int read_command_line(int argc, char const* const* argv, settings& s) {
   }
   if (problem.empty() && s.tls_cert.empty() != s.tls_key.empty())
     problem = "--tls-cert and --tls-key go together";
+  if (problem.empty() && s.allow_misbehaviour && !s.tls_cert.empty())
+    problem = "--allow-misbehaviour: not together with TLS";
   if (problem.empty()) return -1;
   std::cerr << "siokit-server: " << problem << '\n';
   return 2;

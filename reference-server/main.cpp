@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/testbed/testbed.hpp"
+#include "misbehaviour.hpp"
 #include "page.hpp"
 #include "settings.hpp"
 
@@ -138,6 +139,22 @@ void add_logs(siokit::server& io) {
   });
 }
 
+/// The server listens on a port of its own, and what clients connect to is the relay.
+tl::expected<std::string, std::string> listen_behind(std::optional<misbehaviour::relay>& faults,
+                                                     siokit::server& io, settings const& s) {
+  auto const server = io.listen({asio::ip::address_v4::loopback(), 0});
+  if (!server) return tl::unexpected("cannot listen: " + server.error().message());
+  std::string const host = s.host == "localhost" ? "127.0.0.1" : s.host;
+  try {
+    auto const at = faults.emplace(io.context(), *server).listen({asio::ip::make_address(host), s.port});
+    return (at.address().is_v6() ? "http://[" + host + "]:" : "http://" + host + ":") +
+           std::to_string(at.port());
+  } catch (std::system_error const& error) {
+    return tl::unexpected("cannot listen on " + s.host + ":" + std::to_string(s.port) + ": " +
+                          error.code().message());
+  }
+}
+
 /// Runs until a signal comes. Returns the exit code.
 int serve(settings const& s) {
   siokit::server_options const options = options_of(s);
@@ -151,7 +168,8 @@ int serve(settings const& s) {
   if (contract->engineio != nullptr) contract->engineio(io, s);
   add_routes(io, s);
   add_logs(io);
-  auto const bound = io.listen();
+  std::optional<misbehaviour::relay> faults;
+  auto const bound = s.allow_misbehaviour ? listen_behind(faults, io, s) : io.listen();
   if (!bound) {
     std::fprintf(stderr, "siokit-server: %s\n", bound.error().c_str());
     return 1;
@@ -165,6 +183,7 @@ int serve(settings const& s) {
     if (failure) return;
     spdlog::info("stopping signal={} sessions={}", signal, io.engine().size());
     io.close();
+    faults.reset();
     signals.clear();  // the next one ends the program at once
   });
   io.run();

@@ -50,6 +50,7 @@ struct settings {
   bool skip_middlewares = true;
   bool cleanup_empty_child_namespaces = false;
   bool log_json = false;
+  bool allow_misbehaviour = false;
 };
 
 /// Reads the command line. Returns the exit code when the program is to end at once, -1 when it is to go on.

@@ -28,6 +28,7 @@ describe("siokit-server", { skip }, () => {
       [["--transports", "pigeon"], "--transports"],
       [["--parser", "bson"], "--parser"],
       [["--ping-interval", "0"], "--ping-interval"],
+      [["--allow-misbehaviour", "--tls-cert", "a.pem", "--tls-key", "b.pem"], "--allow-misbehaviour"],
       [["--tls-cert", "only.pem"], "--tls-key"],
       [["--contract", "engine-bench", "--profile", "nope"], "nope"],
       [["--profile", "nope"], "nope"],
