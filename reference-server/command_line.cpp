@@ -21,7 +21,9 @@ void add_milliseconds(CLI::App& app, std::string const& name, Duration& value, s
 }
 
 void add_network_options(CLI::App& app, settings& s) {
-  app.add_option("--host", s.host, "Address to listen on")->capture_default_str()->group("Network");
+  app.add_option("--host", s.host, "Address to listen on, or unix:PATH")
+      ->capture_default_str()
+      ->group("Network");
   app.add_option_function<long>(
          "--port", [&s](long const& port) { s.port = static_cast<std::uint16_t>(port); },
          "Port to listen on; 0 takes a free one")
@@ -30,6 +32,16 @@ void add_network_options(CLI::App& app, settings& s) {
       ->check(CLI::Range(0L, 65535L))
       ->group("Network");
   app.add_option("--tls-cert", s.tls_cert, "Certificate chain (PEM); turns TLS on")->group("Network");
+  app.add_option("--trusted-proxy", s.trusted_proxies,
+                 "Address or network of proxies whose X-Forwarded-For is believed, or unix")
+      ->group("Network");
+  app.add_option_function<long>(
+         "--drain-timeout", [&s](long const& ms) { s.drain_timeout = std::chrono::milliseconds(ms); },
+         "Within what time SIGTERM closes the sessions that are open")
+      ->type_name("MS")
+      ->default_str(std::to_string(s.drain_timeout.count()))
+      ->check(CLI::Range(0L, 2'000'000'000L))
+      ->group("Network");
   app.add_option("--tls-key", s.tls_key, "Private key of the certificate (PEM)")->group("Network");
 }
 

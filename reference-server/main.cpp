@@ -1,16 +1,15 @@
 // siokit-server: a Socket.IO server to test clients against.   SPDX-License-Identifier: MIT
-// Reads the options, opens the listener, runs the chosen application, and ends cleanly on SIGINT and SIGTERM.
+// Reads the options, opens the listener, runs the chosen application, and ends cleanly when told to.
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <asio/basic_signal_set.hpp>
-#include <csignal>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "apps/testbed/testbed.hpp"
 #include "misbehaviour.hpp"
+#include "operations.hpp"
 #include "page.hpp"
 #include "settings.hpp"
 
@@ -63,6 +62,7 @@ siokit::server_options options_of(settings const& s) {
   out.http_compression = s.http_compression;
   out.per_message_deflate = s.per_message_deflate;
   out.serve_client = s.serve_client;
+  out.trusted_proxies = s.trusted_proxies;
   out.limits.max_attachments = static_cast<std::uint8_t>(s.max_attachments);
   out.outbox_bytes_max = s.outbox_bytes_max;
   out.keep_handshake = s.keep_handshake == "all"    ? engineio::keep_handshake::all
@@ -111,34 +111,6 @@ void add_routes(siokit::server& io, settings const& s) {
   });
 }
 
-void add_logs(siokit::server& io) {
-  for (siokit::nsp* const each : io.nsps()) {
-    each->on_connection([](siokit::socket& s) {
-      spdlog::debug("connect nsp={} sid={} address={} transport={}", s.nsp().name(), s.id(),
-                    s.handshake().address(), siokit::engineio::to_string(s.transport()));
-    });
-    each->on_disconnect([](siokit::socket& s, siokit::disconnect_reason why) {
-      auto const detail = s.last_error().code;
-      spdlog::debug(
-          "disconnect nsp={} sid={} reason=\"{}\"{}{}", s.nsp().name(), s.id(), to_string(why),
-          detail == siokit::errc::ok ? "" : " detail=", detail == siokit::errc::ok ? "" : to_string(detail));
-    });
-  }
-  io.on_bad_arguments([](siokit::socket& s, std::string_view event, siokit::error why) {
-    spdlog::debug("arguments sid={} event={} index={} detail={}", s.id(), event, why.offset,
-                  to_string(why.code));
-  });
-  io.on_handler_error([](std::exception_ptr failure, siokit::socket* s) {
-    try {
-      std::rethrow_exception(std::move(failure));
-    } catch (std::exception const& error) {
-      spdlog::error("handler sid={} failed: {}", s == nullptr ? "-" : s->id(), error.what());
-    } catch (...) {
-      spdlog::error("handler sid={} failed", s == nullptr ? "-" : s->id());
-    }
-  });
-}
-
 /// The server listens on a port of its own, and what clients connect to is the relay.
 tl::expected<std::string, std::string> listen_behind(std::optional<misbehaviour::relay>& faults,
                                                      siokit::server& io, settings const& s) {
@@ -157,17 +129,20 @@ tl::expected<std::string, std::string> listen_behind(std::optional<misbehaviour:
 
 /// Runs until a signal comes. Returns the exit code.
 int serve(settings const& s) {
-  siokit::server_options const options = options_of(s);
+  siokit::server_options options = options_of(s);
   if (auto const problem = siokit::net::invalid_option(options)) {
     std::fprintf(stderr, "siokit-server: %s\n", problem->c_str());
     return 2;
   }
+  session_log counted;
+  options.observer = &counted;
   siokit::server io(options);
   auto const* contract = testbed::find(s.contract);
   if (contract->socketio != nullptr) contract->socketio(io);
   if (contract->engineio != nullptr) contract->engineio(io, s);
   add_routes(io, s);
-  add_logs(io);
+  serve_metrics(io, counted);
+  log_sockets(io);
   std::optional<misbehaviour::relay> faults;
   auto const bound = s.allow_misbehaviour ? listen_behind(faults, io, s) : io.listen();
   if (!bound) {
@@ -177,15 +152,7 @@ int serve(settings const& s) {
   std::printf("listening on %s\n", bound->c_str());
   std::fflush(stdout);
   spdlog::info("contract={} path={} url={}", s.contract, s.path, *bound);
-  asio::basic_signal_set<asio::io_context::executor_type> signals(io.context().get_executor(), SIGINT,
-                                                                  SIGTERM);
-  signals.async_wait([&](std::error_code failure, int signal) {
-    if (failure) return;
-    spdlog::info("stopping signal={} sessions={}", signal, io.engine().size());
-    io.close();
-    faults.reset();
-    signals.clear();  // the next one ends the program at once
-  });
+  signals const told(io, s.drain_timeout, [&faults] { faults.reset(); });
   io.run();
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "siokit/net/loop.hpp"
 
@@ -38,6 +39,8 @@ struct settings {
   siokit::net::host_options http;
   std::string tls_cert;
   std::string tls_key;
+  std::vector<std::string> trusted_proxies;
+  std::chrono::milliseconds drain_timeout{1000};
   std::string app = "testbed";
   std::string contract = "load";
   std::string profile;

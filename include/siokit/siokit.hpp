@@ -1,6 +1,7 @@
 // siokit/siokit.hpp - the pure layers, and the names applications use.   SPDX-License-Identifier: MIT
 #pragma once
 
+#include "siokit/engineio/metrics.hpp"
 #include "siokit/hub/client.hpp"
 #include "siokit/hub/server.hpp"
 #include "siokit/socketio/msgpack_parser.hpp"
@@ -8,6 +9,8 @@
 namespace siokit::inline v0 {
 
 using engineio::keep_handshake;
+using engineio::metrics;
+using engineio::observer;
 using engineio::transport;
 using hub::ack;
 using hub::admission;

@@ -105,6 +105,11 @@ class message {
   }
   /// The same packet as Engine.IO packets, for polling and for hosts with a WebSocket library of their own.
   [[nodiscard]] packet_walk packets() const noexcept { return packet_walk(frames()); }
+  [[nodiscard]] std::size_t packet_count() const noexcept {
+    std::size_t count = 0;
+    for (auto all = packets(); !all.done(); ++count) static_cast<void>(all.next());
+    return count;
+  }
 
  private:
   friend class message_builder;

@@ -9,6 +9,8 @@
 
 namespace siokit::inline v0::engineio {
 
+class observer;
+
 enum class transport : std::uint8_t { polling, websocket };
 
 [[nodiscard]] constexpr std::string_view to_string(transport name) noexcept {
@@ -52,6 +54,8 @@ struct server_config {
   keep_handshake keep = keep_handshake::all;
   /// A session whose unsent messages exceed this many bytes is closed: its peer does not read.
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
+  /// Hears of everything; null: nobody does. See observer.hpp.
+  engineio::observer* observer = nullptr;
 
   /// Whether a request target belongs to this server: a prefix test on the raw target, as upstream.
   [[nodiscard]] bool serves(std::string_view target) const noexcept { return target.starts_with(path); }

@@ -18,9 +18,10 @@ struct response {
   std::uint16_t status = 200;
   std::string_view content_type{};  ///< a literal
   std::string body{};
-  bool compress = false;  ///< some message in it may be compressed
-  bool destroy = false;   ///< cut the TCP connection instead of answering
-  bool close = false;     ///< answer, then close the TCP connection
+  std::size_t packets = 0;  ///< how many of the session's packets are in it
+  bool compress = false;    ///< some message in it may be compressed
+  bool destroy = false;     ///< cut the TCP connection instead of answering
+  bool close = false;       ///< answer, then close the TCP connection
 };
 
 /// What an exchange is told, beside the packets that are queued.
@@ -78,8 +79,8 @@ class exchanges {
 [[nodiscard]] inline response payload_response(exchange to, std::string body, payload_form form,
                                                bool compress = false) {
   bool const binary = form == payload_form::binary;
-  return {to, 200, binary ? "application/octet-stream" : "text/plain; charset=UTF-8", std::move(body),
-          compress};
+  return {to, 200,     binary ? "application/octet-stream" : "text/plain; charset=UTF-8", std::move(body),
+          0,  compress};
 }
 
 /// The answers that need nothing from the queue. `form`: of a payload of text.

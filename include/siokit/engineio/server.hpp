@@ -165,6 +165,15 @@ class server {
     return event::kind::closed;
   }
 
+  static void tell(observer& to, server_session const& about, session_event const& what) {
+    switch (what.type) {
+      case session_event::kind::opened: return to.on_opened(about);
+      case session_event::kind::message: return to.on_received(about, what.data);
+      case session_event::kind::upgraded: return to.on_upgraded(about);
+      case session_event::kind::closed: return to.on_closed(about, what.reason, what.detail);
+    }
+  }
+
   handle allocate();
   void release(std::uint32_t slot);
   void settle(std::uint32_t slot);
@@ -357,6 +366,7 @@ inline std::optional<event> server::poll_event(time_point now) {
     if (auto& held = entries_[key].session) {
       auto const out = held->poll_event(now);
       // Settled only at the next pull: a closed session stays in the table while its closed event is handled.
+      if (out && config_.observer != nullptr) tell(*config_.observer, *held, *out);
       if (out) return event{from_session(out->type), session, out->reason, out->detail, out->data};
     }
     events_.pop();
@@ -370,6 +380,7 @@ inline std::optional<server_response> server::poll_response() {
   if (immediate_head_ < immediate_.size()) {
     server_response out = std::move(immediate_[immediate_head_]);
     if (++immediate_head_ == immediate_.size()) immediate_.clear(), immediate_head_ = 0;
+    if (config_.observer != nullptr && out.refused) config_.observer->on_refused(*out.refused);
     return out;
   }
   while (!responses_.empty()) {
@@ -377,6 +388,9 @@ inline std::optional<server_response> server::poll_response() {
     if (entries_[key].session) {
       if (auto out = entries_[key].session->poll_response()) {
         bool const initial = std::exchange(entries_[key].initial_due, false);
+        if (config_.observer != nullptr && out->packets > 0) {
+          config_.observer->on_sent(*entries_[key].session, out->packets, out->body.size());
+        }
         return server_response{.answer = std::move(*out), .session = handle_of(key), .initial = initial};
       }
     }
@@ -402,6 +416,9 @@ inline std::optional<transmit> server::poll_transmit(handle session, wire which)
   entry* slot = at(session);
   if (slot == nullptr || !slot->session) return out;
   out = slot->session->poll_transmit(which);
+  if (config_.observer != nullptr && out && out->data) {
+    config_.observer->on_sent(*slot->session, out->data.packet_count(), out->data.frames().size());
+  }
   if (!out || out->shut) settle(session.slot);
   return out;
 }

@@ -17,6 +17,7 @@
 #include "siokit/core/ids.hpp"
 #include "siokit/core/outbox.hpp"
 #include "siokit/engineio/jsonp.hpp"
+#include "siokit/engineio/observer.hpp"
 #include "siokit/engineio/open_packet.hpp"
 #include "siokit/engineio/polling.hpp"
 #include "siokit/engineio/session_event.hpp"
@@ -88,6 +89,7 @@ class server_session {
   [[nodiscard]] bool writable() const noexcept {
     return open() && outbox_.empty() && (transport_ == transport::websocket || (polling_ && polling_->poll));
   }
+  [[nodiscard]] std::size_t messages_queued() const noexcept { return outbox_.size(); }
   [[nodiscard]] std::size_t bytes_queued() const noexcept { return outbox_.bytes(); }
   [[nodiscard]] wire main_wire() const noexcept { return wire_; }
   [[nodiscard]] wire probe_wire() const noexcept { return polling_ ? polling_->probe : wire{}; }
@@ -279,6 +281,9 @@ inline void server_session::accept_packet(packet const& in, time_point now) {
       return;
     case packet_type::pong:
       if (revision3_) return fail(close_reason::transport_error, errc::heartbeat_direction);
+      if (config_->observer != nullptr && awaits_pong_ && !grace_used_) {
+        config_->observer->on_pong(*this, now - heartbeat_ + config_->ping_timeout);
+      }
       awaits_pong_ = false;
       heartbeat_ = later(now, config_->ping_interval);
       return;
@@ -297,48 +302,6 @@ inline void server_session::accept_packet(packet const& in, time_point now) {
     case packet_type::upgrade:
     case packet_type::noop: return;
   }
-}
-
-// Upgrade.
-
-inline void server_session::receive_probe(frame const& in, time_point now) {
-  auto& state = *polling_;
-  bool const text = in.kind == frame_kind::text;
-  bool const open_probe = state.stage == upgrade::probing || state.stage == upgrade::probed;
-  if (open_probe && text && in.data == "2probe") {
-    state.stage = upgrade::probed;
-    state.pong_due = true;
-    state.noop_deadline = later(now, noop_interval);
-  } else if (state.stage == upgrade::probed && text && in.data.starts_with('5')) {
-    complete_upgrade(now);
-  } else if (state.stage != upgrade::refused) {
-    drop_probe();
-  }
-}
-
-inline void server_session::complete_upgrade(time_point) {
-  auto& state = *polling_;
-  if (!open()) {  // closing: the new transport is closed right after its upgrade
-    drop_probe();
-    answer_poll(answer::close);
-    return end(close_reason::forced_close, {});
-  }
-  answer_poll(answer::close);
-  if (state.post) polling_->answer_with(std::exchange(state.post, {}), answer::destroy);
-  state.post_read = false;
-  wire_ = std::exchange(state.probe, {});
-  state.stage = upgrade::none;
-  state.upgrade_deadline = state.noop_deadline = never;
-  transport_ = transport::websocket;
-  upgraded_due_ = true;
-}
-
-/// Ends an upgrade that failed; the session goes on polling. The wire stays known until it is shut.
-inline void server_session::drop_probe() {
-  auto& state = *polling_;
-  state.stage = state.probe ? upgrade::refused : upgrade::none;
-  state.pong_due = false;
-  state.upgrade_deadline = state.noop_deadline = never;
 }
 
 // Time.

@@ -1,4 +1,4 @@
-// siokit/engineio/server_session_polling.hpp - GET and POST of a session.   SPDX-License-Identifier: MIT
+// siokit/engineio/server_session_polling.hpp - GET, POST and upgrade.   SPDX-License-Identifier: MIT
 // Spec: Engine.IO protocol, "HTTP long-polling". The part of server_session that WebSocket sessions never
 // enter.
 #pragma once
@@ -81,8 +81,10 @@ inline response server_session::poll_answer(exchange to, std::string_view closin
   for (; count > 0; --count) {
     message const next = outbox_.pop();
     out.compress |= next.compress();
+    out.packets += next.packet_count();
     append_message(out.body, next, form);
   }
+  out.packets += closing.size();
   for (char const& type : closing) append_packet(out.body, {frame_kind::text, {&type, 1}}, form);
   return out;
 }
@@ -102,6 +104,48 @@ inline std::optional<response> server_session::poll_response() {
   bool const payload = out.content_type.starts_with("text/plain");
   if (payload && !polling_->jsonp.empty()) out.body = jsonp_script(polling_->jsonp, out.body);
   return out;
+}
+
+// Upgrade.
+
+inline void server_session::receive_probe(frame const& in, time_point now) {
+  auto& state = *polling_;
+  bool const text = in.kind == frame_kind::text;
+  bool const open_probe = state.stage == upgrade::probing || state.stage == upgrade::probed;
+  if (open_probe && text && in.data == "2probe") {
+    state.stage = upgrade::probed;
+    state.pong_due = true;
+    state.noop_deadline = later(now, noop_interval);
+  } else if (state.stage == upgrade::probed && text && in.data.starts_with('5')) {
+    complete_upgrade(now);
+  } else if (state.stage != upgrade::refused) {
+    drop_probe();
+  }
+}
+
+inline void server_session::complete_upgrade(time_point) {
+  auto& state = *polling_;
+  if (!open()) {  // closing: the new transport is closed right after its upgrade
+    drop_probe();
+    answer_poll(answer::close);
+    return end(close_reason::forced_close, {});
+  }
+  answer_poll(answer::close);
+  if (state.post) polling_->answer_with(std::exchange(state.post, {}), answer::destroy);
+  state.post_read = false;
+  wire_ = std::exchange(state.probe, {});
+  state.stage = upgrade::none;
+  state.upgrade_deadline = state.noop_deadline = never;
+  transport_ = transport::websocket;
+  upgraded_due_ = true;
+}
+
+/// Ends an upgrade that failed; the session goes on polling. The wire stays known until it is shut.
+inline void server_session::drop_probe() {
+  auto& state = *polling_;
+  state.stage = state.probe ? upgrade::refused : upgrade::none;
+  state.pong_due = false;
+  state.upgrade_deadline = state.noop_deadline = never;
 }
 
 }  // namespace siokit::inline v0::engineio

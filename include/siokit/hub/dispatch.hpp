@@ -79,8 +79,12 @@ inline void server::on_message(connection& from, engineio::event const& in) {
   if (!received) {
     // One bad packet and nothing that follows can be trusted: the connection ends, for all its namespaces.
     from.failure = received.error().code;
-    engine_->close(in.session, turn_time_);
     auto const* session = engine_->find(in.session);
+    if (auto* const observer = engine_->config().observer; observer != nullptr && session != nullptr) {
+      observer->on_bad_packet(*session, received.error());
+    }
+    engine_->close(in.session, turn_time_);
+    session = engine_->find(in.session);
     if (from.failure != errc::invalid_state || session == nullptr || session->closed()) return;
     // A polling session ends when its peer comes to hear of it; upstream does not wait for that to tell.
     while (from.first_socket != none) {

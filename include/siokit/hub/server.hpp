@@ -75,6 +75,8 @@ class server {
   void on_bad_arguments(unique_function<void(socket&, std::string_view, error)> callable) {
     bad_arguments_.replace(std::move(callable));
   }
+  /// New handshakes are refused from now on, and sessions end with `server shutting down`: before close().
+  void refuse_clients() noexcept { shutting_down_ = true; }
   /// Disconnects everybody with `server shutting down`; new handshakes are refused from now on.
   void close();
 

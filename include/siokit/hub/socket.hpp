@@ -95,6 +95,8 @@ class socket {
     return state_ == state::connected || state_ == state::leaving;
   }
   [[nodiscard]] hub::handshake handshake() const noexcept;
+  /// The Engine.IO session under it, which engine().find() knows: `conn` of the official server.
+  [[nodiscard]] handle connection() const noexcept { return connection_; }
   /// The transport in use now.
   [[nodiscard]] engineio::transport transport() const noexcept;
   /// A reference that may be kept.

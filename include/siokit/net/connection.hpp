@@ -36,6 +36,7 @@ struct http_state {
 
   http_parser parser;
   std::string remote_address;
+  std::string client_address;  // of the present request
   std::string body;
   std::vector<owned_header> headers;  // of the answer, as far as they are known
   std::size_t middlewares_done = 0;
@@ -124,6 +125,7 @@ class connection final : public counted {
   void wait_for(http_state::phase what);
   void compress(engineio::response& what, http_request const& request, std::vector<owned_header>& headers);
   [[nodiscard]] http_request present_request() const noexcept;
+  [[nodiscard]] std::string client_address() const;
   [[nodiscard]] std::size_t body_max() const noexcept;
 
   // WebSocket: connection_websocket.hpp.

@@ -53,7 +53,7 @@ inline http_request connection::present_request() const noexcept {
   out.method = head.method;
   out.target = head.target;
   out.headers = head.headers;
-  out.remote_address = http_->remote_address;
+  out.remote_address = http_->client_address;
   out.secure = tls_ != nullptr;
   out.body = http_->body;
   if (!head.upgrade) return out;
@@ -76,6 +76,7 @@ inline void connection::on_head() {
   state.body_to = http_state::sink::nowhere;
   state.middlewares_done = 0;
   state.decision = http_state::verdict::none;
+  state.client_address = client_address();
   name_ = loop_->rename(name_);
   http_request const request = present_request();
   auto const& config = loop_->engine().config();
@@ -88,6 +89,19 @@ inline void connection::on_head() {
   if (!loop_->routes().find(request.path())) return respond(404, {}, {});
   state.body_to = http_state::sink::route;
   await_body();
+}
+
+/// Who asks: the peer, or whom a trusted proxy names.
+inline std::string connection::client_address() const {
+  auto const& proxies = loop_->options().trusted_proxies;
+  if (proxies.empty()) return http_->remote_address;
+  std::string forwarded;  // several headers are one list
+  for (auto const& [name, value] : http_->parser.head().headers) {
+    if (!same_header_name(name, "x-forwarded-for")) continue;
+    if (!forwarded.empty()) forwarded += ',';
+    forwarded += value;
+  }
+  return std::string(proxies.client_of(http_->remote_address, forwarded));
 }
 
 /// The headers of CORS. False when that was the answer, or nobody is left to be answered.
@@ -123,6 +137,7 @@ inline void connection::run_middlewares() {
   if (std::exchange(state.decision, verdict::none) != verdict::bad) return enter_engine();
   auto refused = engineio::refused_response(
       exchange{name_}, engineio::refusals::bad_request("MIDDLEWARE_FAILURE"), present_request().websocket);
+  if (auto* const observer = loop_->engine().config().observer) observer->on_refused(*refused.refused);
   answer(refused);
 }
 

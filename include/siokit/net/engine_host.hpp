@@ -60,6 +60,18 @@ class engine_host {
   /// `tls`: empty for plain TCP. The unspecified address of IPv6 stands for all of IPv4 too.
   tl::expected<asio::ip::tcp::endpoint, std::error_code> listen(asio::ip::tcp::endpoint const& at,
                                                                 tls_context tls = {});
+#ifdef ASIO_HAS_LOCAL_SOCKETS
+  /// Listens on a Unix socket; a file that nobody listens behind is replaced. It goes with the listener.
+  std::error_code listen(asio::local::stream_protocol::endpoint const& at) {
+    auto const bound = open_listener(at, {});
+    return bound ? std::error_code() : bound.error();
+  }
+#endif
+  /// Gives listeners that have the settings `old` others, such as those with a new certificate. Connections
+  /// keep theirs.
+  void replace_tls(tls_context const& old, tls_context const& fresh) {
+    for (auto const& one : loop_->listeners()) one->replace_tls(old, fresh);
+  }
   /// Ends all listeners; connections stay.
   void stop_listening() {
     for (auto const& one : loop_->listeners()) one->close();
@@ -74,33 +86,50 @@ class engine_host {
     loop_->routes().add(std::move(path), std::move(handler));
   }
   /// Answers requests that have no route: 404 unless set.
-  void otherwise(route_handler handler) { loop_->routes().otherwise(std::move(handler)); }
+  void otherwise(route_handler handler) {
+    loop_->routes().otherwise(std::move(handler));
+  }
 
   // --- Verbs.
 
   /// The application did something outside a hook: have it drained and sent, soon.
-  void wake() { loop_->wake(); }
+  void wake() {
+    loop_->wake();
+  }
   /// Stops listening, closes every session, and every connection when its answer has left. What is left after
   /// `grace` is cut. The io_context then runs out of work.
-  void close(duration grace = std::chrono::seconds(5)) { loop_->close(grace); }
+  void close(duration grace = std::chrono::seconds(5)) {
+    loop_->close(grace);
+  }
 
   // --- Queries.
 
   /// The time of this turn; what to tell the engine within a hook. Elsewhere take net::now().
-  [[nodiscard]] time_point turn_time() const noexcept { return loop_->now(); }
+  [[nodiscard]] time_point turn_time() const noexcept {
+    return loop_->now();
+  }
   /// Within on_drain: the POST that carried the messages being pulled; null when they came over a WebSocket.
-  [[nodiscard]] http_request const* current_request() const noexcept { return loop_->request(); }
+  [[nodiscard]] http_request const* current_request() const noexcept {
+    return loop_->request();
+  }
   /// Connections that are open, or not yet closed by their peers.
-  [[nodiscard]] std::size_t connections() const noexcept { return loop_->connections(); }
+  [[nodiscard]] std::size_t connections() const noexcept {
+    return loop_->connections();
+  }
 
-  [[nodiscard]] engineio::server& engine() const noexcept { return loop_->engine(); }
+  [[nodiscard]] engineio::server& engine() const noexcept {
+    return loop_->engine();
+  }
 
  private:
+  tl::expected<impl::stream_protocol::endpoint, std::error_code> open_listener(
+      impl::stream_protocol::endpoint const& at, tls_context tls);
+
   ref<impl::loop> loop_;
 };
 
-inline tl::expected<asio::ip::tcp::endpoint, std::error_code> engine_host::listen(
-    asio::ip::tcp::endpoint const& at, tls_context tls) {
+inline tl::expected<impl::stream_protocol::endpoint, std::error_code> engine_host::open_listener(
+    impl::stream_protocol::endpoint const& at, tls_context tls) {
   if (loop_->closing()) return tl::unexpected(std::make_error_code(std::errc::operation_canceled));
   ref<impl::listener> const fresh(new impl::listener(*loop_, std::move(tls)));
   std::error_code failure = fresh->open(at);
@@ -111,7 +140,12 @@ inline tl::expected<asio::ip::tcp::endpoint, std::error_code> engine_host::liste
   }
   loop_->listeners().push_back(fresh);
   fresh->wait();
-  return impl::to_tcp(bound);
+  return bound;
+}
+
+inline tl::expected<asio::ip::tcp::endpoint, std::error_code> engine_host::listen(
+    asio::ip::tcp::endpoint const& at, tls_context tls) {
+  return open_listener(at, std::move(tls)).map([](auto const& bound) { return impl::to_tcp(bound); });
 }
 
 }  // namespace siokit::inline v0::net

@@ -6,6 +6,7 @@
 #include <asio/ip/v6_only.hpp>
 
 #include "siokit/net/loop.hpp"
+#include "siokit/net/unix_socket.hpp"
 
 namespace siokit::inline v0::net::impl {
 
@@ -28,6 +29,11 @@ class listener final : public counted {
       step([&] { acceptor_.set_option(asio::ip::v6_only(false), failure); });
     }
     step([&] { acceptor_.bind(at, failure); });
+    if (failure == asio::error::address_in_use && is_abandoned(acceptor_.get_executor(), at)) {
+      remove_socket_file(file_of(at));
+      acceptor_.bind(at, failure);
+    }
+    if (!failure) file_ = file_of(at);
     step([&] { acceptor_.listen(loop_->options().backlog, failure); });
     // Without this option Asio answers a connection that vanished by waiting for the next one: it would
     // block.
@@ -58,11 +64,18 @@ class listener final : public counted {
     });
   }
 
+  /// Connections accepted from now on use `fresh`, if they used `old`.
+  void replace_tls(tls_context const& old, tls_context const& fresh) {
+    if (tls_ == old) tls_ = fresh;
+  }
+
   void close() noexcept {
     loop_ = nullptr;
     retry_at_ = never;
     std::error_code ignored;
     acceptor_.close(ignored);
+    remove_socket_file(file_);
+    file_.clear();
   }
 
  private:
@@ -87,6 +100,7 @@ class listener final : public counted {
   loop* loop_;
   stream_acceptor acceptor_;
   tls_context tls_;
+  std::string file_;  // of a Unix socket: it goes with the listener
   time_point retry_at_ = never;
 };
 

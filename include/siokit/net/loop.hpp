@@ -23,6 +23,7 @@
 #include "siokit/net/message_compressor.hpp"
 #include "siokit/net/socket.hpp"
 #include "siokit/net/tls_context.hpp"
+#include "siokit/net/trusted_proxies.hpp"
 
 namespace siokit::inline v0::net {
 
@@ -35,6 +36,8 @@ struct host_options {
   http_compression_options http_compression{};
   /// Of messages on a WebSocket; none: they go as they are.
   std::optional<per_message_deflate_options> per_message_deflate{};
+  /// Proxies whose X-Forwarded-For is believed: the address of a client is then the one they name.
+  net::trusted_proxies trusted_proxies{};
   /// Limits of the head of a request: see http_parser.
   http_limits head{};
   /// Longest body of a request that goes to a route, in bytes.

@@ -77,6 +77,13 @@ class server : private impl::server_parts, public hub::server {
   /// and lets connections end within `grace`.
   void close(duration grace = std::chrono::seconds(5));
 
+  /// Ends without a rush of clients elsewhere: stops listening, refuses new sessions, and closes those that
+  /// are open one by one, in random order, the last one `within` that time. Then as close().
+  void drain(duration within, duration grace = std::chrono::seconds(5));
+  /// Reads the files of tls_cert and tls_key again: new connections get the new certificate. On failure one
+  /// line that names the file; all stays as it was.
+  [[nodiscard]] tl::expected<void, std::string> reload_tls();
+
   /// Calls `f()` on the thread of the server, soon. The one verb that may be used from any thread.
   template <class Callable>
   void post(Callable&& f) {
@@ -150,6 +157,7 @@ class server : private impl::server_parts, public hub::server {
   }
   [[nodiscard]] header_hook guarded_hook(header_hook callable);
   void cancel_timers() noexcept;
+  void drain_some(time_point begin, duration within, duration grace);
   /// Before the first listener: are the options good, and what of them is to be read?
   [[nodiscard]] tl::expected<void, std::string> prepare();
 
@@ -158,6 +166,8 @@ class server : private impl::server_parts, public hub::server {
   // Shared with posted calls, which may outlive the server; written by the server's thread alone.
   std::shared_ptr<server*> alive_ = std::make_shared<server*>(this);
   std::vector<std::weak_ptr<impl::server_timer>> timers_;
+  std::optional<std::vector<handle>> draining_;  // what drain() has still to close
+  tls_context tls_;                              // of the listener of the options
   bool prepared_ = false;
   bool listening_ = false;
   bool closed_ = false;
@@ -255,9 +265,17 @@ inline tl::expected<std::string, std::string> server::listen() {
   if (!settings.tls_cert.empty() || !settings.tls_key.empty()) {
     auto made = make_server_context(settings.tls_cert, settings.tls_key);
     if (!made) return tl::unexpected(made.error());
-    tls = std::move(*made);
+    tls = tls_ = std::move(*made);
   }
   std::error_code failure;
+#ifdef ASIO_HAS_LOCAL_SOCKETS
+  if (constexpr std::string_view scheme = "unix:"; settings.host.starts_with(scheme)) {
+    failure = host_.listen(asio::local::stream_protocol::endpoint(settings.host.substr(scheme.size())));
+    if (failure) return tl::unexpected("cannot listen on " + settings.host + ": " + failure.message());
+    listening_ = true;
+    return settings.host;
+  }
+#endif
   bool const anywhere = settings.host.empty();
   auto const address = asio::ip::make_address(anywhere                       ? "::"
                                               : settings.host == "localhost" ? "127.0.0.1"
@@ -295,6 +313,45 @@ inline void server::close(duration grace) {
   }
   cancel_timers();
   host_.close(grace);
+}
+
+inline void server::drain(duration within, duration grace) {
+  if (closed_ || draining_) return;
+  host_.stop_listening();
+  refuse_clients();
+  draining_ = engine().sessions();
+  random_pool random;
+  std::array<std::uint8_t, 12> bytes{};
+  for (std::size_t left = draining_->size(); left > 1; --left) {
+    random(bytes);
+    std::size_t const chosen = (bytes[0] | bytes[1] << 8 | bytes[2] << 16) % left;
+    std::swap((*draining_)[left - 1], (*draining_)[chosen]);
+  }
+  drain_some(net::now(), within, grace);
+}
+
+/// Closes those whose time has come, and comes back for the others.
+inline void server::drain_some(time_point begin, duration within, duration grace) {
+  using std::chrono::milliseconds;
+  auto const passed = std::chrono::duration_cast<milliseconds>(net::now() - begin).count();
+  auto const whole = std::chrono::duration_cast<milliseconds>(within).count();
+  auto const count = static_cast<std::int64_t>(draining_->size());
+  std::int64_t const left = passed >= whole ? 0 : count - count * passed / whole;
+  for (; static_cast<std::int64_t>(draining_->size()) > left; draining_->pop_back()) {
+    impl::server_parts::sessions.close(draining_->back(), net::now());
+  }
+  host_.wake();
+  if (left == 0 || engine().size() == 0) return close(grace);
+  after(milliseconds(10), [=, this] { drain_some(begin, within, grace); });
+}
+
+inline tl::expected<void, std::string> server::reload_tls() {
+  if (!tls_) return tl::unexpected(std::string("tls_cert: this server speaks no TLS"));
+  auto made = make_server_context(settings.tls_cert, settings.tls_key);
+  if (!made) return tl::unexpected(std::move(made.error()));
+  host_.replace_tls(tls_, *made);
+  tls_ = std::move(*made);
+  return {};
 }
 
 }  // namespace siokit::inline v0::net

@@ -10,7 +10,7 @@ namespace siokit::inline v0::net {
 
 /// Names and defaults of the official server, in snake_case.
 struct server_options {
-  /// An address, or "localhost"; empty: every address of this machine.
+  /// An address, or "localhost"; empty: every address of this machine; "unix:PATH": a Unix socket.
   std::string host{};
   std::uint16_t port = 3000;  ///< 0: a free one
   /// PEM files; both or none. With them the server speaks TLS.
@@ -36,6 +36,9 @@ struct server_options {
   http_compression_options http_compression{};
   /// Compression of messages on a WebSocket; none: none, as upstream.
   std::optional<per_message_deflate_options> per_message_deflate{};
+  /// Addresses and networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8; "unix" for the
+  /// clients of a Unix socket.
+  std::vector<std::string> trusted_proxies{};
   /// The folder `client-dist` of the npm package socket.io, whose files are served below `path`; empty: none.
   std::string serve_client{};
   engineio::keep_handshake keep_handshake = engineio::keep_handshake::all;
@@ -46,6 +49,8 @@ struct server_options {
   std::optional<hub::recovery_config> connection_state_recovery{};
   bool cleanup_empty_child_namespaces = false;
   std::size_t child_namespaces_max = 65'536;
+  /// Hears of sessions, packets and errors, for logs and metrics; outlives the server. See engineio::metrics.
+  engineio::observer* observer = nullptr;
   /// In place of the default one; outlives the server. A msgpack_parser serves clients with the package
   /// socket.io-msgpack-parser.
   socketio::parser const* parser = nullptr;
@@ -66,6 +71,7 @@ struct server_options {
     }
     out.keep = keep_handshake;
     out.outbox_bytes_max = outbox_bytes_max;
+    out.observer = observer;
     return out;
   }
   [[nodiscard]] host_options binding() const {
@@ -74,6 +80,7 @@ struct server_options {
     out.cookie = cookie;
     out.http_compression = http_compression;
     out.per_message_deflate = per_message_deflate;
+    for (auto const& each : trusted_proxies) static_cast<void>(out.trusted_proxies.add(each));
     return out;
   }
   [[nodiscard]] hub::server_config hub() const {
@@ -186,6 +193,10 @@ inline void check_deflate(option_check& check, per_message_deflate_options const
   check.require(options.max_http_buffer_size > 0, "max_http_buffer_size", "it must be larger than nothing");
   check.require(options.transports.polling || options.transports.websocket, "transports", "there is none");
   check.require(utf8_valid(options.initial_packet), "initial_packet", "it is not UTF-8");
+  for (auto const& each : options.trusted_proxies) {
+    check.require(net::trusted_proxies().add(each), "trusted_proxies",
+                  "'" + each + "' is no address or network");
+  }
   if (options.cors) impl::check_cors(check, *options.cors);
   if (options.cookie) impl::check_cookie(check, *options.cookie);
   if (options.per_message_deflate) impl::check_deflate(check, *options.per_message_deflate);

@@ -1,0 +1,40 @@
+// siokit/engineio/observer.hpp - what logs and metrics hear of sessions.   SPDX-License-Identifier: MIT
+// Called in the midst of inputs and outputs, so it must not call the server. A server without an observer
+// pays one test of a pointer for each packet.
+#pragma once
+
+#include "siokit/core/time.hpp"
+#include "siokit/engineio/session_event.hpp"
+
+namespace siokit::inline v0::engineio {
+
+class server_session;
+struct refusal;
+
+/// Hears what happens to the sessions of a server: derive, override what is of interest, and name it in the
+/// option `observer`. Outlives the server. References are good for the call.
+class observer {
+ public:
+  virtual void on_opened(server_session const&) {}
+  virtual void on_upgraded(server_session const&) {}
+  /// `detail`: what exactly was wrong, errc::ok when nothing was.
+  virtual void on_closed(server_session const&, close_reason, error /*detail*/) {}
+  /// A message came.
+  virtual void on_received(server_session const&, frame const&) {}
+  /// So many packets left, on a WebSocket or as the body of an answer to a poll; bytes before compression.
+  virtual void on_sent(server_session const&, std::size_t /*packets*/, std::size_t /*bytes*/) {}
+  /// A client of revision 4 has answered a ping. One that had sent something else in between is not timed.
+  virtual void on_pong(server_session const&, duration /*round_trip*/) {}
+  /// A request was refused.
+  virtual void on_refused(refusal const&) {}
+  /// What a client has sent is against the rules of Socket.IO; its connection is closed for that.
+  virtual void on_bad_packet(server_session const&, error) {}
+
+ protected:
+  observer() = default;
+  observer(observer const&) = default;
+  observer& operator=(observer const&) = default;
+  ~observer() = default;
+};
+
+}  // namespace siokit::inline v0::engineio

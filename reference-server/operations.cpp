@@ -1,0 +1,112 @@
+// See operations.hpp.   SPDX-License-Identifier: MIT
+#include "operations.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+
+namespace {
+
+using siokit::engineio::server_session;
+
+/// Enough of a session's id to find it in the log; all of it would let a reader act as the client.
+std::string_view shown(server_session const& session) {
+  return std::string_view(session.id()).substr(0, 8);
+}
+std::string detail_of(siokit::error what) {
+  if (what.code == siokit::errc::ok) return {};
+  return " detail=\"" + std::string(to_string(what.code)) + "\"";
+}
+std::string_view session_of(siokit::server& io, siokit::socket const& s) {
+  auto const* session = io.engine().find(s.connection());
+  return session == nullptr ? "-" : shown(*session);
+}
+
+}  // namespace
+
+void session_log::on_opened(server_session const& session) {
+  metrics::on_opened(session);
+  spdlog::debug("session opened session={} transport={} revision={}", shown(session),
+                to_string(session.current()), session.revision());
+}
+void session_log::on_upgraded(server_session const& session) {
+  metrics::on_upgraded(session);
+  spdlog::debug("session upgraded session={}", shown(session));
+}
+void session_log::on_closed(server_session const& session, siokit::engineio::close_reason reason,
+                            siokit::error detail) {
+  metrics::on_closed(session, reason, detail);
+  spdlog::debug("session closed session={} reason=\"{}\"{}", shown(session), to_string(reason),
+                detail_of(detail));
+}
+void session_log::on_refused(siokit::engineio::refusal const& why) {
+  metrics::on_refused(why);
+  spdlog::debug("request refused code={} message=\"{}\" context=\"{}\"", why.code, why.message, why.context);
+}
+void session_log::on_bad_packet(server_session const& session, siokit::error why) {
+  metrics::on_bad_packet(session, why);
+  spdlog::debug("bad packet session={}{}", shown(session), detail_of(why));
+}
+
+void log_sockets(siokit::server& io) {
+  for (siokit::nsp* const each : io.nsps()) {
+    each->on_connection([&io](siokit::socket& s) {
+      spdlog::debug("connect nsp={} sid={} session={} address={} transport={}", s.nsp().name(), s.id(),
+                    session_of(io, s), s.handshake().address(), to_string(s.transport()));
+    });
+    each->on_disconnect([&io](siokit::socket& s, siokit::disconnect_reason why) {
+      spdlog::debug("disconnect nsp={} sid={} session={} reason=\"{}\"{}", s.nsp().name(), s.id(),
+                    session_of(io, s), to_string(why), detail_of(s.last_error()));
+    });
+  }
+  io.on_bad_arguments([](siokit::socket& s, std::string_view event, siokit::error why) {
+    spdlog::debug("arguments sid={} event={} index={} detail={}", s.id(), event, why.offset,
+                  to_string(why.code));
+  });
+  io.on_handler_error([](std::exception_ptr failure, siokit::socket* s) {
+    try {
+      std::rethrow_exception(std::move(failure));
+    } catch (std::exception const& error) {
+      spdlog::error("handler sid={} failed: {}", s == nullptr ? "-" : s->id(), error.what());
+    } catch (...) {
+      spdlog::error("handler sid={} failed", s == nullptr ? "-" : s->id());
+    }
+  });
+}
+
+void serve_metrics(siokit::server& io, session_log const& counted) {
+  io.route("/metrics", [&](siokit::net::http_request const&, siokit::net::http_reply reply) {
+    using siokit::metrics;
+    std::string page = counted.text(io.engine());
+    metrics::head(page, "siokit_sockets", "gauge", "Connected sockets, by namespace");
+    for (siokit::nsp* const each : io.nsps()) {
+      metrics::line(page, "siokit_sockets", "nsp", each->name(), each->size());
+    }
+    metrics::head(page, "siokit_connections", "gauge", "Open TCP connections");
+    metrics::line(page, "siokit_connections", {}, {}, io.host().connections());
+    reply.send_ok(metrics::content_type, page);
+  });
+}
+
+void signals::wait_for_end() {
+  ends_.async_wait([this](std::error_code failure, int signal) {
+    if (failure) return;
+    spdlog::info("stopping signal={} sessions={}", signal, io_.engine().size());
+    if (on_end_) on_end_();
+    signal == SIGTERM ? io_.drain(drain_timeout_) : io_.close();
+    ends_.clear();  // the next one ends the program at once
+    reloads_.cancel();
+  });
+}
+
+void signals::wait_for_reload() {
+  reloads_.async_wait([this](std::error_code failure, int) {
+    if (failure) return;
+    if (auto const done = io_.reload_tls()) {
+      spdlog::info("certificate read again");
+    } else {
+      spdlog::error("certificate kept: {}", done.error());
+    }
+    wait_for_reload();
+  });
+}

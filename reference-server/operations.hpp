@@ -1,0 +1,51 @@
+// What operators see of the server and tell it.   SPDX-License-Identifier: MIT
+// Log lines for sessions and sockets, /metrics, and signals: SIGINT ends, SIGTERM ends in good order, SIGHUP
+// reads the certificate again.
+#pragma once
+
+#include <asio/basic_signal_set.hpp>
+#include <chrono>
+#include <functional>
+
+#include "siokit/net/server.hpp"
+
+/// Counts what /metrics shows and writes a line for each session that comes, changes or ends.
+class session_log final : public siokit::metrics {
+ public:
+  void on_opened(siokit::engineio::server_session const& session) override;
+  void on_upgraded(siokit::engineio::server_session const& session) override;
+  void on_closed(siokit::engineio::server_session const& session, siokit::engineio::close_reason reason,
+                 siokit::error detail) override;
+  void on_refused(siokit::engineio::refusal const& why) override;
+  void on_bad_packet(siokit::engineio::server_session const& session, siokit::error why) override;
+};
+
+/// Lines for sockets, handlers that fail, and arguments that don't fit.
+void log_sockets(siokit::server& io);
+
+/// Answers /metrics.
+void serve_metrics(siokit::server& io, session_log const& counted);
+
+/// Does what signals say until the server ends. `on_end` is called when that begins.
+class signals {
+ public:
+  signals(siokit::server& io, std::chrono::milliseconds drain_timeout, std::function<void()> on_end)
+      : io_(io),
+        drain_timeout_(drain_timeout),
+        on_end_(std::move(on_end)),
+        ends_(io.context().get_executor(), SIGINT, SIGTERM),
+        reloads_(io.context().get_executor(), SIGHUP) {
+    wait_for_end();
+    wait_for_reload();
+  }
+
+ private:
+  void wait_for_end();
+  void wait_for_reload();
+
+  siokit::server& io_;
+  std::chrono::milliseconds drain_timeout_;
+  std::function<void()> on_end_;
+  asio::basic_signal_set<asio::io_context::executor_type> ends_;
+  asio::basic_signal_set<asio::io_context::executor_type> reloads_;
+};
