@@ -103,6 +103,7 @@ TEST(dynamic_nsp, a_client_that_leaves_meanwhile_makes_nothing) {
   EXPECT_TRUE(parent.children().empty());
 }
 
+#ifdef __cpp_exceptions
 TEST(dynamic_nsp, a_matcher_that_throws_does_not_match) {
   world w;
   static_cast<void>(w.io.of([](std::string_view) -> bool { throw 1; }));
@@ -110,6 +111,7 @@ TEST(dynamic_nsp, a_matcher_that_throws_does_not_match) {
   EXPECT_ANY_THROW(w.join(client, "/x"));
   EXPECT_EQ(w.heard(client), R"(44/x,{"message":"Invalid namespace"})");
 }
+#endif
 
 TEST(dynamic_nsp, empty_ones_go_if_they_are_to) {
   for (bool const cleanup : {true, false}) {
