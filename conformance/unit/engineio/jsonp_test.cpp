@@ -97,11 +97,9 @@ TEST(engineio_compress, an_answer_may_be_compressed_when_one_of_its_messages_may
   s.pull();
   EXPECT_TRUE(s.engine.poll_response()->answer.compress);
   for (bool const mixed : {false, true}) {
-    message_builder builder(0);
-    builder.append("4plain");
-    builder.close_text();
-    builder.no_compress();
-    static_cast<void>(s.engine.send(s.session, builder.finish()));
+    message plain = text_message("4plain");
+    plain.no_compress();
+    static_cast<void>(s.engine.send(s.session, std::move(plain)));
     if (mixed) static_cast<void>(s.engine.send(s.session, text_message("4x")));
     auto const in = request{"GET", "/engine.io/?EIO=4&transport=polling&sid=id", {}, ""};
     static_cast<void>(s.engine.request(second, in, s.now));
