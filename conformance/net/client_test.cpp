@@ -11,7 +11,7 @@
 
 #include "net/certificate.hpp"
 #include "siokit/net/server.hpp"
-#ifdef __cpp_impl_coroutine
+#ifdef ASIO_HAS_CO_AWAIT
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/use_awaitable.hpp>
@@ -253,7 +253,7 @@ TEST(Client, CompletesOnceWhateverHappens) {
                       "given up:" + aborted, "destroyed:" + aborted}));
 }
 
-#ifdef __cpp_impl_coroutine
+#ifdef ASIO_HAS_CO_AWAIT
 TEST(Client, CompletesCoroutines) {
   world w;
   client io(w.context, w.url());

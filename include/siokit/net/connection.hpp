@@ -56,6 +56,12 @@ class connection final : public counted {
 
   /// Joins the loop. `tls`: may be empty.
   void start(tls_context const& tls);
+  /// Reads this before anything that comes: what another server has read. `upgraded`: its answer was 101.
+  void begin_with(std::string read, bool upgraded) {
+    held_ = std::make_unique<std::string>(std::move(read));
+    upgraded_ = upgraded;
+    loop_->resume_later(*this);
+  }
 
   // --- From the loop, within a turn.
 
@@ -181,6 +187,7 @@ class connection final : public counted {
   bool broken_ = false;       // a write failed
   bool pong_queued_ = false;  // in the backlog: one is enough
   bool compresses_ = false;   // messages, on a WebSocket
+  bool upgraded_ = false;     // another server has answered the handshake
   bool input_ended_ = false;  // the peer has closed its side, and still waits for an answer
 };
 
@@ -298,12 +305,16 @@ inline void connection::resume() {
     if (loop_ == nullptr) return;
   }
   if (held_) {
-    // Back into the loop's buffer: there it outlives an exception, until the engine has been drained.
-    SIOKIT_ASSERT(held_->size() <= loop::whole_size);
-    auto const in = loop_->whole_buffer().first(held_->size());
+    // Back into the loop's buffer: there it outlives an exception, until the engine has been drained. Only
+    // what another server has read may be more.
+    auto const in = loop_->whole_buffer().first(std::min(held_->size(), loop::whole_size));
     std::memcpy(in.data(), held_->data(), in.size());
+    std::string const more = held_->substr(in.size());
     held_.reset();
     consume(in);
+    if (loop_ == nullptr) return;
+    hold({more.data(), more.size()});
+    if (!more.empty() && held_) loop_->resume_later(*this);
   }
   if (loop_ != nullptr && room() > 0) wait_readable();
 }

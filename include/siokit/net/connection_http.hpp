@@ -268,6 +268,10 @@ inline void connection::answer(engineio::server_response& out) {
 /// Writes the answer to the present request.
 inline void connection::respond(std::uint16_t status, std::string_view body,
                                 std::span<owned_header const> headers) {
+  if (upgraded_) {  // it is too late for an answer
+    session_ = {};
+    return close_websocket(websocket::close_codes::policy);
+  }
   http_state& state = *http_;
   http_head const& head = state.parser.head();
   std::string& text = loop_->text;

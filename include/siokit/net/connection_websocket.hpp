@@ -13,7 +13,7 @@ inline constexpr std::size_t tls_record_max = 16 * 1024;
 
 /// Answers 101; from here on the connection is a wire of its session.
 inline void connection::accept_websocket(handle session, std::vector<owned_header>& headers) {
-  agree_to_compress(headers);
+  if (!upgraded_) agree_to_compress(headers);
   auto const key = present_request().find("sec-websocket-key").value_or("");
   std::string& text = loop_->text;
   text.clear();
@@ -25,7 +25,7 @@ inline void connection::accept_websocket(handle session, std::vector<owned_heade
     respond(500, {}, {});
     return loop_->lose_accepted(refused);
   }
-  write(text);
+  if (!std::exchange(upgraded_, false)) write(text);
   http_.reset();
   mode_ = mode::websocket;
   session_ = session;

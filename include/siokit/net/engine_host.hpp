@@ -11,6 +11,7 @@
 //   context.run();
 #pragma once
 
+#include "siokit/net/attach.hpp"
 #include "siokit/net/turn.hpp"
 
 namespace siokit::inline v0::net {
@@ -67,6 +68,26 @@ class engine_host {
     return bound ? std::error_code() : bound.error();
   }
 #endif
+  /// Takes over a connection whose first request another server of this program has parsed; it stays with
+  /// this host, later requests included. `upgraded`: that server has answered 101 already, and what follows
+  /// are the frames of a WebSocket; a session that is refused then ends with close code 1008. Plain TCP or a
+  /// Unix socket, of any io_context, with no operation pending. Error: `first` can't be a request, or the
+  /// system does not let the socket go; it is closed then.
+  template <class Protocol, class Executor>
+  std::error_code attach(asio::basic_stream_socket<Protocol, Executor> socket, attached_request const& first,
+                         bool upgraded = false) {
+    auto text = impl::request_text(first, upgraded);
+    if (!text || loop_->closing()) return std::make_error_code(std::errc::invalid_argument);
+    std::error_code failure;
+    impl::stream_protocol const protocol(socket.local_endpoint(failure).protocol());
+    if (failure) return failure;
+    impl::stream_socket moved(loop_->context().get_executor());
+    auto const descriptor = socket.release(failure);
+    if (failure) return failure;
+    moved.assign(protocol, descriptor, failure);
+    if (!failure) loop_->adopt(std::move(moved), std::move(*text), upgraded);
+    return failure;
+  }
   /// Gives listeners that have the settings `old` others, such as those with a new certificate. Connections
   /// keep theirs.
   void replace_tls(tls_context const& old, tls_context const& fresh) {

@@ -134,6 +134,8 @@ class loop final : public counted {
   void arm_timer();
 
   void open(stream_socket socket, tls_context const& tls);
+  /// The same for a connection that another server has begun.
+  void adopt(stream_socket socket, std::string read, bool upgraded);
   void close(duration grace);
   void stop() noexcept;
 

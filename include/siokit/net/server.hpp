@@ -77,6 +77,14 @@ class server : private impl::server_parts, public hub::server {
   /// and lets connections end within `grace`.
   void close(duration grace = std::chrono::seconds(5));
 
+  /// Takes over a connection that another HTTP server of this program has begun: see engine_host::attach().
+  /// What was prepared by listen() is prepared here: invalid_argument when an option is wrong.
+  template <class Socket>
+  std::error_code attach(Socket socket, attached_request const& first, bool upgraded = false) {
+    if (!prepare()) return std::make_error_code(std::errc::invalid_argument);
+    return host_.attach(std::move(socket), first, upgraded);
+  }
+
   /// Ends without a rush of clients elsewhere: stops listening, refuses new sessions, and closes those that
   /// are open one by one, in random order, the last one `within` that time. Then as close().
   void drain(duration within, duration grace = std::chrono::seconds(5));
@@ -324,7 +332,8 @@ inline void server::drain(duration within, duration grace) {
   std::array<std::uint8_t, 12> bytes{};
   for (std::size_t left = draining_->size(); left > 1; --left) {
     random(bytes);
-    std::size_t const chosen = (bytes[0] | bytes[1] << 8 | bytes[2] << 16) % left;
+    std::size_t const chosen =
+        (std::size_t{bytes[0]} | std::size_t{bytes[1]} << 8 | std::size_t{bytes[2]} << 16) % left;
     std::swap((*draining_)[left - 1], (*draining_)[chosen]);
   }
   drain_some(net::now(), within, grace);

@@ -170,6 +170,13 @@ inline void loop::open(stream_socket socket, tls_context const& tls) {
   fresh->start(tls);
 }
 
+inline void loop::adopt(stream_socket socket, std::string read, bool upgraded) {
+  ref<connection> const fresh(new connection(*this, std::move(socket)));
+  refresh_time();
+  fresh->start({});
+  fresh->begin_with(std::move(read), upgraded);
+}
+
 inline void loop::close(duration grace) {
   if (!running_) return;
   closing_ = true;

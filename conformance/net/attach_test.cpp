@@ -1,0 +1,129 @@
+// Connections that another HTTP server of the program has begun.
+#include <array>
+
+#include "net/websocket_client.hpp"
+
+namespace {
+
+using namespace siokit;
+using namespace siokit::test;
+namespace opcodes = websocket::opcodes;
+
+/// Another server: accepts, and hands over.
+struct other_server {
+  explicit other_server(world& home)
+      : around(home), acceptor(home.context, {asio::ip::address_v4::loopback(), 0}) {}
+
+  [[nodiscard]] tcp::endpoint at() const { return acceptor.local_endpoint(); }
+  std::error_code hand_over(net::attached_request const& first, bool upgraded = false) {
+    return around.host->attach(acceptor.accept(), first, upgraded);
+  }
+
+  world& around;
+  tcp::acceptor acceptor;
+};
+
+TEST(Attach, ARequestAndThoseThatFollowOnItsConnection) {
+  world w;
+  other_server other(w);
+  client c(w, other.at());
+  std::array<header, 2> const headers{{{"Host", "a"}, {"X-Mine", "1"}}};
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling, .headers = headers}));
+  EXPECT_TRUE(body_of(c.response()).starts_with("0{\"sid\""));
+  EXPECT_EQ(w.engine.head(w.last)->find("x-mine"), "1");
+  EXPECT_EQ(w.engine.head(w.last)->remote_address(), "127.0.0.1");
+  EXPECT_EQ(body_of(c.ask(post(poll_of(0), "4hello"))), "ok");
+  EXPECT_EQ(body_of(c.ask(get(poll_of(0)))), "4hello");
+}
+
+TEST(Attach, ABodyAndWhatWasReadBehindIt) {
+  world w;
+  other_server other(w);
+  client first(w, other.at());
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling}));
+  first.response();
+  for (bool const chunked : {false, true}) {
+    client c(w, other.at());
+    std::string const body = "4" + std::string(300'000, 'x'), rest = get(poll_of(0));
+    std::vector<header> headers{{"Host", "a"}};
+    if (chunked) headers.push_back({"Transfer-Encoding", "chunked"});
+    ASSERT_FALSE(other.hand_over(
+        {.method = "POST", .target = poll_of(0), .headers = headers, .body = body, .rest = rest}));
+    EXPECT_EQ(body_of(c.response()), "ok");
+    EXPECT_EQ(body_of(c.response()), body);
+  }
+}
+
+TEST(Attach, PartOfABody) {
+  world w;
+  other_server other(w);
+  client first(w, other.at());
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling}));
+  first.response();
+  client c(w, other.at());
+  std::array<header, 1> const length{{{"Content-Length", "6"}}};
+  ASSERT_FALSE(other.hand_over({.method = "POST", .target = poll_of(0), .headers = length, .body = "4he"}));
+  c.send("llo");
+  EXPECT_EQ(body_of(c.response()), "ok");
+  EXPECT_EQ(body_of(c.ask(get(poll_of(0)))), "4hello");
+}
+
+TEST(Attach, AHandshakeThatIsStillToBeAnswered) {
+  world w;
+  other_server other(w);
+  websocket_client c(w, other.at());
+  std::array<header, 4> const headers{{{"Upgrade", "websocket"},
+                                       {"Connection", "Upgrade"},
+                                       {"Sec-WebSocket-Version", "13"},
+                                       {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}}};
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = websocket_target, .headers = headers}));
+  EXPECT_TRUE(c.response().starts_with("HTTP/1.1 101 "));
+  EXPECT_TRUE(c.next().starts_with("text 0{"));
+}
+
+TEST(Attach, AnUpgradedSocket) {
+  world w({}, {.per_message_deflate = {{.threshold = 0}}});
+  other_server other(w);
+  websocket_client c(w, other.at());
+  std::array<header, 3> const headers{{{"sec-websocket-key", "nonsense"},
+                                       {"Sec-WebSocket-Extensions", "permessage-deflate"},
+                                       {"Cookie", "a=b"}}};
+  std::string const rest = frame_of(opcodes::text, "4early");
+  ASSERT_FALSE(
+      other.hand_over({.method = "GET", .target = websocket_target, .headers = headers, .rest = rest}, true));
+  EXPECT_TRUE(c.next().starts_with("text 0{"));
+  EXPECT_EQ(c.next(), "text 4early");
+  c.say(opcodes::text, "4hello");
+  EXPECT_EQ(c.next(), "text 4hello");
+  EXPECT_EQ(w.engine.head(w.last)->find("cookie"), "a=b");
+}
+
+TEST(Attach, AnUpgradedSocketThatIsRefused) {
+  world w;
+  other_server other(w);
+  websocket_client c(w, other.at());
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = websocket_target + "&sid=unknown"}, true));
+  EXPECT_EQ(c.next(), "close 1008");
+  websocket_client elsewhere(w, other.at());
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = "/elsewhere"}, true));
+  EXPECT_EQ(elsewhere.next(), "close 1008");
+  c.close(), elsewhere.close();
+  EXPECT_TRUE(w.until([&] { return w.host->connections() == 0; }));
+}
+
+TEST(Attach, WhatIsNoRequest) {
+  world w;
+  other_server other(w);
+  std::array<header, 1> const split{{{"A", "b\r\nC: d"}}};
+  for (net::attached_request const& bad : {net::attached_request{},
+                                           {.method = "GET"},
+                                           {.method = "GET", .target = "/ x"},
+                                           {.method = "G\nT", .target = "/"},
+                                           {.method = "GET", .target = "/", .headers = split}}) {
+    client c(w, other.at());
+    EXPECT_EQ(other.hand_over(bad), std::errc::invalid_argument);
+    EXPECT_TRUE(c.until_ended());
+  }
+}
+
+}  // namespace
