@@ -2,7 +2,8 @@
 // The parameters of the callable say what the event carries: socket& is the socket, ack the reply, args
 // everything that is left, any other type one argument, read in order. Reading happens before the call: a
 // handler runs only with arguments of its types. Generic lambdas have no parameter types to read; use one
-// parameter `args` instead. Serves both sides: each has its own socket and ack.
+// parameter `args` instead. Serves both sides: each has its own socket and ack. What a handler returns is
+// of no interest, unless a binding knows how to run it on: net/awaitable.hpp.
 #pragma once
 
 #include <array>
@@ -11,6 +12,7 @@
 #include <system_error>
 #include <tuple>
 
+#include "siokit/core/ref.hpp"
 #include "siokit/core/unique_function.hpp"
 #include "siokit/socketio/args.hpp"
 
@@ -24,6 +26,12 @@ using event_handler = unique_function<result<void>(Socket&, args const&, Ack&)>;
 
 /// What is called when an acknowledgement arrives, times out, or can no longer come.
 using ack_handler = unique_function<void(std::error_code, args const&)>;
+
+/// Specialised by a binding for results that run on after a handler has returned, such as an awaitable:
+///   template <class Socket, class Keep>
+///   static void start(Socket& s, Result result, Keep keep);  // `keep` lives as long as `result` runs
+template <class Result>
+struct handler_result;
 
 namespace impl {
 
@@ -63,6 +71,17 @@ concept has_parameters = requires {
 
 template <class P, class... Others>
 inline constexpr bool is_one_of = (std::is_same_v<std::remove_cvref_t<P>, Others> || ...);
+
+template <class Result>
+concept runs_on = requires {
+  sizeof(handler_result<Result>);
+};
+
+/// Whether a parameter is still good when the event is gone.
+template <class P>
+inline constexpr bool outlives_event =
+    !std::is_reference_v<P> &&
+    !is_one_of<P, args, std::string_view, std::optional<std::string_view>, bytes_view, raw_json>;
 
 /// Holds one argument from before the call until after it.
 template <class T>
@@ -140,6 +159,16 @@ struct no_argument {
   static result<void> read(args const&, std::size_t) noexcept { return {}; }
 };
 
+/// socket_ref, for the sockets of a server.
+template <class P, class Socket>
+inline constexpr bool is_reference_to = false;
+template <class P, class Socket>
+requires requires(Socket& s) {
+  s.ref();
+}
+inline constexpr bool is_reference_to<P, Socket> =
+    std::is_same_v<std::remove_cvref_t<P>, decltype(std::declval<Socket&>().ref())>;
+
 template <class P, class... Others>
 using holder_of =
     std::conditional_t<is_one_of<P, Others...>, no_argument, argument_holder<std::remove_cvref_t<P>>>;
@@ -170,6 +199,8 @@ template <class P, class Holder, class Socket, class Ack>
 decltype(auto) pass(Holder& held, Socket& to, Ack& reply) {
   if constexpr (is_one_of<P, Socket>) {
     return (to);
+  } else if constexpr (is_reference_to<P, Socket>) {
+    return to.ref();
   } else if constexpr (is_one_of<P, Ack>) {
     return std::move(reply);
   } else {
@@ -177,21 +208,44 @@ decltype(auto) pass(Holder& held, Socket& to, Ack& reply) {
   }
 }
 
+template <class Callable>
+struct kept_callable final : counted {
+  explicit kept_callable(Callable given) : call(std::move(given)) {}
+  Callable call;
+};
+
+/// Reads the arguments and calls.
+template <class... P, class Callable, class Socket, class Ack, class Then>
+[[nodiscard]] result<void> call_with(Callable& call, Socket& s, args const& in, Ack& reply, Then&& then) {
+  std::tuple<std::conditional_t<is_reference_to<P, Socket>, no_argument, holder_of<P, Socket, Ack>>...> held;
+  auto const outcome = read_all(held, in);
+  if (!outcome) return outcome;
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    then([&]() -> decltype(auto) { return call(impl::pass<P>(std::get<I>(held), s, reply)...); });
+  }
+  (std::index_sequence_for<P...>{});
+  return {};
+}
+
 template <class Socket, class Ack, class Callable, class... P>
 [[nodiscard]] auto erase_handler(Callable&& callable, type_list<P...>) {
   static_assert(((!std::is_same_v<P, Ack&>)&&...), "an ack is taken by value: it may be kept, and moved");
   static_assert(((!std::is_same_v<P, Socket>)&&...), "a socket is taken by reference; ref() may be kept");
-  return [call = std::forward<Callable>(callable)](Socket& s, args const& in,
-                                                   Ack& reply) mutable -> result<void> {
-    std::tuple<holder_of<P, Socket, Ack>...> held;
-    auto const outcome = read_all(held, in);
-    if (!outcome) return outcome;
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      call(impl::pass<P>(std::get<I>(held), s, reply)...);
-    }
-    (std::index_sequence_for<P...>{});
-    return {};
-  };
+  using result_type = std::invoke_result_t<std::decay_t<Callable>&, P...>;
+  if constexpr (runs_on<result_type>) {
+    static_assert((outlives_event<P> && ...),
+                  "this handler runs on when the event is gone: take values, and a socket_ref");
+    ref const kept(new kept_callable<std::decay_t<Callable>>(std::forward<Callable>(callable)));
+    return [kept](Socket& s, args const& in, Ack& reply) -> result<void> {
+      return call_with<P...>(kept->call, s, in, reply,
+                             [&](auto&& run) { handler_result<result_type>::start(s, run(), kept); });
+    };
+  } else {
+    return [call = std::forward<Callable>(callable)](Socket& s, args const& in,
+                                                     Ack& reply) mutable -> result<void> {
+      return call_with<P...>(call, s, in, reply, [](auto&& run) { static_cast<void>(run()); });
+    };
+  }
 }
 
 template <class Callable, class... P>

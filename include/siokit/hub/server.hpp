@@ -134,6 +134,10 @@ class server {
     return all;
   }
 
+ protected:
+  /// Whether this is the base of a binding's server, which runs what handlers return.
+  bool runs_tasks_ = false;
+
  private:
   friend class socket;
   friend class nsp;

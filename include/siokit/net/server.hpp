@@ -149,6 +149,19 @@ class server : private impl::server_parts, public hub::server {
     on_error_ = std::move(callable);
   }
 
+  /// The server of a socket. Precondition: it is one of this class.
+  [[nodiscard]] static server& of(hub::socket& s) noexcept {
+    auto& io = static_cast<server&>(s.nsp().server());
+    SIOKIT_ASSERT(io.runs_tasks_);
+    return io;
+  }
+  /// To be called with what a coroutine that ran for a socket has thrown, null when it has ended well.
+  [[nodiscard]] auto on_end_of_task(hub::socket& s) {
+    return [alive = alive_, at = s.ref()](std::exception_ptr failure) {
+      if (*alive != nullptr && failure) (*alive)->report(std::move(failure), at.get());
+    };
+  }
+
   [[nodiscard]] asio::io_context& context() noexcept { return impl::server_parts::context; }
   [[nodiscard]] engine_host& host() noexcept { return host_; }
 
@@ -158,6 +171,7 @@ class server : private impl::server_parts, public hub::server {
   /// Runs user code; what it throws goes to on_handler_error. False when it threw.
   template <class Callable>
   bool guarded(Callable&& call) noexcept;
+  void report(std::exception_ptr failure, hub::socket* at_fault) noexcept;
   /// The same in a turn of the hub, for code that runs for no socket.
   template <class Callable>
   bool guarded_turn(Callable&& call) noexcept {
@@ -185,6 +199,7 @@ inline server::server(asio::io_context* given, server_options wanted)
     : impl::server_parts(given, std::move(wanted)),
       hub::server(impl::server_parts::sessions, settings.hub(), random_pool{}),
       host_(impl::server_parts::context, impl::server_parts::sessions, settings.binding()) {
+  runs_tasks_ = true;
   // Again until nothing throws: what was pending when a handler threw is still to be handled.
   host_.on_drain([this](time_point now) {
     while (!guarded([&] { advance(now); })) {
@@ -203,15 +218,18 @@ bool server::guarded(Callable&& call) noexcept {
     call();
     return true;
   } catch (...) {
-    hub::socket* at_fault = running().get();
-    if (on_error_) {
-      on_error_(std::current_exception(), at_fault);
-    } else {
-      impl::report(std::current_exception());
-    }
-    if (at_fault != nullptr) at_fault->close_connection();
+    report(std::current_exception(), running().get());
     return false;
   }
+}
+
+inline void server::report(std::exception_ptr failure, hub::socket* at_fault) noexcept {
+  if (on_error_) {
+    on_error_(std::move(failure), at_fault);
+  } else {
+    impl::report(std::move(failure));
+  }
+  if (at_fault != nullptr) at_fault->close_connection();
 }
 
 template <class Callable>

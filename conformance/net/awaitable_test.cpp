@@ -1,0 +1,112 @@
+// Listeners that are coroutines. Not with Clang 14, which does not see asio::awaitable.
+#include "siokit/net/awaitable.hpp"
+
+#include <gtest/gtest.h>
+
+#include "siokit/net/client.hpp"
+
+#ifdef ASIO_HAS_CO_AWAIT
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using asio::awaitable;
+
+/// A server, and a client on the same thread.
+struct world {
+  world() {
+    io.on_handler_error([this](std::exception_ptr const&, siokit::socket* s) {
+      log += s == nullptr ? "error of nobody;" : "error of a socket;";
+    });
+    url = *io.listen();
+  }
+  siokit::client_socket& connect() {
+    peer.emplace(context, url, siokit::client_options{.reconnection = false});
+    peer->socket().on_disconnect([this](siokit::disconnect_reason) { log += "disconnect;"; });
+    peer->socket().connect();
+    return peer->socket();
+  }
+  bool until(std::function<bool()> const& done) {
+    auto const limit = std::chrono::steady_clock::now() + 5s;
+    while (!done() && std::chrono::steady_clock::now() < limit) context.restart(), context.run_one_for(2ms);
+    return done();
+  }
+  awaitable<void> pause() const {
+    co_await asio::steady_timer(co_await asio::this_coro::executor, 1ms).async_wait(asio::use_awaitable);
+  }
+
+  asio::io_context context{1};
+  std::optional<siokit::server> server{std::in_place, context,
+                                       siokit::server_options{.host = "127.0.0.1", .port = 0}};
+  siokit::server& io = *server;
+  std::optional<siokit::client> peer;
+  std::string url, log;
+};
+
+TEST(Awaitable, AListenerThatWaits) {
+  world w;
+  w.io.on("greet", [&w](siokit::socket_ref s, std::string name, siokit::ack reply) -> awaitable<void> {
+    co_await w.pause();
+    static_cast<void>(s.emit("greeting", name));
+    co_await w.pause();
+    reply("hello " + name);
+  });
+  auto& s = w.connect();
+  s.on("greeting", [&w](std::string const& name) { w.log += "greeting " + name + ";"; });
+  EXPECT_TRUE(s.emit("greet", "Ada", [&w](std::string const& text) { w.log += text + ";"; }));
+  EXPECT_TRUE(w.until([&] { return w.log == "greeting Ada;hello Ada;"; })) << w.log;
+}
+
+TEST(Awaitable, WhatItThrowsEndsTheConnection) {
+  for (bool const later : {false, true}) {
+    world w;
+    w.io.on("throw", [&w, later](siokit::socket_ref) -> awaitable<void> {
+      if (later) co_await w.pause();
+      throw std::runtime_error("oh");
+    });
+    EXPECT_TRUE(w.connect().emit("throw"));
+    EXPECT_TRUE(w.until([&] { return w.log == "error of a socket;disconnect;"; })) << w.log;
+  }
+}
+
+TEST(Awaitable, ItsCapturesOutliveItsListener) {
+  world w;
+  auto const id = w.io.on("go", [&w, text = std::string(100, 'x')](siokit::ack reply) -> awaitable<void> {
+    co_await w.pause();
+    reply(text);
+  });
+  auto& s = w.connect();
+  std::string answer;
+  EXPECT_TRUE(s.emit("go", [&answer](std::string const& text) { answer = text; }));
+  w.io.on("go", [&w, id] { w.io.off(id); });
+  EXPECT_TRUE(w.until([&] { return !answer.empty(); }));
+  EXPECT_EQ(answer, std::string(100, 'x'));
+}
+
+TEST(Awaitable, SocketAndServerMayGoMeanwhile) {
+  for (bool const server_too : {false, true}) {
+    world w;
+    bool begun = false, ended = false;
+    w.io.on("go", [&](siokit::socket_ref s, siokit::ack reply) -> awaitable<void> {
+      begun = true;
+      asio::steady_timer never(co_await asio::this_coro::executor, 50ms);
+      co_await never.async_wait(asio::use_awaitable);
+      EXPECT_FALSE(s);
+      EXPECT_EQ(s.emit("x").error().code, siokit::errc::gone);
+      EXPECT_FALSE(reply(1));
+      ended = true;
+      throw std::runtime_error("nobody hears it");
+    });
+    EXPECT_TRUE(w.connect().emit("go", [](int) {}));
+    EXPECT_TRUE(w.until([&] { return begun; }));
+    w.peer.reset();
+    if (server_too) w.server.reset();
+    EXPECT_TRUE(w.until([&] { return ended; }));
+    EXPECT_EQ(w.log, server_too ? "" : "error of nobody;");
+  }
+}
+
+}  // namespace
+#endif
