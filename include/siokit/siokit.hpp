@@ -27,6 +27,8 @@ using hub::packet_next;
 using hub::recovery_config;
 using hub::remote_socket;
 using hub::responses;
+using hub::server_ack;
+using hub::server_group;
 using hub::socket;
 using hub::socket_ref;
 using hub::why_not_recovered;

@@ -9,6 +9,8 @@
 
 namespace siokit::inline v0::hub {
 
+class server_group;
+
 struct server_config {
   /// From the opening of a connection to its end, unless a namespace is joined.
   duration connect_timeout = std::chrono::seconds(45);
@@ -26,6 +28,8 @@ struct server_config {
   bool cleanup_empty_child_namespaces = false;
   /// How many namespaces parents may make, for all clients together; more are invalid.
   std::size_t child_namespaces_max = 65'536;
+  /// Other servers of the program, for server_side_emit(); none: there are none.
+  server_group* group = nullptr;
   /// Unix time, in milliseconds, at the zero of the host's clock: it dates handshakes.
   std::int64_t unix_time_at_zero = 0;
 };

@@ -15,6 +15,7 @@ inline void server::drain(time_point now) {
   while (auto const event = engine_->poll_event(now)) on_engine_event(*event, now);
   finish_closing();  // what a destructor has left to do, see next
   ask_later();
+  read_letters(now);
 }
 
 inline void server::advance(time_point now) {

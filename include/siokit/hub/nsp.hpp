@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "siokit/hub/middleware.hpp"
+#include "siokit/hub/server_group.hpp"
 #include "siokit/hub/socket.hpp"
 
 namespace siokit::inline v0::hub {
@@ -78,6 +79,17 @@ class nsp {
     everybody().fetch_sockets(std::move(call));
   }
 
+  // Other servers of the program, which share the option `group`.
+
+  /// Called when another server has called server_side_emit(). Parameters as those of on(), with nsp& in the
+  /// place of socket&, and server_ack in that of ack.
+  template <class Callable>
+  listener_id on_server_side(std::string_view event, Callable&& callable);
+  /// Tells all others, not this one. With `void(std::error_code, responses const&)` as the last argument:
+  /// their answers, errc::timed_out when some did not come within 5 s.
+  template <class... Args>
+  result<void> server_side_emit(std::string_view event, Args&&... args);
+
   // Queries.
 
   /// The namespaces that a parent has made; none for others.
@@ -129,6 +141,7 @@ class nsp {
   std::uint32_t population_ = 0;        // sockets, in whatever state
   std::vector<std::uint32_t> sockets_;  // slots of the connected ones
   hub::listeners listeners_;
+  impl::server_side_listeners server_side_;
   listener_list<connection_handler> on_connection_;
   listener_list<disconnect_handler> on_disconnecting_;
   listener_list<disconnect_handler> on_disconnect_;

@@ -48,8 +48,8 @@ inline listener_id nsp::on_leave_room(member_handler callable) {
 }
 inline void nsp::off(listener_id which) noexcept {
   auto const remove = [which](auto&... lists) { static_cast<void>((lists.remove(which) || ...)); };
-  remove(listeners_, on_connection_, on_disconnecting_, on_disconnect_, on_create_room_, on_delete_room_,
-         on_join_room_, on_leave_room_);
+  remove(listeners_, server_side_, on_connection_, on_disconnecting_, on_disconnect_, on_create_room_,
+         on_delete_room_, on_join_room_, on_leave_room_);
 }
 
 inline void nsp::tell_joined(std::string_view room, std::string_view id, bool created) {

@@ -27,9 +27,12 @@ class server {
         config_(std::move(config)),
         random_(std::move(random)),
         root_(&of("/")),
-        lifeline_(*this) {}
+        lifeline_(*this) {
+    join_group();
+  }
   server(server const&) = delete;
   server& operator=(server const&) = delete;
+  ~server() { leave_group(); }
 
   // For the host.
 
@@ -38,7 +41,9 @@ class server {
   /// Time passed: acknowledgements and connects that are overdue. Call beside engine.advance().
   void advance(time_point now);
   [[nodiscard]] time_point next_deadline() const noexcept {
-    return earliest(purge_at_, earliest(connects_.next_deadline(), acks_.next_deadline()));
+    time_point const own = earliest(purge_at_, earliest(connects_.next_deadline(), acks_.next_deadline()));
+    if (!side_) return own;
+    return earliest(own, side_->has_news() ? turn_time_ : side_->next_deadline());
   }
   /// Called when the application does something outside drain(), advance() and in_turn(): the host answers
   /// what time it is, drains and pulls the engine's outputs soon.
@@ -115,6 +120,14 @@ class server {
   void fetch_sockets(unique_function<void(std::error_code, std::vector<remote_socket>)> call) {
     root().fetch_sockets(std::move(call));
   }
+  template <class Callable>
+  listener_id on_server_side(std::string_view event, Callable&& callable) {
+    return root().on_server_side(event, std::forward<Callable>(callable));
+  }
+  template <class... Args>
+  result<void> server_side_emit(std::string_view event, Args&&... args) {
+    return root().server_side_emit(event, std::forward<Args>(args)...);
+  }
   [[nodiscard]] socket* find(std::string_view id) const noexcept { return root_->find(id); }
   [[nodiscard]] std::vector<socket_ref> sockets() const { return root_->sockets(); }
 
@@ -149,6 +162,7 @@ class server {
   friend class ack;
   friend class next;
   friend class admission;
+  friend class server_ack;
 
   static constexpr std::uint32_t none = UINT32_MAX;
 
@@ -235,6 +249,18 @@ class server {
   void deliver(socket& to, std::string_view name, args const& arguments, ack& reply);
   void pass_middlewares(siokit::ref<impl::held_event> held);
   void tell_outgoing(socket& to, message const& packet);
+  [[nodiscard]] impl::server_side& server_side() {
+    if (!side_) side_ = std::make_unique<impl::server_side>();
+    return *side_;
+  }
+  void join_group();
+  void leave_group();
+  void forget_server(server const* gone);
+  void ask_servers(nsp& from, message packet, responses_handler call);
+  void post_letter(impl::server_side::letter what);
+  void read_letters(time_point now);
+  void on_letter(impl::server_side::letter const& in, socketio::packet_view const& packet, args const& all);
+  void on_answer(impl::server_side::letter const& in, args const& all);
   void request_admission(handle session);
   void admit(handle session, sid given);
 
@@ -309,6 +335,7 @@ class server {
   listener_list<allow_request_handler> allow_request_;
   listener_list<unique_function<void(socket&, std::string_view, error)>> bad_arguments_;
   unique_function<time_point()> wake_;
+  std::unique_ptr<impl::server_side> side_;
   socket_ref running_;
   time_point turn_time_{};
   std::uint64_t listener_count_ = 0;
@@ -325,4 +352,5 @@ class server {
 #include "siokit/hub/dispatch.hpp"
 #include "siokit/hub/joining.hpp"
 #include "siokit/hub/nsp_verbs.hpp"
+#include "siokit/hub/server_group_verbs.hpp"
 #include "siokit/hub/verbs.hpp"

@@ -51,6 +51,8 @@ struct server_options {
   std::size_t child_namespaces_max = 65'536;
   /// Hears of sessions, packets and errors, for logs and metrics; outlives the server. See engineio::metrics.
   engineio::observer* observer = nullptr;
+  /// Other servers of the program, on the same thread, for server_side_emit(); outlives them.
+  hub::server_group* group = nullptr;
   /// In place of the default one; outlives the server. A msgpack_parser serves clients with the package
   /// socket.io-msgpack-parser.
   socketio::parser const* parser = nullptr;
@@ -91,6 +93,7 @@ struct server_options {
     out.pending_acks_max = pending_acks_max;
     out.parser = parser;
     out.connection_state_recovery = connection_state_recovery;
+    out.group = group;
     out.cleanup_empty_child_namespaces = cleanup_empty_child_namespaces;
     out.child_namespaces_max = child_namespaces_max;
     auto const unix_now = std::chrono::system_clock::now().time_since_epoch();
