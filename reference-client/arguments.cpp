@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "arguments.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -17,7 +18,9 @@ tl::expected<std::string, std::string> read_file(std::string const& name) {
   std::ifstream file;
   if (name != "-") {
     file.open(name, std::ios::binary);
-    if (!file) return tl::unexpected("@" + name + ": this file cannot be read");
+    if (!file || std::filesystem::is_directory(name)) {
+      return tl::unexpected("@" + name + ": this file cannot be read");
+    }
   }
   std::istream& in = name == "-" ? std::cin : file;
   return std::string(std::istreambuf_iterator<char>(in), {});
@@ -71,7 +74,11 @@ tl::expected<siokit::owned_args, std::string> read_arguments(std::vector<std::st
       parts.push_back(siokit::as_bytes(files.back()));
     } else {
       auto value = json::parse(word, nullptr, false);
-      all.push_back(value.is_discarded() ? json(word) : std::move(value));
+      if (!value.is_discarded()) {
+        all.push_back(std::move(value));
+      } else {
+        all.push_back(word.starts_with(" [") ? word.substr(1) : word);  // the blank is ours: command_line.cpp
+      }
     }
   }
   std::string const text = dump(all);

@@ -97,6 +97,8 @@ void add_client_options(CLI::App& app, settings& s) {
       ->capture_default_str();
   add_milliseconds(*group, "--ack-timeout", s.client.ack_timeout,
                    "For acknowledgements, needed by --retries");
+  group->add_flag("--try-all-transports", s.client.try_all_transports,
+                  "Try the second transport when the first one can't be opened");
   group->add_flag("--reconnect,!--no-reconnect", s.client.reconnection,
                   "Connect again when it is lost (default on)");
 }
@@ -180,7 +182,14 @@ int read_command_line(int argc, char const* const* argv, settings& s) {
   s.event = "ping";
   std::string problem;
   try {
-    app.parse(argc, argv);
+    // CLI11 takes a word in brackets for a list, and takes it apart: so an array has a blank before it, which
+    // JSON does not mind.
+    std::vector<std::string> words(argv + 1, argv + argc);
+    for (auto& word : words) {
+      if (word.starts_with('[') && word.ends_with(']')) word.insert(0, 1, ' ');
+    }
+    std::reverse(words.begin(), words.end());  // as it wants them
+    app.parse(std::move(words));
   } catch (CLI::CallForHelp const&) {
     std::cout << app.help();
     for (auto const* verb : app.get_subcommands()) std::cout << '\n' << verb->help();
@@ -194,6 +203,9 @@ int read_command_line(int argc, char const* const* argv, settings& s) {
       problem = server.error();
     } else if (auto const good = s.client.config(*server); !good) {
       problem = good.error();
+    } else if (auto const proxy = s.client.proxy.empty() ? server : siokit::net::parse_url(s.client.proxy);
+               !proxy) {
+      problem = "proxy: " + proxy.error();
     } else if (server->secure) {
       if (auto const tls = s.client.make_tls(); !tls) problem = tls.error();
     }

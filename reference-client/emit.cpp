@@ -51,7 +51,8 @@ int run_emit(settings const& s) {
     if (!over) complain("disconnected: " + std::string(to_string(why)));
     end(exit_failed);
   });
-  io.on_close([&](siokit::disconnect_reason why) {  // before the namespace was joined
+  io.on_close([&](siokit::disconnect_reason why) {               // before the namespace was joined
+    if (why == siokit::disconnect_reason::forced_close) return;  // ours, for a reason that is told elsewhere
     if (!over) complain("disconnected: " + std::string(to_string(why)));
     end(exit_failed);
   });

@@ -30,6 +30,7 @@ TEST(Url, HasDefaults) {
                                                       {"a:81", 81, false, "a:81"},
                                                       {"http://[::1]", 80, false, "[::1]"},
                                                       {"https://[::1]:3000/n", 3000, true, "[::1]:3000"},
+                                                      {"a:81/x?u=http://b", 81, false, "a:81"},
                                                       {"https://a:80", 80, true, "a:80"}}) {
     auto const parsed = parse_url(text);
     ASSERT_TRUE(parsed) << text;

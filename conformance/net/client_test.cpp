@@ -253,6 +253,84 @@ TEST(Client, CompletesOnceWhateverHappens) {
                       "given up:" + aborted, "destroyed:" + aborted}));
 }
 
+TEST(Client, JoinsAnewRightAfterItHasLeft) {
+  world w;
+  static_cast<void>(w.io.of("/other"));
+  client io(w.context, w.url());
+  std::string log;
+  auto const note = [&log](std::error_code failure) { log += failure ? failure.message() : "joined;"; };
+  io.socket("/other").connect();
+  io.socket().connect(note);
+  ASSERT_TRUE(w.until([&] { return log == "joined;" && io.socket("/other").connected(); })) << log;
+  io.on_close([&](disconnect_reason) { log += "closed;"; });
+  io.socket().disconnect();
+  io.socket().connect(note);
+  ASSERT_TRUE(w.until([&] { return log != "joined;"; }));
+  EXPECT_EQ(log, "joined;joined;");
+  EXPECT_TRUE(io.socket("/other").connected());
+}
+
+TEST(Client, EndsItsRunThoughAnAnswerIsAwaited) {
+  auto io = std::make_unique<client>("http://127.0.0.1:1", client_options{.reconnection = false});
+  std::error_code end;
+  io->socket().emit_with_ack<int>("never")([&](std::error_code failure, int) { end = failure; });
+  io->socket().on_connect_error([&](connect_error const&) { io->close(); });
+  io->socket().connect();
+  io->run();
+  EXPECT_FALSE(end) << "it could still be sent";
+  io.reset();
+}
+
+TEST(Client, SocketsAreThoseOfTheBindingHoweverTheyAreMade) {
+  world w;
+  static_cast<void>(w.io.of("/b"));
+  client io(w.context, w.url());
+  hub::client_socket& plain = io.manager().socket("/b");
+  client_socket& s = io.socket("/b");
+  EXPECT_EQ(&plain, &s);
+  std::string log;
+  s.on("echo", [&log](siokit::client_socket& from, int number) {
+    log += std::string(from.nsp()) + std::to_string(number) + ";";
+  });
+  io.on_bad_arguments([&log](siokit::client_socket& from, std::string_view event, error) {
+    log += std::string(from.nsp()) + std::string(event) + ";";
+  });
+  w.io.of("/b").on("echo", [](siokit::socket& to, args all) { static_cast<void>(to.emit("echo", all)); });
+  s.connect([](std::error_code) {});
+  EXPECT_TRUE(s.emit("echo", 7));
+  EXPECT_TRUE(s.emit("echo", "no number"));
+  EXPECT_TRUE(w.until([&] { return log == "/b7;/becho;"; })) << log;
+}
+
+TEST(Client, NeedsNoThreadForAnAddress) {
+  auto const threads = [] {
+    auto const all = std::filesystem::directory_iterator("/proc/self/task");
+    return std::distance(begin(all), end(all));
+  };
+  if (!std::filesystem::exists("/proc/self/task")) GTEST_SKIP();
+  world w;
+  std::string const url = "http://127.0.0.1" + w.url().substr(16);
+  auto const before = threads();
+  client io(w.context, url);
+  io.socket().connect();
+  EXPECT_TRUE(w.until([&] { return io.socket().connected(); }));
+  EXPECT_EQ(threads(), before);
+}
+
+TEST(Clock, GoesOnWhileTheMachineSleeps) {
+#ifdef __linux__
+  timespec at{};
+  ::clock_gettime(CLOCK_BOOTTIME, &at);
+  auto const left = net::now() - time_point(std::chrono::seconds(at.tv_sec));
+  EXPECT_LT(left, 3s);
+  EXPECT_GE(left, 0s);
+#endif
+  auto const soon = net::to_steady(net::now() + 1h) - std::chrono::steady_clock::now();
+  EXPECT_LT(soon, 1h + 3s);
+  EXPECT_GT(soon, 1h - 3s);
+  EXPECT_EQ(net::to_steady(never), std::chrono::steady_clock::time_point::max());
+}
+
 #ifdef ASIO_HAS_CO_AWAIT
 TEST(Client, CompletesCoroutines) {
   world w;

@@ -49,6 +49,8 @@ describe("siokit-client", { skip }, () => {
       [["http://x", "--retries", "2"], "ack_timeout"],
       [["http://x", "emit"], "event"],
       [["http://x", "emit", "a", "@/nonexistent"], "/nonexistent"],
+      [["http://x", "emit", "a", "@/"], "cannot be read"],
+      [["http://x", "--proxy", "gopher://y", "listen"], "proxy"],
       [[], "url"],
     ]) {
       const { code, stderr } = await run(args);
@@ -66,6 +68,8 @@ describe("siokit-client", { skip }, () => {
       assert.equal(answer.code, 0, answer.stderr);
       const binary = (bytes) => ({ base64: Buffer.from(bytes).toString("base64") });
       assert.deepEqual(JSON.parse(answer.stdout), ["text", 1.5, { a: [null] }, binary([0, 1, 255]), binary("input")]);
+      const arrays = await run([url, "--json", "emit", "echo", "[1,2]", "[]", "[[1],[2]]", "[no json]", "--ack"]);
+      assert.deepEqual(JSON.parse(arrays.stdout), [[1, 2], [], [[1], [2]], "[no json]"]);
       assert.equal((await run([url, "emit", "echo", "1"])).code, 0);
       assert.equal((await run([url, "emit", "hush", "--ack", "--timeout", "100"])).code, 3);
       assert.equal((await run([`${url}/nowhere`, "emit", "echo"])).code, 1);
@@ -86,6 +90,30 @@ describe("siokit-client", { skip }, () => {
         io.on("connection", (socket) => socket.emit("\x1b[31m\x7f\x9b", "\x07\x9d"));
         io.of("/closed").use((socket, next) => next(new Error("no\x1b]0;")));
       },
+    ));
+
+  test("emit tells why the server has ended it", () =>
+    served(
+      async (url) => {
+        const { code, stderr } = await run([url, "emit", "kick", "--ack"]);
+        assert.deepEqual([code, stderr.trim()], [1, "siokit-client: disconnected: io server disconnect"]);
+        const refused = await run([`${url}/closed`, "emit", "x"]);
+        assert.deepEqual([refused.code, refused.stderr.trim()], [1, "siokit-client: no"]);
+      },
+      (io) => {
+        io.on("connection", (socket) => socket.on("kick", () => socket.disconnect()));
+        io.of("/closed").use((socket, next) => next(new Error("no")));
+      },
+    ));
+
+  test("--try-all-transports", () =>
+    served(
+      async (url) => {
+        const both = ["-t", "websocket,polling", "--no-reconnect"];
+        assert.equal((await run([url, ...both, "emit", "x"])).code, 1);
+        assert.equal((await run([url, ...both, "--try-all-transports", "emit", "x"])).code, 0);
+      },
+      (io) => (io.engine.opts.transports = ["polling"]),
     ));
 
   test("emit ends when the server never lets it in", () =>

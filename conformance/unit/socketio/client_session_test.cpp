@@ -200,9 +200,52 @@ TEST(socketio_client_session, namespaces_share_one_session) {
   w.disconnect(main);
   EXPECT_EQ(w.take(), "/disconnect:io client disconnect");
   EXPECT_TRUE(w.client->connected(chat));
+  w.link->pass(10ms);
   w.client->connect(main, w.link->now);
   w.link->pump();
   EXPECT_EQ(w.take(), "/connect");
+}
+
+// A server may close the connection of a client whose DISCONNECT and CONNECT come at once.
+TEST(socketio_client_session, a_namespace_that_was_just_left_is_joined_a_little_later) {
+  for (auto const& transports : {std::vector{transport::websocket}, std::vector{transport::polling}}) {
+    world w;
+    w.config.engine.transports = transports;
+    w.start();
+    w.connect();
+    auto const chat = w.connect("/chat");
+    static_cast<void>(w.take()), static_cast<void>(w.take_heard());
+    w.client->disconnect(chat, w.link->now);
+    w.client->connect(chat, w.link->now);
+    EXPECT_TRUE(w.client->active(chat));
+    w.link->pump();
+    EXPECT_EQ(w.take_heard(), "-client namespace disconnect ");
+    EXPECT_EQ(w.take(), "/chatdisconnect:io client disconnect");
+    w.link->pass(10ms);
+    EXPECT_EQ(w.take_heard(), "+/chat ");
+    EXPECT_EQ(w.take(), "/chatconnect");
+    w.client->disconnect(chat, w.link->now);
+    w.client->connect(chat, w.link->now);
+    w.client->disconnect(chat, w.link->now);
+    w.link->pass(1s);
+    EXPECT_EQ(w.take_heard(), "-client namespace disconnect ") << "and not again";
+    EXPECT_FALSE(w.client->active(chat));
+  }
+}
+
+TEST(socketio_client_session, leaves_however_full_the_outbox_is) {
+  world w;
+  w.config.engine.outbox_bytes_max = 1000;
+  w.start();
+  w.connect();
+  auto const chat = w.connect("/chat");
+  static_cast<void>(w.take_heard());
+  std::string const text(300, 'x');
+  while (w.client->emit(chat, *encode_event("/chat", {}, "x", text), {}, w.link->now)) {
+  }
+  w.client->disconnect(chat, w.link->now);
+  w.link->pump();
+  EXPECT_NE(w.take_heard().find("-client namespace disconnect"), std::string::npos);
 }
 
 TEST(socketio_client_session, a_refusal_ends_one_namespace) {

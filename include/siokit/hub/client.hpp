@@ -15,9 +15,12 @@ namespace siokit::inline v0::hub {
 
 class client {
  public:
+  /// Makes the sockets. Those of a binding are of a class derived from client_socket, all of them.
+  using socket_factory = unique_function<std::unique_ptr<client_socket>(client&, std::uint32_t nsp)>;
+
   /// `config` outlives the client. `seed`: random.
-  client(socketio::client_config const& config, std::uint64_t seed)
-      : config_(&config), session_(config, seed), lifeline_(*this) {}
+  client(socketio::client_config const& config, std::uint64_t seed, socket_factory make = make_plain_socket)
+      : config_(&config), session_(config, seed), make_(std::move(make)), lifeline_(*this) {}
   client(client const&) = delete;
   client& operator=(client const&) = delete;
 
@@ -42,10 +45,8 @@ class client {
 
   // For the application.
 
-  /// The socket of a namespace, made on first use. "chat" and "/chat" are the same. `Socket`: client_socket,
-  /// or a class of the host derived from it.
-  template <class Socket = client_socket>
-  [[nodiscard]] Socket& socket(std::string_view name = "/");
+  /// The socket of a namespace, made on first use. "chat" and "/chat" are the same.
+  [[nodiscard]] client_socket& socket(std::string_view name = "/");
   /// Disconnects every socket.
   void close();
   /// Calls `visit(client_socket&)` for each socket.
@@ -94,6 +95,9 @@ class client {
   friend class client_ack;
   friend class auth_reply;
 
+  [[nodiscard]] static std::unique_ptr<client_socket> make_plain_socket(client& owner, std::uint32_t nsp) {
+    return std::make_unique<client_socket>(owner, nsp);
+  }
   [[nodiscard]] time_point now();
   [[nodiscard]] listener_id next_listener() noexcept { return {++listener_count_}; }
   template <class List, class Call>
@@ -113,6 +117,7 @@ class client {
 
   socketio::client_config const* config_;
   socketio::client_session session_;
+  socket_factory make_;
   std::vector<std::unique_ptr<client_socket>> sockets_;  // by number of the namespace
   listener_list<unique_function<void()>> open_, ping_, upgrade_, reconnect_failed_;
   listener_list<unique_function<void(connect_error const&)>> error_, reconnect_error_;

@@ -40,13 +40,12 @@ inline void client::drain(time_point now) {
   description_.clear();  // it was of what has been told now
 }
 
-template <class Socket>
-Socket& client::socket(std::string_view name) {
+inline client_socket& client::socket(std::string_view name) {
   std::string full(name);
   if (!full.starts_with('/')) full.insert(0, 1, '/');
   std::uint32_t const number = session_.nsp(full);
-  if (number == sockets_.size()) sockets_.push_back(std::make_unique<Socket>(*this, number));
-  return static_cast<Socket&>(*sockets_[number]);
+  if (number == sockets_.size()) sockets_.push_back(make_(*this, number));
+  return *sockets_[number];
 }
 
 inline void client::close() {

@@ -159,6 +159,10 @@ struct no_argument {
   static result<void> read(args const&, std::size_t) noexcept { return {}; }
 };
 
+/// The socket itself, also as the class that a binding derives from it.
+template <class P, class Socket>
+inline constexpr bool is_socket = std::is_base_of_v<Socket, std::remove_cvref_t<P>>;
+
 /// socket_ref, for the sockets of a server.
 template <class P, class Socket>
 inline constexpr bool is_reference_to = false;
@@ -197,8 +201,8 @@ template <class... Holder>
 
 template <class P, class Holder, class Socket, class Ack>
 decltype(auto) pass(Holder& held, Socket& to, Ack& reply) {
-  if constexpr (is_one_of<P, Socket>) {
-    return (to);
+  if constexpr (is_socket<P, Socket>) {
+    return static_cast<std::remove_cvref_t<P>&>(to);
   } else if constexpr (is_reference_to<P, Socket>) {
     return to.ref();
   } else if constexpr (is_one_of<P, Ack>) {
@@ -217,7 +221,9 @@ struct kept_callable final : counted {
 /// Reads the arguments and calls.
 template <class... P, class Callable, class Socket, class Ack, class Then>
 [[nodiscard]] result<void> call_with(Callable& call, Socket& s, args const& in, Ack& reply, Then&& then) {
-  std::tuple<std::conditional_t<is_reference_to<P, Socket>, no_argument, holder_of<P, Socket, Ack>>...> held;
+  std::tuple<std::conditional_t<is_socket<P, Socket> || is_reference_to<P, Socket>, no_argument,
+                                holder_of<P, Ack>>...>
+      held;
   auto const outcome = read_all(held, in);
   if (!outcome) return outcome;
   [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -230,7 +236,8 @@ template <class... P, class Callable, class Socket, class Ack, class Then>
 template <class Socket, class Ack, class Callable, class... P>
 [[nodiscard]] auto erase_handler(Callable&& callable, type_list<P...>) {
   static_assert(((!std::is_same_v<P, Ack&>)&&...), "an ack is taken by value: it may be kept, and moved");
-  static_assert(((!std::is_same_v<P, Socket>)&&...), "a socket is taken by reference; ref() may be kept");
+  static_assert(((!is_socket<P, Socket> || std::is_reference_v<P>)&&...),
+                "a socket is taken by reference; ref() may be kept");
   using result_type = std::invoke_result_t<std::decay_t<Callable>&, P...>;
   if constexpr (runs_on<result_type>) {
     static_assert((outlives_event<P> && ...),

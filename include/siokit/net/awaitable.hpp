@@ -14,7 +14,7 @@ template <class Executor>
 struct siokit::hub::handler_result<asio::awaitable<void, Executor>> {
   template <class Keep>
   static void start(socket& s, asio::awaitable<void, Executor> run, Keep keep) {
-    net::server& io = net::server::of(s);
+    net::server& io = net::server::owning(s);
     asio::co_spawn(io.context(), std::move(run),
                    [keep, done = io.on_end_of_task(s)](std::exception_ptr failure) { done(failure); });
   }

@@ -59,7 +59,7 @@ class client_emit : public hub::client_emit {
 
 class client_socket : public hub::client_socket {
  public:
-  client_socket(hub::client& owner, std::uint32_t nsp);
+  client_socket(hub::client& owner, std::uint32_t nsp, impl::executor at);
   ~client_socket() override { *alive_ = nullptr; }
 
   using hub::client_socket::connect;
@@ -81,7 +81,7 @@ class client_socket : public hub::client_socket {
   [[nodiscard]] client_emit volatile_() noexcept { return {*this, hub::client_socket::volatile_()}; }
 
   /// Where completion handlers run that name no executor.
-  [[nodiscard]] impl::executor executor() const noexcept { return *executor_; }
+  [[nodiscard]] impl::executor executor() const noexcept { return executor_; }
 
  private:
   friend class client;
@@ -95,7 +95,7 @@ class client_socket : public hub::client_socket {
   void settle_connects(std::error_code outcome);
   [[nodiscard]] std::shared_ptr<client_socket*> alive() const noexcept { return alive_; }
 
-  std::optional<impl::executor> executor_;
+  impl::executor executor_;
   std::vector<connect_operation> connects_;
   std::shared_ptr<client_socket*> alive_ = std::make_shared<client_socket*>(this);
 };
@@ -105,9 +105,16 @@ namespace impl {
 /// What outlives a client that is destroyed by its own handler.
 class client_core final : public counted {
  public:
-  client_core(asio::io_context& context, client_target target, socketio::client_config wanted)
+  /// `auth`: of every socket, JSON or nothing.
+  client_core(asio::io_context& context, client_target target, socketio::client_config wanted,
+              std::string auth)
       : config(std::move(wanted)),
-        manager(config, seed()),
+        manager(config, seed(),
+                [at = context.get_executor(), auth = std::move(auth)](hub::client& owner, std::uint32_t nsp) {
+                  std::unique_ptr<hub::client_socket> out = std::make_unique<client_socket>(owner, nsp, at);
+                  if (!auth.empty()) static_cast<void>(out->auth(auth));
+                  return out;
+                }),
         host(new client_host(context, std::move(target), manager.session())) {
     host->on_drain = [this](time_point now) {
       ref<client_core> const self(this);
@@ -244,7 +251,10 @@ class client {
   }
   template <class F>
   void on_bad_arguments(F&& f) {
-    manager().on_bad_arguments(std::forward<F>(f));
+    manager().on_bad_arguments(
+        [call = std::forward<F>(f)](hub::client_socket& s, std::string_view event, error why) mutable {
+          call(static_cast<client_socket&>(s), event, why);
+        });
   }
   void off(listener_id which) noexcept { core_->manager.off(which); }
   /// Hears of exceptions that left a handler. Must not throw. Default: a line on stderr.
@@ -267,7 +277,6 @@ class client {
   asio::io_context* context_ = nullptr;
   tl::expected<void, std::string> valid_;
   std::string default_nsp_ = "/";
-  std::string auth_;
   ref<impl::client_core> core_;
   // Shared with posted calls, which may outlive the client; written by the client's thread alone.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
@@ -302,9 +311,9 @@ inline void client::start(asio::io_context& context, std::string_view text, clie
   target.tls_verify = options.tls_verify;
   target.deflate = options.per_message_deflate;
   target.deflate_threshold = options.deflate_threshold;
-  auth_ = std::move(options.auth);
   if (!valid_) target.refused = valid_.error();
-  core_ = ref<impl::client_core>(new impl::client_core(context, std::move(target), std::move(config)));
+  core_ = ref<impl::client_core>(
+      new impl::client_core(context, std::move(target), std::move(config), std::move(options.auth)));
 }
 
 inline client::~client() {
@@ -325,12 +334,7 @@ inline client::~client() {
 }
 
 inline client_socket& client::socket(std::string_view name) {
-  client_socket& out = manager().socket<client_socket>(name.empty() ? default_nsp_ : name);
-  if (!out.executor_) {
-    out.executor_ = context_->get_executor();
-    if (!auth_.empty()) static_cast<void>(out.auth(auth_));
-  }
-  return out;
+  return static_cast<client_socket&>(manager().socket(name.empty() ? default_nsp_ : name));
 }
 
 inline void client::close() {
@@ -345,9 +349,11 @@ inline void client::run_in_background() {
 
 // client_socket.
 
-inline client_socket::client_socket(hub::client& owner, std::uint32_t nsp) : hub::client_socket(owner, nsp) {
+inline client_socket::client_socket(hub::client& owner, std::uint32_t nsp, impl::executor at)
+    : hub::client_socket(owner, nsp), executor_(std::move(at)) {
   on_connect([this] { settle_connects({}); });
-  on_disconnect([this](disconnect_reason) {  // before it was joined
+  on_disconnect([this](disconnect_reason why) {                  // before it was joined
+    if (why == disconnect_reason::io_client_disconnect) return;  // disconnect() has settled those before it
     settle_connects(make_error_code(last_error().code == errc::ok ? errc::not_connected : last_error().code));
   });
   on_connect_error([this](connect_error const& why) {
@@ -368,7 +374,7 @@ template <class Token>
 auto client_socket::connect(Token&& token) {
   return asio::async_initiate<Token, void(std::error_code)>(
       [this](auto&& handler) {
-        auto waiting = impl::make_operation<>(std::forward<decltype(handler)>(handler), *executor_);
+        auto waiting = impl::make_operation<>(std::forward<decltype(handler)>(handler), executor_);
         if (connected()) return waiting->complete({});
         std::erase_if(connects_, [](connect_operation const& each) { return each.done(); });
         connects_.push_back({[waiting](std::error_code outcome) { waiting->complete(outcome); },

@@ -42,6 +42,12 @@ inline void client_connection::start(client_request request) {
 inline void client_connection::resolve() {
   client_target const& to = host_->target();
   url const& at = to.proxy ? *to.proxy : to.server;
+  std::error_code named;
+  if (auto const address = asio::ip::make_address(at.host, named); !named) {  // nothing to be looked up
+    addresses_.assign(1, {address, at.port});
+    address_ = 0;
+    return try_address();
+  }
   resolver_.async_resolve(
       at.host, std::to_string(at.port),
       [self = ref<client_connection>(this)](std::error_code failure, tcp::resolver::results_type found) {
@@ -162,7 +168,8 @@ inline void client_connection::send_request() {
 // Reading.
 
 inline void client_connection::wait_readable() {
-  if (over() || std::exchange(waits_readable_, true)) return;
+  // While it connects, readiness is not about reading: it has begun anew with the next address.
+  if (over() || mode_ == mode::connecting || std::exchange(waits_readable_, true)) return;
   socket_.async_wait(asio::socket_base::wait_read, [self = ref<client_connection>(this)](std::error_code) {
     self->waits_readable_ = false;
     self->in_turn([&] { self->on_readable(); });
@@ -170,6 +177,7 @@ inline void client_connection::wait_readable() {
 }
 
 inline void client_connection::on_readable() {
+  if (mode_ == mode::connecting) return;
   // Bounded, so that a server which sends without end does not keep the others waiting.
   constexpr int reads_at_once = 4;
   for (int i = 0; i < reads_at_once && !over(); ++i) {

@@ -7,8 +7,11 @@
 #include <asio/associated_cancellation_slot.hpp>
 #include <asio/associated_executor.hpp>
 #include <asio/error.hpp>
+#include <asio/execution/context_as.hpp>
+#include <asio/execution_context.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
+#include <asio/query.hpp>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -25,8 +28,15 @@ class operation : public std::enable_shared_from_this<operation<Handler, Results
 
  public:
   operation(Handler handler, executor const& fallback)
-      : handler_(std::move(handler)),
-        work_(asio::make_work_guard(asio::get_associated_executor(*handler_, fallback))) {}
+      : handler_(std::move(handler)), at_(asio::get_associated_executor(*handler_, fallback)) {
+    // The client itself keeps its io_context running, as long as it has something to do; another one would
+    // run out of work.
+    using context = asio::execution::context_as_t<asio::execution_context&>;
+    if constexpr (asio::can_query_v<handler_executor const&, context>) {
+      if (&asio::query(at_, context()) == &asio::query(fallback, context())) return;
+    }
+    work_.emplace(at_);
+  }
   operation(operation const&) = delete;
   operation& operator=(operation const&) = delete;
   ~operation() { complete(asio::error::operation_aborted, Results()...); }
@@ -52,8 +62,7 @@ class operation : public std::enable_shared_from_this<operation<Handler, Results
     Handler handler = std::move(*handler_);
     handler_.reset();
     if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) slot.clear();
-    auto const at = work_.get_executor();
-    asio::post(at,
+    asio::post(at_,
                [call = std::move(handler), failure, all = std::make_tuple(std::move(results)...)]() mutable {
                  std::apply([&](auto&... each) { std::move(call)(failure, std::move(each)...); }, all);
                });
@@ -63,7 +72,8 @@ class operation : public std::enable_shared_from_this<operation<Handler, Results
  private:
   std::optional<Handler> handler_;
   unique_function<void()> on_cancel_;
-  asio::executor_work_guard<handler_executor> work_;
+  handler_executor at_;
+  std::optional<asio::executor_work_guard<handler_executor>> work_;
 };
 
 template <class... Results, class Handler>

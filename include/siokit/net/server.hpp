@@ -150,7 +150,7 @@ class server : private impl::server_parts, public hub::server {
   }
 
   /// The server of a socket. Precondition: it is one of this class.
-  [[nodiscard]] static server& of(hub::socket& s) noexcept {
+  [[nodiscard]] static server& owning(hub::socket& s) noexcept {
     auto& io = static_cast<server&>(s.nsp().server());
     SIOKIT_ASSERT(io.runs_tasks_);
     return io;

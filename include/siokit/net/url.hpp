@@ -40,7 +40,7 @@ struct url {
   };
   url out;
   std::string_view rest = text;
-  if (auto const end = rest.find("://"); end != rest.npos) {
+  if (auto const end = rest.find("://"); end < rest.find_first_of("/?#")) {
     std::string_view const scheme = rest.substr(0, end);
     auto const is = [scheme](std::string_view name) { return same_header_name(scheme, name); };
     out.secure = is("https") || is("wss");

@@ -146,10 +146,13 @@ class client_session {
     std::size_t send_buffer_bytes = 0;
     std::deque<queued_packet> queue{};
     time_point queue_deadline = never;  // of its first packet
+    time_point left_at = never;         // when DISCONNECT was sent over this connection
+    time_point rejoin_at = never;       // when to try again to join behind that
     std::deque<received_packet> receive_buffer{};
     std::size_t receive_buffer_bytes = 0;
   };
   using kind = client_event::kind;
+  static constexpr auto rejoin_pause = std::chrono::milliseconds(10);
 
   [[nodiscard]] std::uint64_t random() noexcept;
   void tell(client_event const& fact) { facts_.push_back(fact); }

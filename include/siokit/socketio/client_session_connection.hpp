@@ -44,7 +44,12 @@ inline void client_session::request_failed(exchange which, error why) {
 inline void client_session::advance(time_point now) {
   if (engine_) engine_->advance(now);
   for (auto const& each : retired_) each->advance(now);
-  for (std::uint32_t nsp = 0; nsp < spaces_.size(); ++nsp) expire_acks(nsp, now);
+  for (std::uint32_t nsp = 0; nsp < spaces_.size(); ++nsp) {
+    expire_acks(nsp, now);
+    if (spaces_[nsp].rejoin_at > now) continue;
+    spaces_[nsp].rejoin_at = never;
+    connect(nsp, now);
+  }
   if (open_deadline_ <= now) {
     retire_engine(now);
     on_open_failed({errc::open_timeout, side::remote, 0}, now);
@@ -61,7 +66,7 @@ inline time_point client_session::next_deadline() const noexcept {
   if (engine_) next = earliest(next, engine_->next_deadline());
   for (auto const& each : retired_) next = earliest(next, each->next_deadline());
   for (space const& each : spaces_) {
-    next = earliest(next, earliest(each.acks.next_deadline(), each.queue_deadline));
+    next = earliest(next, earliest(each.acks.next_deadline(), earliest(each.queue_deadline, each.rejoin_at)));
   }
   return next;
 }
@@ -107,6 +112,7 @@ inline std::optional<client_event> client_session::poll_event(time_point now) {
 
 inline void client_session::open_engine(time_point now) {
   phase_ = phase::opening;
+  for (space& each : spaces_) each.left_at = each.rejoin_at = never;
   engine_ = std::make_unique<engineio::client_session>(config_->engine, names_, random(),
                                                        config_->remember_upgrade && websocket_succeeded_);
   if (auto const opened = engine_->open(now); !opened) {

@@ -25,12 +25,19 @@ inline std::uint32_t client_session::nsp(std::string_view name) {
 inline void client_session::connect(std::uint32_t nsp, time_point now) {
   space& to = spaces_[nsp];
   if (to.state == stage::idle) to.state = stage::wanted;
-  if (phase_ == phase::open && to.state == stage::wanted) return ask_auth(nsp);
+  if (phase_ == phase::open && to.state == stage::wanted) {
+    // A server that gets DISCONNECT and CONNECT at once takes the second one for a mistake, and closes.
+    bool const just_left =
+        to.left_at != never && (now < later(to.left_at, rejoin_pause) || !engine_->writable());
+    if (!just_left) return ask_auth(nsp);
+    to.rejoin_at = later(now, rejoin_pause);
+  }
   if (phase_ == phase::closed && !reconnecting_) open_engine(now);
 }
 
 inline void client_session::ask_auth(std::uint32_t nsp) {
   spaces_[nsp].state = stage::asking;
+  spaces_[nsp].left_at = spaces_[nsp].rejoin_at = never;
   tell({.type = kind::auth_requested, .nsp = nsp, .number = ++spaces_[nsp].asked});
 }
 
@@ -62,8 +69,10 @@ inline void client_session::disconnect(std::uint32_t nsp, time_point now) {
   bool const was_connected = from.state == stage::connected;
   if (from.state == stage::idle) return;
   from.state = stage::idle;
+  from.rejoin_at = never;
   if (was_connected && engine_) {
-    static_cast<void>(send(encode_disconnect(from.name), now, config_->engine.outbox_bytes_max));
+    static_cast<void>(send(encode_disconnect(from.name), now, SIZE_MAX));  // however full the outbox is
+    from.left_at = now;
   }
   settle_interest(now);
   if (was_connected) on_left(nsp, disconnect_reason::io_client_disconnect, {});
