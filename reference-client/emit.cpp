@@ -38,6 +38,7 @@ int run_emit(settings const& s) {
                               print(arguments_line(answer, s.json));
                               return end(exit_done);
                             }
+                            if (over) return;  // what has ended it was told
                             complain(failure.message());
                             end(failure == siokit::errc::timed_out ? exit_timed_out : exit_failed);
                           });
