@@ -8,8 +8,8 @@ export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 
 SERVE_PACKAGES = g++ cmake ninja-build libexpected-dev libasio-dev libssl-dev zlib1g-dev node-llhttp \
   nlohmann-json3-dev libcli11-dev libspdlog-dev libedit-dev
-TEST_PACKAGES = $(SERVE_PACKAGES) libgtest-dev libboost-json1.81-dev libbenchmark-dev openssl chromium python3 ccache clang-format-14 clang-tidy-14 \
-  $(if $(shell command -v node),,nodejs npm)
+TEST_PACKAGES = $(SERVE_PACKAGES) libgtest-dev libbenchmark-dev libboost-json1.81-dev libuv1-dev libwebsockets-dev openssl \
+  chromium python3 ccache clang-format-14 clang-tidy-14 $(if $(shell command -v node),,nodejs npm)
 ALL_PACKAGES = clang-14 g++-mingw-w64-x86-64
 OFFICIAL = conformance/official
 PRESETS = release debug asan-ubsan tsan core-noexcept clang

@@ -6,7 +6,7 @@
 using namespace siokit;
 
 struct host {
-  engineio::server engine{{}};
+  engineio::server engine{{.path = "/socket.io/"}};
   hub::server io{engine, {}, [](auto id) { (void)!::getentropy(id.data(), id.size()); }};
   std::map<std::uint64_t, epoll_websocket> sockets{};  // by their wires
 
@@ -14,6 +14,7 @@ struct host {
   void ready(wire which) {
     epoll_websocket& socket = sockets.at(which.value);
     auto const on_request = [&](websocket::handshake_text const& in) {
+      if (!engine.config().serves(in.target)) return false;
       engine.request({which.value}, {"GET", in.target, in.headers, {}, false, true}, now());
       io.drain(now());
       auto const response = engine.poll_response();

@@ -1,24 +1,20 @@
 // What a host on epoll has of its own, whatever it speaks.   SPDX-License-Identifier: MIT
-// A listening socket, and the server's end of a WebSocket on a file descriptor.
+// A listening socket, and a WebSocket on a file descriptor.
 #pragma once
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <openssl/evp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
-#include "siokit/core/ids.hpp"
-#include "siokit/websocket/decoder.hpp"
-#include "siokit/websocket/handshake.hpp"
+#include "server_websocket.hpp"
 
 /// Watched by `poller`, on a free port of the loopback device, which it prints.
 inline int listen_on_loopback(int poller) {
@@ -37,12 +33,10 @@ inline int listen_on_loopback(int poller) {
   return fd;
 }
 
-/// Owns the descriptor. Keeps a request that came in part, and what the kernel did not take: then it waits to
-/// write and does not read, so that a peer who takes nothing can ask for nothing.
-class epoll_websocket {
+/// Owns the descriptor. Keeps what the kernel did not take: then it waits to write and does not read, so that
+/// a peer who takes nothing can ask for nothing.
+class epoll_websocket final : public server_websocket {
  public:
-  siokit::handle session{};  ///< for the host to keep
-
   epoll_websocket(int poller, int fd) : poller_(poller), fd_(fd) {
     ::fcntl(fd, F_SETFL, O_NONBLOCK);
     watch(EPOLL_CTL_ADD, EPOLLIN);
@@ -50,46 +44,17 @@ class epoll_websocket {
   epoll_websocket(epoll_websocket&&) = delete;
   ~epoll_websocket() { ::close(fd_); }
 
-  /// It is ready: writes, or reads once. `on_request(handshake_text)` returns whether it called accept();
-  /// `on_message(frame)`. False: the connection is at its end.
+  /// It is ready: writes, or reads once, as take() does. False: the connection is at its end.
   template <class OnRequest, class OnMessage>
   [[nodiscard]] bool ready(OnRequest&& on_request, OnMessage&& on_message) {
     if (!unsent_.empty()) return write({}), true;
     char buffer[65536];
     auto const size = ::recv(fd_, buffer, sizeof buffer, 0);
     if (size <= 0) return size < 0 && errno == EAGAIN;
-    std::span<char> bytes(buffer, static_cast<std::size_t>(size));
-    if (!accepted_) {
-      request_.append(buffer, bytes.size());
-      if (!request_.ends_with("\r\n\r\n")) return request_.size() < 8192;
-      auto const in = siokit::websocket::read_request(request_);
-      return in && on_request(*in);
-    }
-    for (;;) {
-      auto const next = frames_.next(bytes);
-      if (!next || !*next) return next.has_value();
-      using kind = siokit::websocket::event::kind;
-      siokit::websocket::event const& event = **next;
-      if (event.type == kind::close) return false;
-      if (event.type == kind::message) on_message(siokit::frame{event.payload, event.data});
-      if (event.type != kind::ping) continue;
-      std::string pong;
-      siokit::websocket::append_frame(pong, siokit::websocket::opcodes::pong, event.data);
-      write(pong);
-    }
-  }
-  void accept(std::string_view key) {
-    auto const accepted = siokit::websocket::accept_key(key, [](std::string_view text) {
-      std::array<unsigned char, 20> sum{};
-      ::EVP_Digest(text.data(), text.size(), sum.data(), nullptr, ::EVP_sha1(), nullptr);
-      return sum;
-    });
-    std::string answer;
-    accepted_ = siokit::websocket::append_response(answer, {accepted.data(), accepted.size()}).has_value();
-    write(answer);
+    return take({buffer, static_cast<std::size_t>(size)}, on_request, on_message);
   }
   /// A connection that broke is for ready() to see.
-  void write(std::string_view bytes) {
+  void write(std::string_view bytes) override {
     bool const waited = !unsent_.empty();
     unsent_ += bytes;
     auto const sent = ::send(fd_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
@@ -113,7 +78,5 @@ class epoll_websocket {
   }
 
   int const poller_, fd_;
-  bool accepted_ = false;
-  std::string request_, unsent_;
-  siokit::websocket::decoder frames_{siokit::websocket::role::server};
+  std::string unsent_;
 };
