@@ -67,7 +67,8 @@ class server {
 
   /// After a response with accept_wire. Error: the WebSocket is unwanted, close it without a code.
   result<void> wire_opened(handle session, wire which, time_point now);
-  /// One WebSocket message. Error events_pending, local: pull poll_event() first.
+  /// One WebSocket message; that text is UTF-8 was checked by the host. Error events_pending, local: pull
+  /// poll_event() first.
   result<void> receive(handle session, wire which, frame const& in, time_point now);
   void wire_lost(handle session, wire which, error why = {});
 
