@@ -89,7 +89,9 @@ std::vector<std::string> bad_packets(fault const& wanted) {
   if (wanted.name == "attachments") {
     return {R"(451-["file",{"_placeholder":true,"num":0}])", R"(42["the attachment is missing"])"};
   }
-  if (wanted.name == "oversize") return {"4" + std::string(wanted.size.value_or(100'000'000), 'x')};
+  constexpr std::size_t largest = 100'000'000;
+  if (wanted.name == "oversize")
+    return {"4" + std::string(std::min(wanted.size.value_or(largest), largest), 'x')};
   return {};
 }
 
@@ -122,20 +124,22 @@ class connection : public std::enable_shared_from_this<connection> {
   static constexpr std::size_t head_max = 64 * 1024;
 
   void on_head(std::size_t size) {
+    if (owner_ == nullptr) return;  // it was closed meanwhile
     request_ = read_request(head_);
     body_ = head_.substr(size);
     head_.resize(size);
     std::string const& name = request_.wanted.name;
     auto const number = request_.wanted.number;
+    std::chrono::milliseconds const time(std::min<std::size_t>(number.value_or(1000), 3'600'000));
     if (request_.handshake()) {
-      if (name == "delay") return pass_on_after(std::chrono::milliseconds(number.value_or(1000)));
+      if (name == "delay") return pass_on_after(time);
       if (name == "error") {
         std::string const status = std::to_string(number.value_or(503)) + " Error";
         return end_with(answer(status, "Content-Type: text/html\r\n", "<h1>Out of order</h1>"));
       }
       if (name == "redirect") return end_with(answer("302 Found", "Location: /elsewhere\r\n", ""));
       if (name == "cut" && number == 0u) return cut();
-      if (name == "restart") return owner_->restart(std::chrono::milliseconds(number.value_or(1000)));
+      if (name == "restart") return owner_->restart(time);
     } else if (request_.websocket && name == "refuse-upgrade") {
       return end_with(answer("400 Bad Request", "", R"({"code":3,"message":"Bad request"})"));
     }
@@ -300,8 +304,8 @@ asio::ip::tcp::endpoint relay::listen(asio::ip::tcp::endpoint const& at) {
 }
 
 void relay::accept() {
-  acceptor_->async_accept([this](std::error_code failure, tcp_socket client) {
-    if (failure == asio::error::operation_aborted) return;
+  acceptor_->async_accept([this, alive = std::weak_ptr(alive_)](std::error_code failure, tcp_socket client) {
+    if (failure == asio::error::operation_aborted || alive.expired()) return;
     if (!failure) {
       std::erase_if(connections_, [](auto const& each) { return each.expired(); });
       auto const fresh = std::make_shared<connection>(*this, std::move(client));
@@ -323,8 +327,13 @@ void relay::close() {
 void relay::restart(std::chrono::milliseconds pause) {
   close();
   pause_.expires_after(pause);
-  pause_.async_wait([this](std::error_code failure) {
-    if (!failure) listen(at_);
+  pause_.async_wait([this, pause, alive = std::weak_ptr(alive_)](std::error_code failure) {
+    if (failure || alive.expired()) return;
+    try {
+      listen(at_);
+    } catch (std::system_error const&) {
+      restart(pause);  // somebody has taken the port
+    }
   });
 }
 

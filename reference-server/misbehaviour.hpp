@@ -58,6 +58,7 @@ class relay {
   timer pause_;
   std::vector<std::weak_ptr<connection>> connections_;
   std::map<std::string, std::size_t> polls_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for handlers that are on their way
 };
 
 }  // namespace misbehaviour

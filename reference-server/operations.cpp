@@ -24,26 +24,26 @@ std::string_view session_of(siokit::server& io, siokit::socket const& s) {
 
 }  // namespace
 
-void session_log::on_opened(server_session const& session) {
+void session_log::on_opened(server_session const& session) noexcept {
   metrics::on_opened(session);
   spdlog::debug("session opened session={} transport={} revision={}", shown(session),
                 to_string(session.current()), session.revision());
 }
-void session_log::on_upgraded(server_session const& session) {
+void session_log::on_upgraded(server_session const& session) noexcept {
   metrics::on_upgraded(session);
   spdlog::debug("session upgraded session={}", shown(session));
 }
 void session_log::on_closed(server_session const& session, siokit::engineio::close_reason reason,
-                            siokit::error detail) {
+                            siokit::error detail) noexcept {
   metrics::on_closed(session, reason, detail);
   spdlog::debug("session closed session={} reason=\"{}\"{}", shown(session), to_string(reason),
                 detail_of(detail));
 }
-void session_log::on_refused(siokit::engineio::refusal const& why) {
+void session_log::on_refused(siokit::engineio::refusal const& why) noexcept {
   metrics::on_refused(why);
   spdlog::debug("request refused code={} message=\"{}\" context=\"{}\"", why.code, why.message, why.context);
 }
-void session_log::on_bad_packet(server_session const& session, siokit::error why) {
+void session_log::on_bad_packet(server_session const& session, siokit::error why) noexcept {
   metrics::on_bad_packet(session, why);
   spdlog::debug("bad packet session={}{}", shown(session), detail_of(why));
 }
@@ -95,13 +95,14 @@ void signals::wait_for_end() {
     if (on_end_) on_end_();
     signal == SIGTERM ? io_.drain(drain_timeout_) : io_.close();
     ends_.clear();  // the next one ends the program at once
+    ending_ = true;
     reloads_.cancel();
   });
 }
 
 void signals::wait_for_reload() {
   reloads_.async_wait([this](std::error_code failure, int) {
-    if (failure) return;
+    if (failure || ending_) return;
     if (auto const done = io_.reload_tls()) {
       spdlog::info("certificate read again");
     } else {

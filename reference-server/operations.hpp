@@ -12,12 +12,12 @@
 /// Counts what /metrics shows and writes a line for each session that comes, changes or ends.
 class session_log final : public siokit::metrics {
  public:
-  void on_opened(siokit::engineio::server_session const& session) override;
-  void on_upgraded(siokit::engineio::server_session const& session) override;
+  void on_opened(siokit::engineio::server_session const& session) noexcept override;
+  void on_upgraded(siokit::engineio::server_session const& session) noexcept override;
   void on_closed(siokit::engineio::server_session const& session, siokit::engineio::close_reason reason,
-                 siokit::error detail) override;
-  void on_refused(siokit::engineio::refusal const& why) override;
-  void on_bad_packet(siokit::engineio::server_session const& session, siokit::error why) override;
+                 siokit::error detail) noexcept override;
+  void on_refused(siokit::engineio::refusal const& why) noexcept override;
+  void on_bad_packet(siokit::engineio::server_session const& session, siokit::error why) noexcept override;
 };
 
 /// Lines for sockets, handlers that fail, and arguments that don't fit.
@@ -48,4 +48,5 @@ class signals {
   std::function<void()> on_end_;
   asio::basic_signal_set<asio::io_context::executor_type> ends_;
   asio::basic_signal_set<asio::io_context::executor_type> reloads_;
+  bool ending_ = false;
 };

@@ -54,6 +54,40 @@ TEST(Attach, ABodyAndWhatWasReadBehindIt) {
   }
 }
 
+TEST(Attach, MuchThatMustWaitForAnAnswer) {
+  world w;
+  std::optional<net::request_next> kept;
+  w.host->use([&](net::http_request const& in, net::request_next next) {
+    in.method == "POST" ? static_cast<void>(kept.emplace(std::move(next))) : next();
+  });
+  other_server other(w);
+  client first(w, other.at());
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling}));
+  first.response();
+  client c(w, other.at());
+  std::string const body = "4" + std::string(500'000, 'x');
+  ASSERT_FALSE(other.hand_over({.method = "POST", .target = poll_of(0), .body = body}));
+  EXPECT_TRUE(w.until([&] { return kept.has_value(); }));
+  w.context.restart();
+  EXPECT_LT(w.context.poll(), 100u) << "it waits without turning";
+  (*kept)();
+  EXPECT_EQ(body_of(c.response()), "ok");
+  EXPECT_EQ(body_of(first.ask(get(poll_of(0)))), body);
+}
+
+TEST(Attach, AChunkedBodyIsAsLongAsItIs) {
+  world w;
+  other_server other(w);
+  client first(w, other.at());
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling}));
+  first.response();
+  client c(w, other.at());
+  std::array<header, 2> const both{{{"Content-Length", "3"}, {"Transfer-Encoding", "chunked"}}};
+  ASSERT_FALSE(other.hand_over({.method = "POST", .target = poll_of(0), .headers = both, .body = "4hello"}));
+  EXPECT_EQ(body_of(c.response()), "ok");
+  EXPECT_EQ(body_of(c.ask(get(poll_of(0)))), "4hello");
+}
+
 TEST(Attach, PartOfABody) {
   world w;
   other_server other(w);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "siokit/net/client.hpp"
 
 #ifdef ASIO_HAS_CO_AWAIT
@@ -44,6 +46,14 @@ struct world {
   std::optional<siokit::client> peer;
   std::string url, log;
 };
+
+template <class T>
+constexpr bool allowed = siokit::hub::impl::outlives_event<T>;
+static_assert(allowed<std::string> && allowed<std::vector<std::string>> && allowed<siokit::socket_ref>);
+static_assert(!allowed<std::string_view> && !allowed<siokit::socket&> && !allowed<siokit::args>);
+static_assert(!allowed<std::optional<siokit::bytes_view>> && !allowed<std::vector<std::string_view>>);
+static_assert(!allowed<std::map<std::string, std::tuple<int, siokit::raw_json>>>);
+static_assert(!allowed<std::array<std::string_view, 2>>);
 
 TEST(Awaitable, AListenerThatWaits) {
   world w;

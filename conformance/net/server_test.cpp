@@ -67,6 +67,41 @@ TEST(Server, ReportsHandlersThatThrow) {
   EXPECT_TRUE(s.until([&] { return s.errors == "nobody;nobody;nobody;nobody;"; }));
 }
 
+TEST(Server, AHookMayDisconnectWhoIsAtFault) {
+  running_server s;
+  s.io.on_handler_error([&](std::exception_ptr const&, siokit::socket* at_fault) {
+    s.errors += "heard;";
+    if (at_fault != nullptr) at_fault->disconnect(true);
+  });
+  s.io.on_connection([](siokit::socket&) { throw std::runtime_error("oh"); });
+  std::string const opened = s.ask(get("/socket.io/?EIO=4&transport=polling"));
+  auto const sid = opened.find("\"sid\":\"") + 7;
+  std::string const target =
+      "/socket.io/?EIO=4&transport=polling&sid=" + opened.substr(sid, opened.find('"', sid) - sid);
+  s.ask(post(target, "40"));
+  EXPECT_TRUE(s.until([&] { return s.io.size() == 0; }));
+  EXPECT_EQ(s.errors, "heard;");
+}
+
+TEST(Server, MayBeClosedByWhatATurnBeginsWith) {
+  siokit::server_group group;
+  asio::io_context context(1);
+  siokit::server first(context, {.host = "127.0.0.1", .port = 0, .group = &group});
+  siokit::server second(context, {.host = "127.0.0.1", .port = 0, .group = &group});
+  auto const at = second.listen({asio::ip::address_v4::loopback(), 0});
+  second.on_server_side("end", [&second] { second.close(); });
+  tcp::socket client(context);
+  context.poll();
+  client.connect(*at);  // so that the listener has something to accept
+  EXPECT_TRUE(first.server_side_emit("end"));
+  context.restart();
+  context.run_for(100ms);
+  tcp::socket late(context);
+  std::error_code failure;
+  late.connect(*at, failure);
+  EXPECT_TRUE(failure);
+}
+
 TEST(Server, RepeatsNothingAfterItsClose) {
   running_server s;
   int ticks = 0;

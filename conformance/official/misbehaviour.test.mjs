@@ -117,6 +117,11 @@ contract("load", (server) => {
     assert.equal(await within(socket.emitWithAck("message-with-ack", 1), "ack"), 1);
   });
 
+  test("numbers without bound are bounded", async () => {
+    const body = (await fetchText(await handshake("oversize:1:9999999999999999"))).body;
+    assert.equal(body.length, 100_000_001);
+  });
+
   test("the server goes away for a while, and clients come back", async () => {
     const socket = io(server.url, { forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 50 });
     atEnd(() => socket.disconnect());

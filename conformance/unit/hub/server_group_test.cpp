@@ -115,6 +115,17 @@ TEST(server_group, members_may_leave) {
   EXPECT_EQ((*kept)("late").error().code, errc::gone);
 }
 
+TEST(server_group, an_answer_outlives_who_gave_it) {
+  three w;
+  w.all[2].reset();
+  w.io(1).on_server_side("ask", [](server_ack reply) { EXPECT_TRUE(reply("one")); });
+  EXPECT_TRUE(w.io(0).server_side_emit("ask", w.answers()));
+  w.all[1]->turn(w.now);
+  w.all[1].reset();
+  w.pump();
+  EXPECT_EQ(w.log, "all one;");
+}
+
 TEST(server_group, nobody_else) {
   std::string log;
   for (bool const grouped : {false, true}) {

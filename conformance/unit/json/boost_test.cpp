@@ -44,6 +44,7 @@ TEST(json_boost, attachments_are_refused) {
 
 TEST(json_boost, numbers_that_are_no_json) {
   EXPECT_EQ(written(json::value(std::numeric_limits<double>::quiet_NaN())), "[null]");
+  EXPECT_EQ(written(json::value("a\xff")), "[\"a\xEF\xBF\xBD\"]") << "as is text that is none";
   double const infinite = std::numeric_limits<double>::infinity();
   EXPECT_EQ(written(json::value{{"NaN", {-infinite, 1, "1e99999"}}}), R"([{"NaN":[null,1,"1e99999"]}])");
 }

@@ -233,6 +233,23 @@ TEST(socketio_client_session, a_namespace_that_was_just_left_is_joined_a_little_
   }
 }
 
+TEST(socketio_client_session, who_joins_anew_joins_once_if_the_connection_is_lost) {
+  world w;
+  w.config.reconnection = false;
+  w.start();
+  w.connect();
+  auto const chat = w.connect("/chat");
+  w.client->disconnect(chat, w.link->now);
+  w.client->connect(chat, w.link->now);
+  w.link->cut();
+  w.link->pump();
+  static_cast<void>(w.take()), static_cast<void>(w.take_heard());
+  w.link->pass(1h);
+  EXPECT_EQ(w.take(), "");
+  EXPECT_EQ(w.take_heard(), "");
+  EXPECT_EQ(w.client->next_deadline(), never);
+}
+
 TEST(socketio_client_session, leaves_however_full_the_outbox_is) {
   world w;
   w.config.engine.outbox_bytes_max = 1000;

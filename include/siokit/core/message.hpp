@@ -98,7 +98,8 @@ class message {
   void keep_compressed(message form) const noexcept {
     block_->compressed = std::exchange(form.block_, nullptr);
   }
-  /// About how much memory it holds, in bytes: what a queue that keeps it is to count.
+  /// About how much memory it holds, in bytes: what a queue that keeps it is to count. A compressed form,
+  /// which may come and is no larger, is not in it.
   [[nodiscard]] std::size_t cost() const noexcept {
     constexpr std::size_t place_in_queue = 16, of_allocator = 16;
     return block_ == nullptr ? 0 : sizeof(*block_) + block_->capacity + place_in_queue + of_allocator;

@@ -12,6 +12,11 @@
 
 namespace siokit::inline v0 {
 
+/// Whether a result is something that is still to be run, such as a coroutine: who drops it drops the work. A
+/// binding specialises it.
+template <class T>
+inline constexpr bool is_task = false;
+
 template <class Signature>
 class unique_function;
 
@@ -27,6 +32,8 @@ class unique_function<Result(Args...)> {
            std::is_invocable_r_v<Result, std::decay_t<Callable>&, Args...>)
       unique_function(Callable&& callable) {
     using stored = std::decay_t<Callable>;
+    static_assert(!std::is_void_v<Result> || !is_task<std::invoke_result_t<stored&, Args...>>,
+                  "this handler takes no coroutine: nobody would run it");
     if constexpr (fits_in_place<stored>) {
       ::new (static_cast<void*>(place_)) stored(std::forward<Callable>(callable));
       table_ = &in_place<stored>;

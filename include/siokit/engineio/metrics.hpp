@@ -4,7 +4,6 @@
 #pragma once
 
 #include <array>
-#include <map>
 #include <string>
 
 #include "siokit/engineio/server.hpp"
@@ -17,30 +16,32 @@ class metrics : public observer {
   metrics() = default;
   virtual ~metrics() = default;
 
-  void on_opened(server_session const& session) override { ++of(session).opened; }
-  void on_upgraded(server_session const&) override { ++upgrades_; }
-  void on_closed(server_session const&, close_reason reason, error detail) override {
+  void on_opened(server_session const& session) noexcept override { ++of(session).opened; }
+  void on_upgraded(server_session const&) noexcept override { ++upgrades_; }
+  void on_closed(server_session const&, close_reason reason, error detail) noexcept override {
     ++closed_[static_cast<std::size_t>(reason)];
-    if (detail.code != errc::ok) ++errors_[detail.code];
+    if (detail.code != errc::ok) ++errors_[static_cast<std::size_t>(detail.code)];
   }
-  void on_received(server_session const& session, frame const& in) override {
+  void on_received(server_session const& session, frame const& in) noexcept override {
     ++of(session).packets_received;
     of(session).bytes_received += in.data.size();
   }
-  void on_sent(server_session const& session, std::size_t packets, std::size_t bytes) override {
+  void on_sent(server_session const& session, std::size_t packets, std::size_t bytes) noexcept override {
     of(session).packets_sent += packets;
     of(session).bytes_sent += bytes;
   }
-  void on_pong(server_session const&, duration round_trip) override {
+  void on_pong(server_session const&, duration round_trip) noexcept override {
     std::size_t bucket = 0;
     while (bucket < bounds.size() && round_trip > bounds[bucket]) ++bucket;
     ++round_trips_[bucket];
     round_trip_sum_ += round_trip;
   }
-  void on_refused(refusal const& why) override {
-    ++refused_[static_cast<std::size_t>(why.code) % refused_.size()];
+  void on_refused(refusal const& why) noexcept override {
+    ++refused_[why.code >= 0 && why.code < 6 ? static_cast<std::size_t>(why.code) : refused_.size() - 1];
   }
-  void on_bad_packet(server_session const&, error why) override { ++errors_[why.code]; }
+  void on_bad_packet(server_session const&, error why) noexcept override {
+    ++errors_[static_cast<std::size_t>(why.code)];
+  }
 
   /// Content type of text().
   static constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -66,11 +67,14 @@ class metrics : public observer {
                 &by_transport::bytes_sent);
     append_round_trips(out);
     head(out, "siokit_errors_total", "counter", "What was wrong when sessions ended for it");
-    for (auto const& [code, count] : errors_)
-      line(out, "siokit_errors_total", "kind", to_string(code), count);
+    for (std::size_t code = 0; code < errors_.size(); ++code) {
+      if (errors_[code] == 0) continue;
+      line(out, "siokit_errors_total", "kind", to_string(static_cast<errc>(code)), errors_[code]);
+    }
     head(out, "siokit_requests_refused_total", "counter", "Refused requests, by the code they were told");
     for (std::size_t i = 0; i < refused_.size(); ++i) {
-      line(out, "siokit_requests_refused_total", "code", std::to_string(i), refused_[i]);
+      line(out, "siokit_requests_refused_total", "code",
+           i + 1 < refused_.size() ? std::to_string(i) : "other", refused_[i]);
     }
     return out;
   }
@@ -163,9 +167,9 @@ class metrics : public observer {
 
   std::array<by_transport, 2> transports_{};
   std::array<std::uint64_t, 5> closed_{};
-  std::array<std::uint64_t, 6> refused_{};
+  std::array<std::uint64_t, 7> refused_{};  // the last one: codes of the application
   std::array<std::uint64_t, bounds.size() + 1> round_trips_{};
-  std::map<errc, std::uint64_t> errors_;
+  std::array<std::uint64_t, 256> errors_{};
   duration round_trip_sum_{};
   std::uint64_t upgrades_ = 0;
 };

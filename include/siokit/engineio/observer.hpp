@@ -1,6 +1,6 @@
 // siokit/engineio/observer.hpp - what logs and metrics hear of sessions.   SPDX-License-Identifier: MIT
-// Called in the midst of inputs and outputs, so it must not call the server. A server without an observer
-// pays one test of a pointer for each packet.
+// Called in the midst of inputs and outputs, so it must not call the server, nor throw. A server without an
+// observer pays one test of a pointer for each packet.
 #pragma once
 
 #include "siokit/core/time.hpp"
@@ -15,20 +15,20 @@ struct refusal;
 /// option `observer`. Outlives the server. References are good for the call.
 class observer {
  public:
-  virtual void on_opened(server_session const&) {}
-  virtual void on_upgraded(server_session const&) {}
+  virtual void on_opened(server_session const&) noexcept {}
+  virtual void on_upgraded(server_session const&) noexcept {}
   /// `detail`: what exactly was wrong, errc::ok when nothing was.
-  virtual void on_closed(server_session const&, close_reason, error /*detail*/) {}
+  virtual void on_closed(server_session const&, close_reason, error /*detail*/) noexcept {}
   /// A message came.
-  virtual void on_received(server_session const&, frame const&) {}
+  virtual void on_received(server_session const&, frame const&) noexcept {}
   /// So many packets left, on a WebSocket or as the body of an answer to a poll; bytes before compression.
-  virtual void on_sent(server_session const&, std::size_t /*packets*/, std::size_t /*bytes*/) {}
+  virtual void on_sent(server_session const&, std::size_t /*packets*/, std::size_t /*bytes*/) noexcept {}
   /// A client of revision 4 has answered a ping. One that had sent something else in between is not timed.
-  virtual void on_pong(server_session const&, duration /*round_trip*/) {}
+  virtual void on_pong(server_session const&, duration /*round_trip*/) noexcept {}
   /// A request was refused.
-  virtual void on_refused(refusal const&) {}
+  virtual void on_refused(refusal const&) noexcept {}
   /// What a client has sent is against the rules of Socket.IO; its connection is closed for that.
-  virtual void on_bad_packet(server_session const&, error) {}
+  virtual void on_bad_packet(server_session const&, error) noexcept {}
 
  protected:
   observer() = default;

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <system_error>
 #include <tuple>
@@ -72,16 +73,25 @@ concept has_parameters = requires {
 template <class P, class... Others>
 inline constexpr bool is_one_of = (std::is_same_v<std::remove_cvref_t<P>, Others> || ...);
 
-template <class Result>
-concept runs_on = requires {
-  sizeof(handler_result<Result>);
-};
+/// Whether a type borrows what it shows, or holds something that does.
+template <class T>
+inline constexpr bool is_view = false;
+template <>
+inline constexpr bool is_view<std::string_view> = true;
+template <>
+inline constexpr bool is_view<raw_json> = true;
+template <>
+inline constexpr bool is_view<args> = true;
+template <class T, std::size_t N>
+inline constexpr bool is_view<std::span<T, N>> = true;
+template <class T, std::size_t N>
+inline constexpr bool is_view<std::array<T, N>> = is_view<T>;
+template <template <class...> class Holder, class... T>
+inline constexpr bool is_view<Holder<T...>> = (is_view<T> || ...);
 
 /// Whether a parameter is still good when the event is gone.
 template <class P>
-inline constexpr bool outlives_event =
-    !std::is_reference_v<P> &&
-    !is_one_of<P, args, std::string_view, std::optional<std::string_view>, bytes_view, raw_json>;
+inline constexpr bool outlives_event = !std::is_reference_v<P> && !is_view<P>;
 
 /// Holds one argument from before the call until after it.
 template <class T>
@@ -239,7 +249,7 @@ template <class Socket, class Ack, class Callable, class... P>
   static_assert(((!is_socket<P, Socket> || std::is_reference_v<P>)&&...),
                 "a socket is taken by reference; ref() may be kept");
   using result_type = std::invoke_result_t<std::decay_t<Callable>&, P...>;
-  if constexpr (runs_on<result_type>) {
+  if constexpr (is_task<result_type>) {
     static_assert((outlives_event<P> && ...),
                   "this handler runs on when the event is gone: take values, and a socket_ref");
     ref const kept(new kept_callable<std::decay_t<Callable>>(std::forward<Callable>(callable)));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -89,7 +90,7 @@ struct server_side {
     time_point deadline;
   };
 
-  std::vector<letter> inbox;
+  std::deque<letter> inbox;
   std::map<std::uint64_t, question> questions;
   std::vector<siokit::ref<gathering>> left;  // once for each server that is gone without an answer
   std::uint64_t last_question = 0;

@@ -69,7 +69,7 @@ inline void server::read_letters(time_point now) {
   if (!side_) return;
   while (!side_->inbox.empty()) {
     auto const in = std::move(side_->inbox.front());
-    side_->inbox.erase(side_->inbox.begin());
+    side_->inbox.pop_front();
     socketio::read_back(in.packet, [&](socketio::packet_view const& packet, args const& all) {
       run_for({}, [&] { in.answer_from != nullptr ? on_answer(in, all) : on_letter(in, packet, all); });
     });
@@ -96,8 +96,8 @@ inline void server::on_letter(impl::server_side::letter const& in, socketio::pac
   std::string name;
   json_unescape(packet.name_raw(), name);
   server_ack reply(in.asker, in.question, this);
-  found->second->server_side_.walk(name,
-                                   [&](auto& call) { return call(*found->second, all, reply).has_value(); });
+  nsp& space = *found->second;  // a listener may make others
+  space.server_side_.walk(name, [&](auto& call) { return call(space, all, reply).has_value(); });
 }
 
 inline void server::on_answer(impl::server_side::letter const& in, args const& all) {
@@ -112,7 +112,10 @@ inline void server::on_answer(impl::server_side::letter const& in, args const& a
 inline void server::forget_server(server const* gone) {
   if (!side_) return;
   for (auto each = side_->questions.begin(); each != side_->questions.end();) {
-    if (std::erase(each->second.asked, gone) > 0) side_->left.push_back(each->second.all);
+    bool const answered = std::any_of(side_->inbox.begin(), side_->inbox.end(), [&](auto const& letter) {
+      return letter.answer_from == gone && letter.question == each->first;
+    });
+    if (!answered && std::erase(each->second.asked, gone) > 0) side_->left.push_back(each->second.all);
     each = each->second.asked.empty() ? side_->questions.erase(each) : std::next(each);
   }
   if (side_->has_news()) static_cast<void>(now());

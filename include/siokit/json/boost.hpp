@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "siokit/core/utf8.hpp"
 #include "siokit/socketio/argument.hpp"
 
 namespace siokit::inline v0 {
@@ -50,7 +51,7 @@ struct boost_argument {
       numbers_only(copy);
       text = boost::json::serialize(copy);
     }
-    out.json(text);
+    out.json(utf8_valid(text) ? text : utf8_scrubbed(text));
   }
 };
 }  // namespace impl

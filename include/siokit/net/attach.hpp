@@ -37,12 +37,15 @@ namespace impl {
   if (!one_word(in.method) || !one_word(in.target) || !websocket::impl::are_lines(in.headers)) return {};
   std::string out;
   out.append(in.method).append(" ").append(in.target).append(" HTTP/1.1\r\n");
-  bool host = false, length = false;
+  bool host = false, length = false, chunked = false;
+  for (auto const& [name, value] : in.headers) chunked |= same_header_name(name, "transfer-encoding");
   for (auto const& [name, value] : in.headers) {
     host |= same_header_name(name, "host");
-    length |= same_header_name(name, "content-length");
     // The body is not chunked any more. And what a handshake is about was settled by who has accepted it.
-    if (same_header_name(name, "transfer-encoding") || (upgraded && is_of_handshake(name))) continue;
+    bool const of_length = same_header_name(name, "content-length");
+    if (same_header_name(name, "transfer-encoding") || (chunked && of_length)) continue;
+    if (upgraded && is_of_handshake(name)) continue;
+    length |= of_length;
     websocket::impl::append_line(out, name, value);
   }
   if (!host) websocket::impl::append_line(out, "Host", "localhost");

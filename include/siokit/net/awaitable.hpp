@@ -1,6 +1,7 @@
 // siokit/net/awaitable.hpp - listeners that are coroutines.   SPDX-License-Identifier: MIT
 // Include it, and a listener of siokit::server may return asio::awaitable<void>. It runs on the thread of
-// the server. What it throws goes where the exceptions of other listeners go.
+// the server. What it throws goes where the exceptions of other listeners go. Other handlers, such as that
+// of on_connection(), take no coroutine, and the compiler says so.
 #pragma once
 
 #include <asio/awaitable.hpp>
@@ -9,6 +10,9 @@
 #include "siokit/net/server.hpp"
 
 #ifdef ASIO_HAS_CO_AWAIT  // not with Clang 14
+
+template <class Executor>
+inline constexpr bool siokit::is_task<asio::awaitable<void, Executor>> = true;
 
 template <class Executor>
 struct siokit::hub::handler_result<asio::awaitable<void, Executor>> {

@@ -311,10 +311,16 @@ inline void connection::resume() {
     std::memcpy(in.data(), held_->data(), in.size());
     std::string const more = held_->substr(in.size());
     held_.reset();
-    consume(in);
+    try {
+      consume(in);
+    } catch (...) {
+      if (loop_ != nullptr) hold({more.data(), more.size()});
+      throw;
+    }
     if (loop_ == nullptr) return;
+    bool const moved_on = !held_ || held_->size() < in.size();  // else an answer is awaited, or a reader
     hold({more.data(), more.size()});
-    if (!more.empty() && held_) loop_->resume_later(*this);
+    if (!more.empty() && held_ && moved_on) loop_->resume_later(*this);
   }
   if (loop_ != nullptr && room() > 0) wait_readable();
 }

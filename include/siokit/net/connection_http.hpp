@@ -270,6 +270,7 @@ inline void connection::respond(std::uint16_t status, std::string_view body,
                                 std::span<owned_header const> headers) {
   if (upgraded_) {  // it is too late for an answer
     session_ = {};
+    http_->awaiting = http_->reading = false;
     return close_websocket(websocket::close_codes::policy);
   }
   http_state& state = *http_;

@@ -79,13 +79,18 @@ class engine_host {
     auto text = impl::request_text(first, upgraded);
     if (!text || loop_->closing()) return std::make_error_code(std::errc::invalid_argument);
     std::error_code failure;
-    impl::stream_protocol const protocol(socket.local_endpoint(failure).protocol());
+    auto const protocol = socket.local_endpoint(failure).protocol();
     if (failure) return failure;
     impl::stream_socket moved(loop_->context().get_executor());
     auto const descriptor = socket.release(failure);
     if (failure) return failure;
     moved.assign(protocol, descriptor, failure);
-    if (!failure) loop_->adopt(std::move(moved), std::move(*text), upgraded);
+    if (!failure) {
+      loop_->adopt(std::move(moved), std::move(*text), upgraded);
+    } else {
+      std::error_code ignored;
+      socket.assign(protocol, descriptor, ignored);  // and so it is closed
+    }
     return failure;
   }
   /// Gives listeners that have the settings `old` others, such as those with a new certificate. Connections

@@ -53,7 +53,9 @@ class listener final : public counted {
 
   void wait() {
     retry_at_ = never;
+    if (std::exchange(waiting_, true)) return;
     acceptor_.async_wait(asio::socket_base::wait_read, [self = ref<listener>(this)](std::error_code) {
+      self->waiting_ = false;
       if (self->loop_ == nullptr) return;
       try {
         self->loop_->turn([&self] { self->accept(); });
@@ -72,16 +74,17 @@ class listener final : public counted {
   void close() noexcept {
     loop_ = nullptr;
     retry_at_ = never;
+    remove_socket_file(file_);  // before somebody else can bind
+    file_.clear();
     std::error_code ignored;
     acceptor_.close(ignored);
-    remove_socket_file(file_);
-    file_.clear();
   }
 
  private:
   static constexpr int accepts_at_once = 64;
 
   void accept() {
+    if (loop_ == nullptr) return;  // a turn begins with what was left undone, which may have closed it
     for (int i = 0; i < accepts_at_once; ++i) {
       stream_socket socket(loop_->context().get_executor());
       std::error_code failure;
@@ -102,6 +105,7 @@ class listener final : public counted {
   tls_context tls_;
   std::string file_;  // of a Unix socket: it goes with the listener
   time_point retry_at_ = never;
+  bool waiting_ = false;
 };
 
 }  // namespace siokit::inline v0::net::impl

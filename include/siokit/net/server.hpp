@@ -158,7 +158,7 @@ class server : private impl::server_parts, public hub::server {
   /// To be called with what a coroutine that ran for a socket has thrown, null when it has ended well.
   [[nodiscard]] auto on_end_of_task(hub::socket& s) {
     return [alive = alive_, at = s.ref()](std::exception_ptr failure) {
-      if (*alive != nullptr && failure) (*alive)->report(std::move(failure), at.get());
+      if (*alive != nullptr && failure) (*alive)->report(std::move(failure), at);
     };
   }
 
@@ -171,7 +171,7 @@ class server : private impl::server_parts, public hub::server {
   /// Runs user code; what it throws goes to on_handler_error. False when it threw.
   template <class Callable>
   bool guarded(Callable&& call) noexcept;
-  void report(std::exception_ptr failure, hub::socket* at_fault) noexcept;
+  void report(std::exception_ptr failure, hub::socket_ref const& at_fault) noexcept;
   /// The same in a turn of the hub, for code that runs for no socket.
   template <class Callable>
   bool guarded_turn(Callable&& call) noexcept {
@@ -179,7 +179,7 @@ class server : private impl::server_parts, public hub::server {
   }
   [[nodiscard]] header_hook guarded_hook(header_hook callable);
   void cancel_timers() noexcept;
-  void drain_some(time_point begin, duration within, duration grace);
+  void drain_some(time_point begin, duration within, duration grace, std::size_t all);
   /// Before the first listener: are the options good, and what of them is to be read?
   [[nodiscard]] tl::expected<void, std::string> prepare();
 
@@ -218,18 +218,20 @@ bool server::guarded(Callable&& call) noexcept {
     call();
     return true;
   } catch (...) {
-    report(std::current_exception(), running().get());
+    report(std::current_exception(), running());
     return false;
   }
 }
 
-inline void server::report(std::exception_ptr failure, hub::socket* at_fault) noexcept {
-  if (on_error_) {
-    on_error_(std::move(failure), at_fault);
-  } else {
-    impl::report(std::move(failure));
-  }
-  if (at_fault != nullptr) at_fault->close_connection();
+inline void server::report(std::exception_ptr failure, hub::socket_ref const& at_fault) noexcept {
+  in_turn([&] {  // which the socket outlives, whatever the hook does with it
+    if (on_error_) {
+      on_error_(std::move(failure), at_fault.get());
+    } else {
+      impl::report(std::move(failure));
+    }
+    if (hub::socket* const s = at_fault.get()) s->close_connection();
+  });
 }
 
 template <class Callable>
@@ -354,22 +356,22 @@ inline void server::drain(duration within, duration grace) {
         (std::size_t{bytes[0]} | std::size_t{bytes[1]} << 8 | std::size_t{bytes[2]} << 16) % left;
     std::swap((*draining_)[left - 1], (*draining_)[chosen]);
   }
-  drain_some(net::now(), within, grace);
+  drain_some(net::now(), within, grace, draining_->size());
 }
 
 /// Closes those whose time has come, and comes back for the others.
-inline void server::drain_some(time_point begin, duration within, duration grace) {
+inline void server::drain_some(time_point begin, duration within, duration grace, std::size_t all) {
   using std::chrono::milliseconds;
   auto const passed = std::chrono::duration_cast<milliseconds>(net::now() - begin).count();
   auto const whole = std::chrono::duration_cast<milliseconds>(within).count();
-  auto const count = static_cast<std::int64_t>(draining_->size());
+  auto const count = static_cast<std::int64_t>(all);
   std::int64_t const left = passed >= whole ? 0 : count - count * passed / whole;
   for (; static_cast<std::int64_t>(draining_->size()) > left; draining_->pop_back()) {
     impl::server_parts::sessions.close(draining_->back(), net::now());
   }
   host_.wake();
   if (left == 0 || engine().size() == 0) return close(grace);
-  after(milliseconds(10), [=, this] { drain_some(begin, within, grace); });
+  after(milliseconds(10), [=, this] { drain_some(begin, within, grace, all); });
 }
 
 inline tl::expected<void, std::string> server::reload_tls() {

@@ -207,6 +207,13 @@ inline void check_deflate(option_check& check, per_message_deflate_options const
   check.require(level >= -1 && level <= 9, "http_compression.level", "it is not between -1 and 9");
   check.require(options.tls_cert.empty() == options.tls_key.empty(), "tls_cert",
                 "it goes together with tls_key");
+  constexpr std::string_view unix_socket = "unix:";
+  if (options.host.starts_with(unix_socket)) {
+    constexpr std::size_t path_max = 107;  // of Linux; none allows more
+    std::size_t const length = options.host.size() - unix_socket.size();
+    check.require(length > 0 && length <= path_max, "host", "the path of a Unix socket has 1 to 107 bytes");
+    check.require(options.tls_cert.empty(), "tls_cert", "a Unix socket speaks no TLS");
+  }
   return std::move(check).problem();
 }
 

@@ -40,7 +40,10 @@ inline void remove_socket_file([[maybe_unused]] std::string const& path) noexcep
 [[nodiscard]] inline bool is_abandoned(executor const& with, stream_protocol::endpoint const& at) {
   if (file_of(at).empty()) return false;
   std::error_code failure;
-  asio::basic_stream_socket<stream_protocol, executor>(with).connect(at, failure);
+  asio::basic_stream_socket<stream_protocol, executor> knocking(with);
+  knocking.open(at.protocol(), failure);
+  knocking.non_blocking(true, failure);  // a queue that is full is no refusal
+  if (!failure) knocking.connect(at, failure);
   return failure == asio::error::connection_refused;
 }
 

@@ -86,6 +86,7 @@ inline void client_session::close(time_point now) {
 inline void client_session::on_left(std::uint32_t nsp, disconnect_reason reason, error detail) {
   space& from = spaces_[nsp];
   from.id.clear();
+  from.rejoin_at = never;
   from.receive_buffer.clear();
   from.receive_buffer_bytes = 0;
   tell({.type = kind::disconnect, .nsp = nsp, .reason = reason, .detail = detail});
