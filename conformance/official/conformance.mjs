@@ -1,0 +1,100 @@
+#!/usr/bin/env node
+// Runs every official client, and raw requests, against a Socket.IO server. docs/conformance.md explains it.
+import { mkdir, writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { Server, cleanUp, official } from "./harness.mjs";
+import { clientCases } from "./matrix/client-cases.mjs";
+import { select } from "./matrix/clients.mjs";
+import { probe } from "./matrix/offers.mjs";
+import { excuses, failure, junit, legend, markdown, summary, table, tap } from "./matrix/reports.mjs";
+import { runClient, runWire, wire } from "./matrix/runner.mjs";
+import { wireCases } from "./matrix/wire-cases.mjs";
+
+const usage = `usage: conformance.mjs [URL] [options]
+  URL                a server which runs already; without it one is started: SIOKIT_SERVER=<program> or SERVER=official
+  --clients A,B      these only (4.8, 2.5, python, ...; "wire": raw requests); also by CLIENTS. Default: all there are
+  --cases WORDS      the cases in whose name the words occur
+  --strict           what the server does not offer is a failure; so it is for a server that was started here
+  --report FOLDER    writes conformance.tap (TAP 14) and conformance.xml (JUnit)
+  --markdown FILE    writes the tables`;
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    clients: { type: "string", default: process.env.CLIENTS ?? "" },
+    cases: { type: "string", default: "" },
+    strict: { type: "boolean", default: false },
+    report: { type: "string" },
+    markdown: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+if (options.help) {
+  console.log(usage);
+  process.exit();
+}
+
+const [url] = positionals;
+const strict = options.strict || !url;
+const names = options.clients.split(",").filter(Boolean);
+const chosen = select(names.filter((name) => name !== wire.name));
+const clients = names.length > 0 && names.every((name) => name === wire.name) ? [] : chosen;
+const withWire = names.length === 0 || names.includes(wire.name) || names.includes("all");
+const wanted = ({ name }) => name.includes(options.cases);
+const cases = { client: clientCases.filter(wanted), wire: wireCases.filter(wanted) };
+
+/** A server for each profile that a case asks for; one that runs already is all of them. */
+const profiles = ["", "csr"];
+const servers = url ? [Server.at(url)] : await Promise.all(profiles.map((profile) => Server.start("app", profile)));
+const probed = await Promise.all(servers.map((server) => probe(server)));
+cleanUp();
+const targets = Object.fromEntries(
+  profiles.map((profile, i) => [profile, { server: servers[i % servers.length], offers: probed[i % servers.length] }]),
+);
+
+const results = [];
+const report = (result) => {
+  if (strict && result.status === "not offered") {
+    Object.assign(result, { status: "failed", expectation: "the server offers the contract", seen: result.reason });
+  }
+  results.push(result);
+  if (result.status === "failed") console.log(failure(result));
+};
+
+console.log(`${url ?? (official ? "the official server" : process.env.SIOKIT_SERVER)}: ${servers.map((each) => each.url).join(", ")}`);
+let missing = false; // a client which was named, and could not be run
+const absent = [];
+if (withWire) await runWire(cases.wire, targets, report);
+for (const client of clients) {
+  const { trouble } = await runClient(cases.client, client, targets, report);
+  if (!trouble) continue;
+  absent.push(`? ${client.name}: not run: ${trouble}`);
+  missing ||= names.length > 0;
+}
+
+const tables = [];
+if (withWire && cases.wire.length > 0) tables.push([cases.wire, [wire]]);
+const present = clients.filter((client) => results.some((result) => result.client === client));
+if (present.length > 0) tables.push([cases.client, present]);
+for (const each of tables) console.log(`\n${table(results, ...each)}`);
+console.log(`\n${[legend, ...excuses(results), ...absent, summary(results)].join("\n")}`);
+
+if (options.report) {
+  await mkdir(options.report, { recursive: true });
+  await writeFile(`${options.report}/conformance.tap`, tap(results));
+  await writeFile(`${options.report}/conformance.xml`, junit(results));
+}
+if (options.markdown) {
+  const notes = [...excuses(results), ...absent, summary(results)].map((line) => `- ${line}`).join("\n");
+  await writeFile(options.markdown, [...tables.map((each) => markdown(results, ...each)), notes, ""].join("\n\n"));
+}
+
+let alive = true;
+for (const server of servers) {
+  await server.stop().catch((error) => {
+    alive = false;
+    console.log(`✗ ${error.message}`);
+  });
+}
+cleanUp();
+process.exit(alive && !missing && !results.some(({ status }) => status === "failed") ? 0 : 1);
