@@ -13,7 +13,7 @@ import { wireCases } from "./matrix/wire-cases.mjs";
 const usage = `usage: conformance.mjs [URL] [options]
   URL                a server which runs already; without it one is started: SIOKIT_SERVER=<program> or SERVER=official
   --clients A,B      these only (4.8, 2.5, python, ...; "wire": raw requests); also by CLIENTS. Default: all there are
-  --cases WORDS      the cases in whose name the words occur
+  --cases PATTERN    the cases whose name matches that regular expression
   --strict           what the server does not offer is a failure; so it is for a server that was started here
   --report FOLDER    writes conformance.tap (TAP 14) and conformance.xml (JUnit)
   --markdown FILE    writes the tables`;
@@ -34,13 +34,26 @@ if (options.help) {
   process.exit();
 }
 
+/** Ends with code 2, which says that nothing was tested. */
+function refuse(error) {
+  console.error(`${error.message}\n\n${usage}`);
+  process.exit(2);
+}
+
 const [url] = positionals;
 const strict = options.strict || !url;
 const names = options.clients.split(",").filter(Boolean);
-const chosen = select(names.filter((name) => name !== wire.name));
-const clients = names.length > 0 && names.every((name) => name === wire.name) ? [] : chosen;
-const withWire = names.length === 0 || names.includes(wire.name) || names.includes("all");
-const wanted = ({ name }) => name.includes(options.cases);
+const withWire = names.length === 0 || names.includes("wire") || names.includes("all");
+let clients;
+let pattern;
+try {
+  clients = select(names);
+  pattern = new RegExp(options.cases);
+  if (!url && !official && !process.env.SIOKIT_SERVER) throw new Error("say what to test");
+} catch (error) {
+  refuse(error);
+}
+const wanted = ({ name }) => pattern.test(name);
 const cases = { client: clientCases.filter(wanted), wire: wireCases.filter(wanted) };
 
 /** A server for each profile that a case asks for; one that runs already is all of them. */

@@ -1,13 +1,11 @@
 // The clients of the matrix: how each is installed and started, and what it can't do.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, mkdir, readFile, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const cache = (name) => here(`../.cache/${name}`);
-const require = createRequire(import.meta.url);
 
 /** Runs a program; its failure is an error with what it said. */
 async function run(program, ...args) {
@@ -19,17 +17,19 @@ async function run(program, ...args) {
   if (code !== 0) throw new Error(`${program} ${args[0]}... ended with ${code}: ${output.trim()}`);
 }
 
-/** Calls `install` with an empty folder's path unless that was done for what is written in `file` now. */
+/** Calls `install` with the folder's path, unless that was done for what is written in `file` now. */
 async function onceFor(file, folder, install) {
   const wanted = await readFile(file, "utf8");
   const stamp = `${folder}/installed-for`;
   if ((await readFile(stamp, "utf8").catch(() => "")) === wanted) return;
+  await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await install(folder);
   await writeFile(stamp, wanted);
 }
 
 const noRecovery = "the client knows no connection state recovery";
+const noClose = "the client does not answer a close frame, and waits for the end of the TCP connection";
 const noLimit = "the client does not look at maxPayload";
 
 /** socket.io-client of npm, installed by `npm ci`. */
@@ -61,14 +61,54 @@ export const clients = [
   npm("4.4", "4.4.1", { recovery: noRecovery, limit: noLimit }),
   npm("4.6", "4.6.2"),
   npm("4.8", "4.8.4"),
+  {
+    name: "python",
+    title: "python-socketio 5.18.1",
+    revision: 4,
+    cannot: {
+      recovery: noRecovery,
+      limit: noLimit,
+      silence: "the client acknowledges every event",
+      buffer: "the client refuses to emit before it is connected",
+      leave: "the client leaves all namespaces, or none",
+      burst: { polling: "the client takes 16 packets in a payload" },
+      drop: { polling: "the client takes the end of a polling session for the server's wish, and stays away" },
+    },
+    async install() {
+      await onceFor(here("requirements.txt"), cache("python"), (folder) =>
+        run("python3", "-m", "pip", "install", "--quiet", "--target", folder, "--requirement", here("requirements.txt")),
+      );
+      return ["env", `PYTHONPATH=${cache("python")}`, "python3", here("client.py")];
+    },
+  },
+  {
+    name: "java",
+    title: "socket.io-client for Java 2.1.2",
+    revision: 4,
+    cannot: { recovery: noRecovery, limit: noLimit, drop: { websocket: noClose, upgrade: noClose } },
+    async install() {
+      await onceFor(here("pom.xml"), cache("java"), (folder) =>
+        run("mvn", "-B", "-q", "-f", here("pom.xml"), "dependency:copy-dependencies", `-DoutputDirectory=${folder}`),
+      );
+      return ["java", "-cp", `${cache("java")}/*`, here("Client.java")];
+    },
+  },
+  {
+    name: "browser",
+    title: "socket.io-client 4.8.4 in Chromium",
+    revision: 4,
+    async install() {
+      await access(process.env.CHROMIUM ?? "/usr/bin/chromium");
+      return [process.execPath, here("page-client.mjs")];
+    },
+  },
 ];
 
-/** Those that are named, or all. */
+/** Those that are named, or all; "wire" is none of them. */
 export function select(names) {
   if (names.length === 0 || names.includes("all")) return clients;
-  const unknown = names.filter((name) => !clients.some((client) => client.name === name));
-  if (unknown.length > 0) {
-    throw new Error(`no client ${unknown.join(", ")} (known: ${clients.map(({ name }) => name).join(", ")})`);
-  }
+  const known = clients.map(({ name }) => name);
+  const unknown = names.filter((name) => name !== "wire" && !known.includes(name));
+  if (unknown.length > 0) throw new Error(`no client ${unknown.join(", ")} (known: ${known.join(", ")}, wire, all)`);
   return clients.filter(({ name }) => names.includes(name));
 }

@@ -39,7 +39,7 @@ export class Driver {
     child.stderr.setEncoding("utf8").on("data", (text) => (errors = (errors + text).slice(-2000)));
     child.stdin.on("error", () => {}); // its end is reported below
     driver.trouble = new Promise((_resolve, reject) => (driver.#fail = reject));
-    driver.trouble.catch(() => {});
+    driver.trouble.catch(() => (driver.broken = true));
     child.once("error", (error) => driver.#fail(new Error(`the client could not be started: ${error.message}`)));
     child.once("close", (code, signal) => driver.#fail(new Error(`the client has ended (${code ?? signal}) ${errors}`)));
     const ready = new Promise((resolve) => {

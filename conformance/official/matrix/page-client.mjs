@@ -1,7 +1,6 @@
 // The driver of socket.io-client in Chromium: every connection has a page of its own, from the server's origin.
 // usage: node page-client.mjs (CHROMIUM=path for another browser)
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
@@ -12,9 +11,11 @@ process.on("unhandledRejection", (error) => say({ trouble: `${error?.stack}` }))
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"];
 const quiet = ["--disable-background-networking", "--disable-component-update"];
-const browser = await chromium.launch({ executablePath, args: [...args, ...quiet] });
+// To Chromium our page is from nowhere, which may not open WebSockets to this machine.
+const local = ["--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets"];
+const browser = await chromium.launch({ executablePath, args: [...args, ...quiet, ...local] });
 
-const bundle = createRequire(import.meta.url).resolve("socket.io-client/dist/socket.io.min.js");
+const bundle = new URL("../node_modules/socket.io-client/dist/socket.io.min.js", import.meta.url);
 const own = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
 const html = `<!doctype html><script src="client.js"></script><script type="module">
   import { session } from "./session.mjs";

@@ -91,7 +91,7 @@ export async function runClient(cases, client, targets, report) {
   let driver;
   let command;
   const fresh = async () => {
-    if (driver && (await Promise.race([driver.trouble.catch(() => true), false]))) {
+    if (driver?.broken) {
       driver.stop();
       driver = undefined;
     }

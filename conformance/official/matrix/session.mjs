@@ -59,7 +59,7 @@ export function session(io, revision, binary, say) {
       const manager = sockets[0].io;
       manager.reconnection(false);
       for (const socket of sockets) socket.disconnect();
-      (manager._close ?? manager.close).call(manager);
+      manager.engine?.close();
     },
   };
 
