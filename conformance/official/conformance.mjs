@@ -3,12 +3,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { Server, cleanUp, official } from "./harness.mjs";
-import { clientCases } from "./matrix/client-cases.mjs";
+import { clientCases, wireCases } from "./matrix/cases/index.mjs";
 import { select } from "./matrix/clients.mjs";
 import { probe } from "./matrix/offers.mjs";
 import { excuses, failure, junit, legend, markdown, summary, table, tap } from "./matrix/reports.mjs";
 import { runClient, runWire, wire } from "./matrix/runner.mjs";
-import { wireCases } from "./matrix/wire-cases.mjs";
 
 const usage = `usage: conformance.mjs [URL] [options]
   URL                a server which runs already; without it one is started: SIOKIT_SERVER=<program> or SERVER=official
@@ -74,7 +73,9 @@ const report = (result) => {
   if (result.status === "failed") console.log(failure(result));
 };
 
-console.log(`${url ?? (official ? "the official server" : process.env.SIOKIT_SERVER)}: ${servers.map((each) => each.url).join(", ")}`);
+console.log(
+  `${url ?? (official ? "the official server" : process.env.SIOKIT_SERVER)}: ${servers.map((each) => each.url).join(", ")}`,
+);
 let missing = false; // a client which was named, and could not be run
 const absent = [];
 if (withWire) await runWire(cases.wire, targets, report);

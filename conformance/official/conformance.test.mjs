@@ -33,7 +33,7 @@ function readTap(text) {
     const detail = {};
     if (lines[0] === "  ---") {
       lines.shift();
-      for (let line; (line = lines.shift()) !== "  ..."; ) {
+      for (let line; (line = lines.shift()) !== "  ...";) {
         const [, key, value] = line.match(/^  (\w+): (.*)$/);
         detail[key] = JSON.parse(value);
       }
@@ -81,7 +81,8 @@ describe("the conformance tool", { timeout: 120000 }, () => {
     rmSync(folder, { recursive: true });
   });
 
-  const some = "connects|text|binary data comes|namespaces share|auth|rooms|ends the connection|wire is cut|CONNECT|upgrade:";
+  const some =
+    "connects|text|binary data comes|namespaces share|auth|rooms|ends the connection|wire is cut|CONNECT|upgrade:";
   const skip = !env.SIOKIT_SERVER && env.SERVER !== "official" && "no server to start";
   test("a good server passes", { skip }, async () => {
     const { code, output } = await conformance("--clients", "4.8,wire", "--cases", some, "--report", folder);
@@ -95,7 +96,17 @@ describe("the conformance tool", { timeout: 120000 }, () => {
 
   test("a bad server fails: what was expected, what was seen, and the rule", async () => {
     const markdown = join(folder, "bad.md");
-    const { code, output } = await conformance(url, "--clients", "wire", "--cases", "^refusals: ", "--report", folder, "--markdown", markdown);
+    const { code, output } = await conformance(
+      url,
+      "--clients",
+      "wire",
+      "--cases",
+      "^refusals: ",
+      "--report",
+      folder,
+      "--markdown",
+      markdown,
+    );
     assert.equal(code, 1, output);
     assert.match(output, /^✗ wire polling: refusals: statuses, codes, messages$/m);
     assert.match(output, /^ {4}expected {2}an unknown transport: ".*Transport unknown/m);
@@ -109,7 +120,10 @@ describe("the conformance tool", { timeout: 120000 }, () => {
     const [total, failures] = readJunit(join(folder, "conformance.xml"));
     assert.equal(total.failures, "1");
     assert.match(failures[0], /expected .*Transport unknown.*\n.*seen .*Session ID unknown/);
-    assert.match(readFileSync(markdown, "utf8"), /^\| \[refusals: .*\]\(protocol\.md#refused-requests ".*"\) \| ✗–– \|$/m);
+    assert.match(
+      readFileSync(markdown, "utf8"),
+      /^\| \[refusals: .*\]\(protocol\.md#refused-requests ".*"\) \| ✗–– \|$/m,
+    );
   });
 
   test("who fails the handshake is not asked further", async () => {

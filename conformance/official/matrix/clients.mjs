@@ -11,7 +11,8 @@ const cache = (name) => here(`../.cache/${name}`);
 async function run(program, ...args) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output = (output + text).slice(-600)));
+  const note = (text) => (output = (output + text).slice(-600));
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", note);
   const failed = once(child, "error").then(([error]) => Promise.reject(error));
   const [code] = await Promise.race([once(child, "close"), failed]);
   if (code !== 0) throw new Error(`${program} ${args[0]}... ended with ${code}: ${output.trim()}`);
@@ -32,35 +33,35 @@ const noRecovery = "the client knows no connection state recovery";
 const noClose = "the client does not answer a close frame, and waits for the end of the TCP connection";
 const noLimit = "the client does not look at maxPayload";
 
-/** socket.io-client of npm, installed by `npm ci`. */
-function npm(name, version, cannot = {}, revision = 4) {
+/** socket.io-client of npm, installed by `npm ci` under that name. */
+function npm(name, version, folder, { revision = 4, ...cannot } = {}) {
   return {
     name,
     title: `socket.io-client ${version}`,
     revision,
     cannot,
     async install() {
-      const folder = version === "4.8.4" ? "socket.io-client" : `socket.io-client-${name.replace(/\.\d+$/, (minor) => (revision === 3 ? "" : minor))}`;
-      const found = JSON.parse(await readFile(here(`../node_modules/${folder}/package.json`), "utf8").catch(() => "{}")).version;
-      if (found !== version) throw new Error(`${folder} ${version} is not there: run npm ci`);
-      return [process.execPath, here("node-client.mjs"), folder, `${revision}`];
+      const found = await readFile(here(`../node_modules/${folder}/package.json`), "utf8").catch(() => "{}");
+      if (JSON.parse(found).version !== version) throw new Error(`${folder} ${version} is not there: run npm ci`);
+      return [process.execPath, here("drivers/node.mjs"), folder, `${revision}`];
     },
   };
 }
 
 export const clients = [
-  npm("1.7", "1.7.4", {
+  npm("1.7", "1.7.4", "socket.io-client-1", {
+    revision: 3,
     recovery: noRecovery,
     limit: noLimit,
     ids: "the client does not know its id in another namespace",
     utf8: { polling: "the client encodes UTF-8 twice", upgrade: "the client encodes UTF-8 twice while it polls" },
-  }, 3),
-  npm("2.5", "2.5.0", { recovery: noRecovery, limit: noLimit }, 3),
-  npm("3.1", "3.1.3", { recovery: noRecovery, limit: noLimit }),
-  npm("4.0", "4.0.2", { recovery: noRecovery, limit: noLimit }),
-  npm("4.4", "4.4.1", { recovery: noRecovery, limit: noLimit }),
-  npm("4.6", "4.6.2"),
-  npm("4.8", "4.8.4"),
+  }),
+  npm("2.5", "2.5.0", "socket.io-client-2", { revision: 3, recovery: noRecovery, limit: noLimit }),
+  npm("3.1", "3.1.3", "socket.io-client-3.1", { recovery: noRecovery, limit: noLimit }),
+  npm("4.0", "4.0.2", "socket.io-client-4.0", { recovery: noRecovery, limit: noLimit }),
+  npm("4.4", "4.4.1", "socket.io-client-4.4", { recovery: noRecovery, limit: noLimit }),
+  npm("4.6", "4.6.2", "socket.io-client-4.6"),
+  npm("4.8", "4.8.4", "socket.io-client"),
   {
     name: "python",
     title: "python-socketio 5.18.1",
@@ -75,10 +76,11 @@ export const clients = [
       drop: { polling: "the client takes the end of a polling session for the server's wish, and stays away" },
     },
     async install() {
-      await onceFor(here("requirements.txt"), cache("python"), (folder) =>
-        run("python3", "-m", "pip", "install", "--quiet", "--target", folder, "--requirement", here("requirements.txt")),
+      const wanted = here("drivers/requirements.txt");
+      await onceFor(wanted, cache("python"), (folder) =>
+        run("python3", "-m", "pip", "install", "--quiet", "--target", folder, "--requirement", wanted),
       );
-      return ["env", `PYTHONPATH=${cache("python")}`, "python3", here("client.py")];
+      return ["env", `PYTHONPATH=${cache("python")}`, "python3", here("drivers/client.py")];
     },
   },
   {
@@ -87,10 +89,11 @@ export const clients = [
     revision: 4,
     cannot: { recovery: noRecovery, limit: noLimit, drop: { websocket: noClose, upgrade: noClose } },
     async install() {
-      await onceFor(here("pom.xml"), cache("java"), (folder) =>
-        run("mvn", "-B", "-q", "-f", here("pom.xml"), "dependency:copy-dependencies", `-DoutputDirectory=${folder}`),
+      const wanted = here("drivers/pom.xml");
+      await onceFor(wanted, cache("java"), (folder) =>
+        run("mvn", "-B", "-q", "-f", wanted, "dependency:copy-dependencies", `-DoutputDirectory=${folder}`),
       );
-      return ["java", "-cp", `${cache("java")}/*`, here("Client.java")];
+      return ["java", "-cp", `${cache("java")}/*`, here("drivers/Client.java")];
     },
   },
   {
@@ -99,7 +102,7 @@ export const clients = [
     revision: 4,
     async install() {
       await access(process.env.CHROMIUM ?? "/usr/bin/chromium");
-      return [process.execPath, here("page-client.mjs")];
+      return [process.execPath, here("drivers/page.mjs")];
     },
   },
 ];

@@ -15,7 +15,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { within } from "../harness.mjs";
-import { pack, unpack } from "./lines.mjs";
+import { pack, unpack } from "./drivers/lines.mjs";
 
 const buffer = (bytes) => Buffer.from(bytes);
 const events = [

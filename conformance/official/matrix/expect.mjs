@@ -8,6 +8,7 @@ const official = "https://socket.io/docs/v4";
 export const rule = (sentence, link) => ({ sentence, link });
 export const own = (anchor) => `${repository}#${anchor}`;
 export const engineio = (anchor) => `${official}/engine-io-protocol/#${anchor}`;
+export const guide = (page) => `${official}/${page}`;
 export const socketio = (anchor) => `${official}/socket-io-protocol/#${anchor}`;
 
 /** Something was seen that was not expected. */

@@ -20,12 +20,17 @@ const heard = (socket, event) => new Promise((resolve) => socket.once(event, () 
 const asked = (socket, ...args) => new Promise((resolve) => socket.emit(...args, () => resolve(true)));
 
 /** A probe: an event, and the one which answers it. */
-const tell = (answer, ...args) => (socket) => {
-  const done = heard(socket, answer);
-  socket.emit(...args);
-  return done;
-};
-const ask = (...args) => (socket) => asked(socket, ...args);
+const tell =
+  (answer, ...args) =>
+  (socket) => {
+    const done = heard(socket, answer);
+    socket.emit(...args);
+    return done;
+  };
+const ask =
+  (...args) =>
+  (socket) =>
+    asked(socket, ...args);
 
 const events = {
   echo: ask("echo", 1),
@@ -36,7 +41,9 @@ const events = {
   "ask-all": ask("ask-all", 10),
   whoami: ask("whoami"),
   "set-data": ask("set-data", 1),
-  rooms: async (socket) => (await asked(socket, "join", "probe")) && (await asked(socket, "members", "probe")) &&
+  rooms: async (socket) =>
+    (await asked(socket, "join", "probe")) &&
+    (await asked(socket, "members", "probe")) &&
     (await asked(socket, "leave", "probe")),
   "say-all": tell("said", "say-all", 1),
   "say-except": tell("said", "say-except", "nobody", 1),
@@ -58,7 +65,8 @@ const requests = {
   "revision 3": async (server) => (await handshake(server, { EIO: "3" })).status === 200,
   deny: async (server) => (await handshake(server, { deny: "1" })).status !== 200,
   cors: async (server) =>
-    "access-control-allow-origin" in (await handshake(server, {}, { headers: { Origin: "http://good.example" } })).headers,
+    "access-control-allow-origin" in
+    (await handshake(server, {}, { headers: { Origin: "http://good.example" } })).headers,
   jsonp: async (server) => (await handshake(server, { j: "0" })).body.startsWith("___eio"),
   "connect timeout": async (server) => Boolean(await (await Wire.session(server, { path })).closed),
 };
@@ -81,12 +89,18 @@ export async function probe(server) {
   await Promise.all([
     ...Object.entries(events).map(async ([name, asks]) => {
       const { socket, connected } = open(server.url);
-      await note(name, connected.then(() => asks(socket)));
+      await note(
+        name,
+        connected.then(() => asks(socket)),
+      );
     }),
     ...namespaces.map((namespace) => {
       const { connected } = open(server.url + namespace);
       const refused = ({ message, type }) => message !== "Invalid namespace" && type !== "TransportError";
-      return note(namespace, connected.then(() => true, refused));
+      return note(
+        namespace,
+        connected.then(() => true, refused),
+      );
     }),
     ...Object.entries(requests).map(([name, asks]) => note(name, asks(server))),
   ]);

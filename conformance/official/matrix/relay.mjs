@@ -13,7 +13,10 @@ export class Relay {
     relay.listener = net.createServer((near) => {
       if (relay.#cut) return near.destroy();
       const far = net.connect(port || 80, hostname);
-      for (const [socket, other] of [[near, far], [far, near]]) {
+      for (const [socket, other] of [
+        [near, far],
+        [far, near],
+      ]) {
         relay.#sockets.add(socket);
         socket.on("error", () => {});
         socket.once("close", () => relay.#sockets.delete(socket) && other.destroy());

@@ -15,7 +15,11 @@ function rows(results, cases, clients) {
   };
   return cases.map((each) => ({
     each,
-    cells: clients.map((client) => Object.keys(ways).map((way) => sign(each, client, way)).join("")),
+    cells: clients.map((client) =>
+      Object.keys(ways)
+        .map((way) => sign(each, client, way))
+        .join(""),
+    ),
   }));
 }
 
@@ -23,9 +27,13 @@ function rows(results, cases, clients) {
 export function table(results, cases, clients) {
   const width = Math.max(...cases.map(({ name }) => name.length));
   const columns = clients.map(({ name }) => Math.max(name.length, 3));
-  const line = (name, cells) => `${name.padEnd(width)}  ${cells.map((cell, i) => cell.padEnd(columns[i])).join("  ")}`.trimEnd();
+  const line = (name, cells) =>
+    `${name.padEnd(width)}  ${cells.map((cell, i) => cell.padEnd(columns[i])).join("  ")}`.trimEnd();
   return [
-    line("", clients.map(({ name }) => name)),
+    line(
+      "",
+      clients.map(({ name }) => name),
+    ),
     ...rows(results, cases, clients).map(({ each, cells }) => line(each.name, cells)),
   ].join("\n");
 }
@@ -73,7 +81,10 @@ const entities = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 const xml = (text) =>
   text
     .replace(/[&<>"]/g, (char) => entities[char])
-    .replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    .replace(
+      /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g,
+      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
 
 export function junit(results) {
   const seconds = (each) => (each.reduce((sum, { ms = 0 }) => sum + ms, 0) / 1000).toFixed(3);
@@ -96,12 +107,19 @@ export function junit(results) {
     const own = results.filter(({ client, way }) => `${client.name} ${way}` === name);
     return [`  <testsuite name="${xml(name)}" ${counts(own)}>`, ...own.map(testcase), "  </testsuite>"].join("\n");
   });
-  return ['<?xml version="1.0" encoding="UTF-8"?>', `<testsuites name="conformance" ${counts(results)}>`, ...suites, "</testsuites>", ""].join("\n");
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="conformance" ${counts(results)}>`,
+    ...suites,
+    "</testsuites>",
+    "",
+  ].join("\n");
 }
 
 /** A table in Markdown; the name of a case links to its rule. `base`: what links to docs/ are relative to. */
 export function markdown(results, cases, clients) {
-  const link = (each) => `[${each.name}](${each.rule.link.replace(/^docs\//, "")} "${each.rule.sentence.replace(/"/g, "'")}")`;
+  const link = (each) =>
+    `[${each.name}](${each.rule.link.replace(/^docs\//, "")} "${each.rule.sentence.replace(/"/g, "'")}")`;
   const line = (cells) => `| ${cells.join(" | ")} |`;
   return [
     line(["", ...clients.map(({ name }) => name)]),

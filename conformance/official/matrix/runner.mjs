@@ -45,7 +45,8 @@ function clientKit(driver, client, way, target) {
 
 /** Why the case is not run: `{status, reason}`; undefined if it is to be. */
 function excuse(each, client, way, { offers, server }) {
-  if (each.ways && !each.ways.includes(way)) return { status: "not applicable", reason: "this case is not for this transport" };
+  if (each.ways && !each.ways.includes(way))
+    return { status: "not applicable", reason: "this case is not for this transport" };
   const needs = [...ways[way].transports, ...(client.revision === 3 ? ["revision 3"] : []), ...(each.needs ?? [])];
   const missing = each.gate ? undefined : needs.find((need) => !offers.has(need));
   if (missing) return { status: "not offered", reason: `the server does not offer "${missing}"` };

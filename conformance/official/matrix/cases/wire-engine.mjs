@@ -1,13 +1,16 @@
 // Engine.IO, revision 4: requests and frames.
-import { eventually, within } from "../harness.mjs";
-import { Polling, Wire, errors, fetchText, separator } from "../wire.mjs";
-import { engineio, fits, own, rule, same } from "./expect.mjs";
+import { eventually, within } from "../../harness.mjs";
+import { Polling, Wire, errors, fetchText, separator } from "../../wire.mjs";
+import { engineio, fits, own, rule, same } from "../expect.mjs";
 import { alive, both, brief, closed, joined, open, path, polling, upgrade, websocket } from "./wire-peers.mjs";
 
 const at = (server, query) => server.at(path, { EIO: "4", transport: "polling", ...query });
 const text = { "Content-Type": "text/plain;charset=UTF-8" };
 const overlap = rule("One GET and one POST at a time: a second one gets 400 and ends the session.", own("polling"));
-const garbage = rule("A POST is answered ok after its packets were handled; the first bad one ends the session.", own("polling"));
+const garbage = rule(
+  "A POST is answered ok after its packets were handled; the first bad one ends the session.",
+  own("polling"),
+);
 const upgrading = rule("2probe, 3probe, 5; anything else on the new WebSocket closes that one only.", own("upgrade"));
 const refused = rule("A refusal is JSON: code, a number, and message, a string.", own("refused-requests"));
 const base64 = rule("Binary data in a poll or POST is b and base64.", own("polling"));
@@ -34,7 +37,9 @@ export const wireEngine = [
       await fits("a sid of 20 characters of base64 for URLs", handshake.sid, (sid) => /^[\w-]{20}$/.test(sid));
       const numbers = [handshake.pingInterval, handshake.pingTimeout, handshake.maxPayload];
       await fits("numbers", numbers, (all) => all.every((each) => Number.isInteger(each) && each > 0));
-      await fits("upgrades", handshake.upgrades, (all) => (way === "polling" ? all.includes("websocket") : all.length === 0));
+      await fits("upgrades", handshake.upgrades, (all) =>
+        way === "polling" ? all.includes("websocket") : all.length === 0,
+      );
     },
   },
   {
@@ -63,7 +68,10 @@ export const wireEngine = [
     rule: rule("A WebSocket is refused with 400 and the message as text, before any 101.", own("refused-requests")),
     ways: websocket,
     async run({ server }) {
-      for (const [query, body] of [[{ transport: "tcp" }, "Transport unknown"], [{ sid: "nobody" }, "Session ID unknown"]]) {
+      for (const [query, body] of [
+        [{ transport: "tcp" }, "Transport unknown"],
+        [{ sid: "nobody" }, "Session ID unknown"],
+      ]) {
         const { status, body: seen } = await Wire.attempt(at(server, { transport: "websocket", ...query }));
         await same(`a WebSocket with ${JSON.stringify(query)}`, `${status} ${seen}`, `400 ${body}`);
       }
@@ -93,7 +101,8 @@ export const wireEngine = [
     ways: polling,
     async run({ server }) {
       const headers = { Origin: "http://good.example" };
-      const allowed = async (query) => (await fetchText(at(server, query), { headers })).headers["access-control-allow-origin"];
+      const allowed = async (query) =>
+        (await fetchText(at(server, query), { headers })).headers["access-control-allow-origin"];
       for (const query of [{}, { sid: "nobody" }, { transport: "tcp" }]) {
         await same(`Access-Control-Allow-Origin for ${JSON.stringify(query)}`, allowed(query), "http://good.example");
       }
@@ -119,7 +128,13 @@ export const wireEngine = [
       const session = await joined(server, "polling");
       const first = await session.beginPost(20, "42[");
       await same("the second", brief(session.post("3")), "400");
-      const outcome = await within(first.response.then(({ status }) => status, () => "cut"), "end of the first POST");
+      const outcome = await within(
+        first.response.then(
+          ({ status }) => status,
+          () => "cut",
+        ),
+        "end of the first POST",
+      );
       await fits("the first is cut, or refused", outcome, (seen) => seen === "cut" || seen >= 400);
       await gone(session);
     },
@@ -145,7 +160,10 @@ export const wireEngine = [
     async run({ server }) {
       const session = await joined(server, "polling");
       (await session.poll()).abort();
-      await fits("the session ends", eventually(async () => !(await session.isOpen()), "end of the session"));
+      await fits(
+        "the session ends",
+        eventually(async () => !(await session.isOpen()), "end of the session"),
+      );
     },
   },
   {
@@ -158,7 +176,9 @@ export const wireEngine = [
       const body = ['42["echo","before"]', "x", '42["echo","after"]'].join(separator);
       await same("the POST", brief(session.post(body)), "200 ok");
       const rest = brief(within(poll.response, "answer to the poll"));
-      await fits("the pending poll: the first echo, or 1", rest, (seen) => /^200 (42\["echo","before"\]|1)$/.test(seen));
+      await fits("the pending poll: the first echo, or 1", rest, (seen) =>
+        /^200 (42\["echo","before"\]|1)$/.test(seen),
+      );
       await gone(session);
     },
   },
@@ -219,7 +239,11 @@ export const wireEngine = [
     async run({ server }) {
       const wire = await joined(server, "websocket");
       wire.send("4".repeat(wire.handshake.maxPayload + 1));
-      await same("the code", wire.closed.then(({ code }) => code), 1009);
+      await same(
+        "the code",
+        wire.closed.then(({ code }) => code),
+        1009,
+      );
     },
   },
   {
@@ -236,7 +260,10 @@ export const wireEngine = [
   },
   {
     name: "the type of the body is text",
-    rule: rule("Revision 4 knows no binary bodies: application/octet-stream gets 400 and ends the session.", own("polling")),
+    rule: rule(
+      "Revision 4 knows no binary bodies: application/octet-stream gets 400 and ends the session.",
+      own("polling"),
+    ),
     ways: polling,
     async run({ server }) {
       const session = await joined(server, "polling");
@@ -273,14 +300,19 @@ export const wireEngine = [
   },
   {
     name: "JSONP: a call of a function, in which all is escaped",
-    rule: rule("With j the body is ___eio[j](\"...\"); U+2028 and U+2029 are escaped; POST is d=, url-encoded.", own("polling")),
+    rule: rule(
+      'With j the body is ___eio[j]("..."); U+2028 and U+2029 are escaped; POST is d=, url-encoded.',
+      own("polling"),
+    ),
     needs: ["jsonp", "echo"],
     ways: polling,
     async run({ server }) {
       const call = /^___eio\[7\]\((.*)\);$/s;
       const unwrap = async (response) => {
         const { body } = await response;
-        return JSON.parse(await fits('___eio[7]("...");', body, (seen) => call.test(seen)).then((seen) => seen.match(call)[1]));
+        return JSON.parse(
+          await fits('___eio[7]("...");', body, (seen) => call.test(seen)).then((seen) => seen.match(call)[1]),
+        );
       };
       const opened = await unwrap(fetchText(at(server, { j: "7" })));
       const query = { sid: JSON.parse(opened.slice(1)).sid, j: "7" };
@@ -308,7 +340,8 @@ export const wireEngine = [
       await same("a poll that begins after the probe", brief(session.get()), "200 6");
       wire.send("5");
       await alive(wire);
-      for (const late of [session.get(), session.post("3")]) await same("polling is over", brief(late), `400 ${errors.request}`);
+      for (const late of [session.get(), session.post("3")])
+        await same("polling is over", brief(late), `400 ${errors.request}`);
       await alive(wire);
     },
   },
@@ -322,7 +355,7 @@ export const wireEngine = [
       const wire = await probed(session);
       await session.send('42["echo",1]');
       const packets = async () => {
-        for (let packet; (packet = await session.next()); ) if (packet !== "6") return packet;
+        for (let packet; (packet = await session.next());) if (packet !== "6") return packet;
       };
       await same("the answer by polling", packets(), '42["echo",1]');
       await same("nothing by the WebSocket", wire.waiting, []);
@@ -353,11 +386,19 @@ export const wireEngine = [
       for (const wrong of ["4hello", "2", "2prob", "3probe", "1", "x", Buffer.from([1])]) {
         const wire = await Wire.open(session.at({ transport: "websocket" }));
         wire.send(wrong);
-        await same(`${wrong} in place of 2probe: the code`, wire.closed.then(({ code }) => code), 1005);
+        await same(
+          `${wrong} in place of 2probe: the code`,
+          wire.closed.then(({ code }) => code),
+          1005,
+        );
       }
       const wire = await probed(session);
       wire.send("4hello");
-      await same("4hello in place of 5: the code", wire.closed.then(({ code }) => code), 1005);
+      await same(
+        "4hello in place of 5: the code",
+        wire.closed.then(({ code }) => code),
+        1005,
+      );
       await alive(session);
     },
   },
@@ -388,7 +429,11 @@ export const wireEngine = [
       const session = await joined(server, "polling");
       const wire = await probed(session);
       await session.send("1");
-      await same("the code", wire.closed.then(({ code }) => code), 1005);
+      await same(
+        "the code",
+        wire.closed.then(({ code }) => code),
+        1005,
+      );
       await gone(session);
     },
   },
@@ -399,7 +444,8 @@ export const wireEngine = [
     async run({ server }) {
       const wire = await joined(server, "websocket");
       wire.socket.terminate();
-      const refusal = async () => (await brief(fetchText(at(server, { sid: wire.handshake.sid })))) === `400 ${errors.sid}`;
+      const refusal = async () =>
+        (await brief(fetchText(at(server, { sid: wire.handshake.sid })))) === `400 ${errors.sid}`;
       await fits("the session is unknown", eventually(refusal, "end of the session"));
     },
   },

@@ -1,8 +1,8 @@
 // Revision 3: clients before 3.0.
 import { WebSocket } from "ws";
-import { atEnd, eventually } from "../harness.mjs";
-import { fetchText } from "../wire.mjs";
-import { fits, own, rule, same } from "./expect.mjs";
+import { atEnd, eventually } from "../../harness.mjs";
+import { fetchText } from "../../wire.mjs";
+import { fits, own, rule, same } from "../expect.mjs";
 import { brief, path, polling, websocket } from "./wire-peers.mjs";
 
 const octets = "application/octet-stream";
@@ -14,7 +14,10 @@ const bodies = rule("Binary data without b64 makes the whole body binary.", own(
 async function open(server, query) {
   const at = (more) => server.at(path, { EIO: "3", transport: "polling", ...query, ...more });
   const first = await fetchText(at());
-  const text = first.headers["content-type"] === octets ? first.bytes.subarray(first.bytes.indexOf(255) + 1).toString() : first.body;
+  const text =
+    first.headers["content-type"] === octets
+      ? first.bytes.subarray(first.bytes.indexOf(255) + 1).toString()
+      : first.body;
   const { sid } = JSON.parse(text.match(/\{.*?\}/)[0]);
   const session = {
     sid,
@@ -37,7 +40,9 @@ const cases = [
       const { first } = await open(server);
       await fits("<length>:0{...}", first.body, (body) => /^\d+:0\{"sid":/.test(body));
       const [, length] = first.body.match(/^(\d+):/);
-      await fits("its length is right", first.body, (body) => ["", "2:40"].includes(body.slice(length.length + 1 + Number(length))));
+      await fits("its length is right", first.body, (body) =>
+        ["", "2:40"].includes(body.slice(length.length + 1 + Number(length))),
+      );
     },
   },
   {
@@ -61,7 +66,11 @@ const cases = [
       const session = await open(server);
       const text = '451-["echo",{"_placeholder":true,"num":0}]';
       const digits = [...`${text.length}`].map(Number);
-      const body = Buffer.concat([Buffer.from([0, ...digits, 255]), Buffer.from(text), Buffer.from([1, 4, 255, 4, 1, 2, 255])]);
+      const body = Buffer.concat([
+        Buffer.from([0, ...digits, 255]),
+        Buffer.from(text),
+        Buffer.from([1, 4, 255, 4, 1, 2, 255]),
+      ]);
       await same("the POST", session.give(body, octets), "200 ok");
       const { headers, bytes } = await session.poll();
       await same("the type of what comes back", headers["content-type"], octets);
@@ -116,7 +125,11 @@ const cases = [
       for (const body of ["", "3hello", "9:3", "x:3", "1:3x", ":3"]) {
         const session = await open(server);
         await same(`POST ${JSON.stringify(body)}`, session.give(body), "200 ok");
-        await same("then the session is unknown", session.poll().then(({ status }) => status), 400);
+        await same(
+          "then the session is unknown",
+          session.poll().then(({ status }) => status),
+          400,
+        );
       }
     },
   },
@@ -130,7 +143,9 @@ const cases = [
       const socket = new WebSocket(url, { perMessageDeflate: false });
       atEnd(() => socket.terminate());
       const frames = [];
-      socket.on("error", () => {}).on("message", (data, binary) => frames.push(binary ? data.toString("hex") : data.toString()));
+      socket
+        .on("error", () => {})
+        .on("message", (data, binary) => frames.push(binary ? data.toString("hex") : data.toString()));
       const take = async () => (await eventually(() => frames.length > 0, "frame")) && frames.shift();
       await fits("OPEN", take(), (frame) => frame.startsWith('0{"sid":'));
       await same("CONNECT without asking", take(), "40");

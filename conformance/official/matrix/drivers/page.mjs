@@ -1,5 +1,5 @@
 // The driver of socket.io-client in Chromium: every connection has a page of its own, from the server's origin.
-// usage: node page-client.mjs (CHROMIUM=path for another browser)
+// usage: node page.mjs (CHROMIUM=path for another browser)
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
@@ -15,7 +15,7 @@ const quiet = ["--disable-background-networking", "--disable-component-update"];
 const local = ["--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets"];
 const browser = await chromium.launch({ executablePath, args: [...args, ...quiet, ...local] });
 
-const bundle = new URL("../node_modules/socket.io-client/dist/socket.io.min.js", import.meta.url);
+const bundle = new URL("../../node_modules/socket.io-client/dist/socket.io.min.js", import.meta.url);
 const own = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
 const html = `<!doctype html><script src="client.js"></script><script type="module">
   import { session } from "./session.mjs";

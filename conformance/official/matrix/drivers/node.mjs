@@ -1,4 +1,4 @@
-// The driver of a socket.io-client from npm. usage: node node-client.mjs PACKAGE REVISION
+// The driver of a socket.io-client from npm. usage: node node.mjs PACKAGE REVISION
 import { createInterface } from "node:readline";
 import { session } from "./session.mjs";
 

@@ -1,14 +1,24 @@
 // Socket.IO, revision 5: packet by packet.
-import { within } from "../harness.mjs";
-import { Wire } from "../wire.mjs";
-import { fits, own, rule, same, socketio } from "./expect.mjs";
+import { within } from "../../harness.mjs";
+import { Wire } from "../../wire.mjs";
+import { fits, own, rule, same, socketio } from "../expect.mjs";
 import { alive, both, closed, join, joined, open, polling } from "./wire-peers.mjs";
 
 const placeholder = (num) => `{"_placeholder":true,"num":${num}}`;
-const attachment = (way, ...values) => (way === "polling" ? `b${Buffer.from(values).toString("base64")}` : Buffer.from(values));
-const outOfPlace = rule("A packet that can't be read, or is out of place, closes the connection without a DISCONNECT.", own("socketio"));
-const connects = rule("CONNECT is answered by CONNECT with a sid, or by CONNECT_ERROR.", socketio("connection-to-a-namespace"));
-const acks = rule("An ACK has the id of its event, in its namespace; one that nobody waits for is ignored.", socketio("acknowledgement"));
+const attachment = (way, ...values) =>
+  way === "polling" ? `b${Buffer.from(values).toString("base64")}` : Buffer.from(values);
+const outOfPlace = rule(
+  "A packet that can't be read, or is out of place, closes the connection without a DISCONNECT.",
+  own("socketio"),
+);
+const connects = rule(
+  "CONNECT is answered by CONNECT with a sid, or by CONNECT_ERROR.",
+  socketio("connection-to-a-namespace"),
+);
+const acks = rule(
+  "An ACK has the id of its event, in its namespace; one that nobody waits for is ignored.",
+  socketio("acknowledgement"),
+);
 const binary = rule("As many attachments follow as the packet says: one at least, ten at most.", own("socketio"));
 
 /** Each of these packets, of a session of its own, must end it. */
@@ -97,10 +107,16 @@ export const wireSocketio = [
     ways: both,
     run: async ({ server, way }) => closed(await open(server, way), "nothing for half a second"),
   },
-  reading("an event for a namespace that was not joined closes the connection", ["/chat"], ['42/chat,["echo",1]', "41/chat,", "43/chat,0[]"]),
-  reading("packets that can't be read close the connection", [], [
-    "42[]", "42{}", '42"x"', "42[", "42[null]", "43{}", "4", "47", "49", '42["connect"]', '42["disconnect"]',
-  ]),
+  reading(
+    "an event for a namespace that was not joined closes the connection",
+    ["/chat"],
+    ['42/chat,["echo",1]', "41/chat,", "43/chat,0[]"],
+  ),
+  reading(
+    "packets that can't be read close the connection",
+    [],
+    ["42[]", "42{}", '42"x"', "42[", "42[null]", "43{}", "4", "47", "49", '42["connect"]', '42["disconnect"]'],
+  ),
   {
     name: "what nobody listens to is ignored",
     rule: rule("An event without a listener is ignored, and not acknowledged.", own("socketio")),
@@ -138,7 +154,9 @@ export const wireSocketio = [
       await same("the greeting", peer.next(), `42${namespace},["hello","${namespace}"]`);
       await peer.send(`42${namespace},["ask-me",1,2]`);
       const question = new RegExp(`^42${namespace},(\\d+)\\["question",1,2\\]$`);
-      const [, id] = (await fits("a question with an id", peer.next(), (packet) => question.test(packet))).match(question);
+      const [, id] = (await fits("a question with an id", peer.next(), (packet) => question.test(packet))).match(
+        question,
+      );
       await peer.send(`43${id}["wrong"]`, `43${namespace},9${id}["wrong"]`);
       await alive(peer);
       await peer.send(`43${namespace},${id}["right"]`, `43${namespace},${id}["again"]`);
@@ -159,14 +177,19 @@ export const wireSocketio = [
       for (const expected of [packet, ...all]) await same("what comes back", peer.next(), expected);
     },
   },
-  reading("binary packets that are wrong close the connection", [], [
-    `4511-["echo",${placeholder(0)}]`,
-    `450-["echo"]`,
-    `45-["echo"]`,
-    (way) => [`451-["echo",${placeholder(1)}]`, attachment(way, 1)],
-    (way) => [`451-["echo",${placeholder(0)}]`, '42["echo",1]', attachment(way, 1)],
-    (way) => [attachment(way, 1)],
-  ], { rule: binary }),
+  reading(
+    "binary packets that are wrong close the connection",
+    [],
+    [
+      `4511-["echo",${placeholder(0)}]`,
+      `450-["echo"]`,
+      `45-["echo"]`,
+      (way) => [`451-["echo",${placeholder(1)}]`, attachment(way, 1)],
+      (way) => [`451-["echo",${placeholder(0)}]`, '42["echo",1]', attachment(way, 1)],
+      (way) => [attachment(way, 1)],
+    ],
+    { rule: binary },
+  ),
   {
     name: "attachments are numbered in the order of the arguments",
     rule: binary,
@@ -183,7 +206,10 @@ export const wireSocketio = [
   },
   {
     name: "the server leaves a namespace: 41, the connection lives",
-    rule: rule("DISCONNECT is for one namespace; the connection stays, and may CONNECT again.", socketio("disconnection-from-a-namespace")),
+    rule: rule(
+      "DISCONNECT is for one namespace; the connection stays, and may CONNECT again.",
+      socketio("disconnection-from-a-namespace"),
+    ),
     needs: ["kick", "echo", "/chat"],
     ways: both,
     async run({ server, way }) {
@@ -201,7 +227,10 @@ export const wireSocketio = [
   },
   {
     name: "the server ends the connection: 41, then 6 1 or 1005",
-    rule: rule("Each namespace gets its DISCONNECT; then polling is answered 6 and 1, a WebSocket is closed.", own("polling")),
+    rule: rule(
+      "Each namespace gets its DISCONNECT; then polling is answered 6 and 1, a WebSocket is closed.",
+      own("polling"),
+    ),
     needs: ["kick-all"],
     ways: both,
     async run({ server, way }) {
@@ -220,7 +249,11 @@ export const wireSocketio = [
       const peer = await joined(server, "polling");
       const poll = await peer.poll();
       await peer.send('42["drop"]');
-      await same("the pending poll", within(poll.response, "answer to the poll").then(({ body }) => body), "1");
+      await same(
+        "the pending poll",
+        within(poll.response, "answer to the poll").then(({ body }) => body),
+        "1",
+      );
     },
   },
   {
@@ -242,7 +275,10 @@ export const wireSocketio = [
   },
   {
     name: "recovery: what was missed comes before CONNECT",
-    rule: rule("Missed events are replayed before the CONNECT that says recovered: the same sid, the same pid.", own("socketio")),
+    rule: rule(
+      "Missed events are replayed before the CONNECT that says recovered: the same sid, the same pid.",
+      own("socketio"),
+    ),
     needs: ["recovery", "say-in", "rooms", "echo"],
     profile: "csr",
     ways: both,
@@ -273,7 +309,10 @@ export const wireSocketio = [
   },
   {
     name: "recovery: binary events have an offset, acknowledgements have none",
-    rule: rule("An offset is the last argument of every event that is neither volatile nor to be acknowledged.", own("socketio")),
+    rule: rule(
+      "An offset is the last argument of every event that is neither volatile nor to be acknowledged.",
+      own("socketio"),
+    ),
     needs: ["recovery", "echo", "give-binary"],
     profile: "csr",
     ways: both,
@@ -297,7 +336,11 @@ export const wireSocketio = [
     async run({ server, way }) {
       for (const payload of [{ pid: "nobody", offset: "0" }, { pid: 1, offset: {} }, { pid: null }]) {
         const answer = await join(await open(server, way), "", JSON.stringify(payload));
-        await fits(`the answer to ${JSON.stringify(payload)}`, answer, ({ sid, pid }) => sid && pid && pid !== payload.pid);
+        await fits(
+          `the answer to ${JSON.stringify(payload)}`,
+          answer,
+          ({ sid, pid }) => sid && pid && pid !== payload.pid,
+        );
       }
     },
   },
@@ -305,7 +348,7 @@ export const wireSocketio = [
 
 /** Waits until nobody is in the room. */
 async function away(peer, room) {
-  for (const end = Date.now() + 5000; Date.now() < end; ) {
+  for (const end = Date.now() + 5000; Date.now() < end;) {
     peer.send(`425["members","${room}"]`);
     if ((await peer.next()) === "435[[]]") return;
   }

@@ -1,7 +1,7 @@
 // Raw Socket.IO peers for the cases: what is common to a polling session and a WebSocket.
-import { within } from "../harness.mjs";
-import { Polling, Wire } from "../wire.mjs";
-import { fits, same } from "./expect.mjs";
+import { within } from "../../harness.mjs";
+import { Polling, Wire } from "../../wire.mjs";
+import { fits, same } from "../expect.mjs";
 
 export const path = "/socket.io/";
 export const polling = ["polling"];
@@ -17,7 +17,9 @@ export const open = (server, way, options) =>
 export async function join(peer, namespace = "", payload = "") {
   const head = `40${namespace && `${namespace},`}`;
   await peer.send(head + payload);
-  const answer = await fits(`CONNECT is answered by ${head}{"sid":...}`, peer.next(), (packet) => packet.startsWith(`${head}{`));
+  const answer = await fits(`CONNECT is answered by ${head}{"sid":...}`, peer.next(), (packet) =>
+    packet.startsWith(`${head}{`),
+  );
   return JSON.parse(answer.slice(head.length));
 }
 
