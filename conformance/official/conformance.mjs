@@ -55,14 +55,17 @@ try {
 const wanted = ({ name }) => pattern.test(name);
 const cases = { client: clientCases.filter(wanted), wire: wireCases.filter(wanted) };
 
-/** A server for each profile that a case asks for; one that runs already is all of them. */
-const profiles = ["", "csr"];
-const servers = url ? [Server.at(url)] : await Promise.all(profiles.map((profile) => Server.start("app", profile)));
+/** A server for each profile that a case asks for, by contract and profile; one that runs already is all of them. */
+const starts = { "": ["app"], csr: ["app", "csr"], heartbeat: ["protocol"] };
+const profiles = Object.keys(starts);
+const servers = url ? [Server.at(url)] : await Promise.all(profiles.map((each) => Server.start(...starts[each])));
 const probed = await Promise.all(servers.map((server) => probe(server)));
 cleanUp();
 const targets = Object.fromEntries(
   profiles.map((profile, i) => [profile, { server: servers[i % servers.length], offers: probed[i % servers.length] }]),
 );
+
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1)); // servers and clients end too
 
 const results = [];
 const report = (result) => {
@@ -78,10 +81,18 @@ console.log(
 );
 let missing = false; // a client which was named, and could not be run
 const absent = [];
-if (withWire) await runWire(cases.wire, targets, report);
+const told = (client) =>
+  console.log(`${client.name}: ${summary(results.filter((result) => result.client === client))}`);
+if (withWire) {
+  await runWire(cases.wire, targets, report);
+  told(wire);
+}
 for (const client of clients) {
   const { trouble } = await runClient(cases.client, client, targets, report);
-  if (!trouble) continue;
+  if (!trouble) {
+    told(client);
+    continue;
+  }
   absent.push(`? ${client.name}: not run: ${trouble}`);
   missing ||= names.length > 0;
 }

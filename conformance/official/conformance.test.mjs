@@ -137,7 +137,7 @@ describe("the conformance tool", { timeout: 120000 }, () => {
     const run = (...more) => conformance(url, "--clients", "wire", "--cases", "hundred", ...more);
     const lenient = await run();
     assert.equal(lenient.code, 0, lenient.output);
-    assert.match(lenient.output, /○ wire: the server does not offer "echo"/);
+    assert.match(lenient.output, /○ the server does not offer: echo$/m);
     const strict = await run("--strict");
     assert.equal(strict.code, 1, strict.output);
     assert.match(strict.output, /expected {2}the server offers the contract/);

@@ -76,7 +76,7 @@ const answered = (promise) => Promise.race([Promise.resolve(promise).catch(() =>
 
 /** The names of what is offered, as a Set; and `maxPayload`, of the first handshake. */
 export async function probe(server) {
-  const found = new Set();
+  const found = new Set(server.url.startsWith("http:") ? ["plain http"] : []);
   const note = async (name, promise) => (await answered(promise)) && found.add(name);
   const sockets = [];
   const open = (url, options) => {
@@ -109,5 +109,7 @@ export async function probe(server) {
   const { body } = await handshake(server).catch(() => ({ body: "" }));
   const maxPayload = Number(body.match(/"maxPayload":(\d+)/)?.[1] ?? Infinity);
   if (maxPayload <= 20e6) found.add("maxPayload");
+  const [interval, timeout] = ["Interval", "Timeout"].map((name) => Number(body.match(`"ping${name}":(\\d+)`)?.[1]));
+  if (interval + timeout <= 2000) found.add("short pings");
   return Object.assign(found, { maxPayload });
 }

@@ -49,10 +49,16 @@ export function failure({ each, client, way, expectation, seen }) {
   ].join("\n");
 }
 
-/** Why cells were not run, each reason once. */
+/** Why cells have no result, each reason once. */
 export function excuses(results) {
-  const reasons = results.filter(({ reason, each, way }) => reason && !(each.ways && !each.ways.includes(way)));
-  return unique(reasons.map(({ status, reason, client }) => `${signs[status]} ${client.name}: ${reason}`));
+  const missing = unique(results.flatMap((result) => result.missing ?? []));
+  const others = results.filter(
+    ({ each, way, reason, missing }) => reason && !missing && (each.ways ?? [way]).includes(way),
+  );
+  return [
+    ...(missing.length > 0 ? [`${signs["not offered"]} the server does not offer: ${missing.join(", ")}`] : []),
+    ...unique(others.map(({ status, reason, client }) => `${signs[status]} ${client.name}: ${reason}`)),
+  ];
 }
 
 export function summary(results) {

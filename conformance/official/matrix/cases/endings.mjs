@@ -90,7 +90,7 @@ export const endings = [
   {
     name: "the wire is cut: the client returns",
     rule: breaks,
-    needs: ["echo", "/chat"],
+    needs: ["plain http", "echo", "/chat"],
     async run({ open, relay }) {
       const wire = await relay();
       const peers = await open({ namespaces: ["/", "/chat"], url: wire.url });
@@ -110,7 +110,7 @@ export const endings = [
       "With connection state recovery, what was missed comes before CONNECT; id, rooms and data stay.",
       own("socketio"),
     ),
-    needs: ["recovery", "echo", "rooms", "say-in", "whoami", "set-data", "/dynamic-1"],
+    needs: ["plain http", "recovery", "echo", "rooms", "say-in", "whoami", "set-data", "/dynamic-1"],
     uses: ["recovery"],
     profile: "csr",
     async run({ open, relay, way }) {

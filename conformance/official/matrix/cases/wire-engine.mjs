@@ -145,12 +145,13 @@ export const wireEngine = [
     ways: polling,
     async run({ server }) {
       const session = await joined(server, "polling");
-      const body = '42["echo","hello"]';
+      const body = "40/nowhere,";
       const post = await session.beginPost(body.length, body.slice(0, 5));
       const poll = await session.poll();
       post.request.end(body.slice(5));
       await same("the POST", brief(within(post.response, "answer to the POST")), "200 ok");
-      await same("the GET", brief(within(poll.response, "answer to the GET")), `200 ${body}`);
+      const answer = '200 44/nowhere,{"message":"Invalid namespace"}';
+      await same("the GET", brief(within(poll.response, "answer to the GET")), answer);
     },
   },
   {
@@ -207,6 +208,27 @@ export const wireEngine = [
     },
   },
   {
+    name: "the server pings, and ends a session that is silent",
+    rule: rule("A ping comes one interval after the last pong; no pong in time ends the session.", own("heartbeat")),
+    needs: ["short pings"],
+    profile: "heartbeat",
+    ways: both,
+    async run({ server, way }) {
+      const peer = await open(server, way);
+      peer.pongs = false; // of a WebSocket
+      const ping = () => (way === "polling" ? peer.get().then(({ body }) => body) : peer.next());
+      await same("the first ping", ping(), "2");
+      await peer.send("3");
+      await same("the next one, after a pong", ping(), "2");
+      if (way === "websocket") await closed(peer, "no pong");
+      else
+        await fits(
+          "the session ends",
+          eventually(async () => !(await peer.isOpen()), "end of the session"),
+        );
+    },
+  },
+  {
     name: "OPEN, UPGRADE and NOOP from the client are ignored",
     rule: rule("OPEN, UPGRADE and NOOP from a client mean nothing.", own("websocket")),
     ways: both,
@@ -219,7 +241,7 @@ export const wireEngine = [
   {
     name: "a body of maxPayload is taken; a longer one: 413, the session lives",
     rule: rule("A POST longer than the limit gets 413; the session goes on.", own("polling")),
-    needs: ["maxPayload", "echo"],
+    needs: ["maxPayload"],
     ways: polling,
     async run({ server }) {
       const session = await joined(server, "polling");

@@ -23,19 +23,29 @@ export async function join(peer, namespace = "", payload = "") {
   return JSON.parse(answer.slice(head.length));
 }
 
-/** A session which is in the main namespace. */
+let last = 0;
+
+/** What the server says before it refuses a namespace that nobody has, as every server must. */
+async function flush(peer) {
+  const namespace = `/nobody-${++last}`;
+  await peer.send(`40${namespace},`);
+  const before = [];
+  for (let packet; ; before.push(packet)) {
+    packet = await peer.next();
+    if (`${packet}`.slice(2).startsWith(`${namespace},`)) return before;
+  }
+}
+
+/** A session which is in the main namespace, and has heard what an application says to everybody. */
 export async function joined(server, way, options) {
   const peer = await open(server, way, options);
   peer.connect = await join(peer);
+  await flush(peer);
   return peer;
 }
 
-/** The session is well. */
-export async function alive(peer, namespace = "") {
-  const head = namespace && `${namespace},`;
-  await peer.send(`42${head}77["echo","well"]`);
-  await same("the session lives, and answers", peer.next(), `43${head}77["well"]`);
-}
+/** The session is well, and nothing waits for it. */
+export const alive = (peer) => same("the session lives; what else it is told", flush(peer), []);
 
 /** How the server ends a session: the code of the WebSocket; the rest of polling and the refusal that follows. */
 export async function ending(peer) {
@@ -43,7 +53,8 @@ export async function ending(peer) {
     const { code } = await within(peer.closed, "close of the WebSocket");
     return peer.waiting.length > 0 ? `${code}, after ${JSON.stringify(peer.waiting)}` : `${code}`;
   }
-  const { status, body } = await peer.get();
+  let { status, body } = await peer.get();
+  for (; body === "2"; { status, body } = await peer.get()) await peer.send("3");
   const next = await peer.get();
   return `${status} ${body.replaceAll("\x1e", " ")}, then ${next.status} ${next.body}`;
 }

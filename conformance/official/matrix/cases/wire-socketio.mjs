@@ -120,7 +120,6 @@ export const wireSocketio = [
   {
     name: "what nobody listens to is ignored",
     rule: rule("An event without a listener is ignored, and not acknowledged.", own("socketio")),
-    needs: ["echo"],
     ways: both,
     async run({ server, way }) {
       const peer = await joined(server, way);
@@ -145,7 +144,7 @@ export const wireSocketio = [
   {
     name: "an ACK for another namespace is not the answer",
     rule: acks,
-    needs: ["ask-me", "echo", "/dynamic-1"],
+    needs: ["ask-me", "/dynamic-1"],
     ways: both,
     async run({ server, way }) {
       const namespace = `/dynamic-${process.pid}${Date.now() % 1e6}`;
@@ -210,7 +209,7 @@ export const wireSocketio = [
       "DISCONNECT is for one namespace; the connection stays, and may CONNECT again.",
       socketio("disconnection-from-a-namespace"),
     ),
-    needs: ["kick", "echo", "/chat"],
+    needs: ["kick", "/chat"],
     ways: both,
     async run({ server, way }) {
       const peer = await joined(server, way);
