@@ -101,7 +101,8 @@ export const clients = [
     title: "socket.io-client 4.8.4 in Chromium",
     revision: 4,
     async install() {
-      await access(process.env.CHROMIUM ?? "/usr/bin/chromium");
+      const program = process.env.CHROMIUM ?? "/usr/bin/chromium";
+      await access(program).catch(() => Promise.reject(new Error(`there is no ${program}`)));
       return [process.execPath, here("drivers/page.mjs")];
     },
   },

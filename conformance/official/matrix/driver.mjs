@@ -19,8 +19,20 @@ import { pack, unpack } from "./drivers/lines.mjs";
 
 const buffer = (bytes) => Buffer.from(bytes);
 const events = [
-  "hello", "authenticated", "guard-error", "echo", "reverse", "binary", "question", "answered", "question-timeout",
-  "asked", "said", "poll", "volatile", "volatile-end",
+  "hello",
+  "authenticated",
+  "guard-error",
+  "echo",
+  "reverse",
+  "binary",
+  "question",
+  "answered",
+  "question-timeout",
+  "asked",
+  "said",
+  "poll",
+  "volatile",
+  "volatile-end",
 ];
 const withoutOffset = ["question", "question-timeout", "poll", "volatile"]; // volatile, or to be acknowledged
 
@@ -41,7 +53,9 @@ export class Driver {
     driver.trouble = new Promise((_resolve, reject) => (driver.#fail = reject));
     driver.trouble.catch(() => (driver.broken = true));
     child.once("error", (error) => driver.#fail(new Error(`the client could not be started: ${error.message}`)));
-    child.once("close", (code, signal) => driver.#fail(new Error(`the client has ended (${code ?? signal}) ${errors}`)));
+    child.once("close", (code, signal) =>
+      driver.#fail(new Error(`the client has ended (${code ?? signal}) ${errors}`)),
+    );
     const ready = new Promise((resolve) => {
       createInterface({ input: child.stdout }).on("line", (line) => {
         const message = JSON.parse(line);

@@ -85,7 +85,7 @@ async function column(cases, client, way, targets, kitFor, report) {
   }
 }
 
-/** A client that could not be started is reported, not run. */
+/** False if the client could not be started, which is reported for each case. */
 export async function runClient(cases, client, targets, report) {
   let driver;
   let command;
@@ -100,14 +100,17 @@ export async function runClient(cases, client, targets, report) {
     command = await client.install();
     await fresh();
   } catch (error) {
-    return { trouble: error.message };
+    for (const way of Object.keys(ways)) {
+      for (const each of cases) report({ each, client, way, status: "not run", reason: error.message });
+    }
+    return false;
   }
   for (const way of Object.keys(ways)) {
     const kitFor = async (target) => clientKit(await fresh(), client, way, target);
     await column(cases, client, way, targets, kitFor, report);
   }
   driver.stop();
-  return {};
+  return true;
 }
 
 /** The cases in which no client takes part. */
