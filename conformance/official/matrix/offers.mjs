@@ -3,58 +3,59 @@
 import { io } from "socket.io-client";
 import { Wire, fetchText } from "../wire.mjs";
 
-const patience = 2000;
+const patience = 3000;
 const path = "/socket.io/";
 
-function connect(url, options) {
-  const socket = io(url, { forceNew: true, reconnection: false, ...options });
-  const connected = new Promise((resolve, reject) => {
-    socket.once("connect", resolve);
-    socket.once("connect_error", reject);
+/** Resolves when `event` comes, its first argument being `marker` if one is given. */
+const heard = (socket, event, marker) =>
+  new Promise((resolve) => {
+    socket.on(event, (first) => (marker === undefined || first === marker) && resolve(true));
   });
-  connected.catch(() => {});
-  return { socket, connected };
-}
-
-const heard = (socket, event) => new Promise((resolve) => socket.once(event, () => resolve(true)));
 const asked = (socket, ...args) => new Promise((resolve) => socket.emit(...args, () => resolve(true)));
 
-/** A probe: an event, and the one which answers it. */
-const tell =
-  (answer, ...args) =>
-  (socket) => {
-    const done = heard(socket, answer);
-    socket.emit(...args);
-    return done;
-  };
+/** Probes: an event which is acknowledged, and one which is answered by another. */
 const ask =
   (...args) =>
   (socket) =>
     asked(socket, ...args);
+const tell = (answer, marker, ...args) => {
+  return (socket) => {
+    const done = heard(socket, answer, marker);
+    socket.emit(...args);
+    return done;
+  };
+};
 
 const events = {
   echo: ask("echo", 1),
   reverse: ask("reverse", Buffer.from([1])),
-  "give-binary": tell("binary", "give-binary", 4),
-  "ask-me": tell("question", "ask-me", 1, 2),
-  "ask-timeout": tell("asked", "ask-timeout", 10),
+  "give-binary": tell("binary", undefined, "give-binary", 4),
+  "ask-me": tell("question", undefined, "ask-me", 1, 2),
+  "ask-timeout": tell("asked", undefined, "ask-timeout", 10),
   "ask-all": ask("ask-all", 10),
   whoami: ask("whoami"),
   "set-data": ask("set-data", 1),
-  rooms: async (socket) =>
-    (await asked(socket, "join", "probe")) &&
-    (await asked(socket, "members", "probe")) &&
-    (await asked(socket, "leave", "probe")),
-  "say-all": tell("said", "say-all", 1),
-  "say-except": tell("said", "say-except", "nobody", 1),
-  "say-in": async (socket) => (await asked(socket, "join", "probe")) && tell("said", "say-in", "probe", 1)(socket),
-  "volatile-burst": tell("volatile-end", "volatile-burst", 1),
-  kick: tell("disconnect", "kick"),
-  "kick-all": tell("disconnect", "kick-all"),
-  drop: tell("disconnect", "drop"),
+  rooms: async (socket) => (await asked(socket, "join", "probe")) && asked(socket, "members", "probe"),
+  "say-all": tell("said", "all", "say-all", "all"),
+  "say-except": tell("said", "except", "say-except", "nobody", "except"),
+  "say-in": async (socket) => (await asked(socket, "join", "in")) && tell("said", "in", "say-in", "in", "in")(socket),
+  "volatile-burst": tell("volatile-end", undefined, "volatile-burst", 1),
 };
 
+/** Events which end a connection. */
+const endings = ["kick", "kick-all", "drop"];
+
 const namespaces = ["/chat", "/auth", "/deny", "/slow", "/guard", "/dynamic-1"];
+
+/** Whether a namespace is there: it accepts, or refuses for a reason of its own. */
+const exists = (socket) =>
+  new Promise((resolve) => {
+    socket.on("connect", () => resolve(true));
+    socket.on(
+      "connect_error",
+      ({ message, type }) => type !== "TransportError" && resolve(message !== "Invalid namespace"),
+    );
+  });
 
 const handshake = (server, query, options) =>
   fetchText(server.at(path, { EIO: "4", transport: "polling", ...query }), options);
@@ -77,35 +78,25 @@ const answered = (promise) => Promise.race([Promise.resolve(promise).catch(() =>
 /** The names of what is offered, as a Set; and `maxPayload`, of the first handshake. */
 export async function probe(server) {
   const found = new Set(server.url.startsWith("http:") ? ["plain http"] : []);
-  const note = async (name, promise) => (await answered(promise)) && found.add(name);
   const sockets = [];
-  const open = (url, options) => {
-    const each = connect(url, options);
-    sockets.push(each.socket);
-    return each;
+  const open = () => {
+    const socket = io(server.url, { forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200 });
+    sockets.push(socket);
+    return socket;
   };
-  const first = open(server.url);
-  await answered(first.connected.then(() => true));
+  const note = async (name, promise) => (await answered(promise)) && found.add(name);
+  const main = open();
   await Promise.all([
-    ...Object.entries(events).map(async ([name, asks]) => {
-      const { socket, connected } = open(server.url);
-      await note(
-        name,
-        connected.then(() => asks(socket)),
-      );
-    }),
-    ...namespaces.map((namespace) => {
-      const { connected } = open(server.url + namespace);
-      const refused = ({ message, type }) => message !== "Invalid namespace" && type !== "TransportError";
-      return note(
-        namespace,
-        connected.then(() => true, refused),
-      );
-    }),
+    ...Object.entries(events).map(([name, asks]) => note(name, asks(main))),
+    ...endings.map((name) => note(name, tell("disconnect", undefined, name)(open()))),
+    ...namespaces.map((name) => note(name, exists(main.io.socket(name)))),
     ...Object.entries(requests).map(([name, asks]) => note(name, asks(server))),
   ]);
-  if (first.socket._pid) found.add("recovery");
-  for (const socket of sockets) socket.disconnect();
+  if (main._pid) found.add("recovery");
+  for (const socket of sockets) {
+    socket.io.reconnection(false);
+    socket.io.engine?.close();
+  }
   const { body } = await handshake(server).catch(() => ({ body: "" }));
   const maxPayload = Number(body.match(/"maxPayload":(\d+)/)?.[1] ?? Infinity);
   if (maxPayload <= 20e6) found.add("maxPayload");
