@@ -59,7 +59,13 @@ const cases = { client: clientCases.filter(wanted), wire: wireCases.filter(wante
 const starts = { "": ["app"], csr: ["app", "csr"], heartbeat: ["protocol"] };
 const profiles = Object.keys(starts);
 const servers = url ? [Server.at(url)] : await Promise.all(profiles.map((each) => Server.start(...starts[each])));
-const probed = await Promise.all(servers.map((server) => probe(server)));
+/** What the cases for a server need; all clients want to know their transport. */
+const needs = (i) => {
+  const those = (list) => list.filter(({ profile = "" }) => url || profile === profiles[i]);
+  const clientNeeds = those(cases.client).flatMap((each) => ["whoami", ...(each.needs ?? [])]);
+  return [...(clients.length > 0 ? clientNeeds : []), ...those(cases.wire).flatMap((each) => each.needs ?? [])];
+};
+const probed = await Promise.all(servers.map((server, i) => probe(server, needs(i))));
 cleanUp();
 const targets = Object.fromEntries(
   profiles.map((profile, i) => [profile, { server: servers[i % servers.length], offers: probed[i % servers.length] }]),

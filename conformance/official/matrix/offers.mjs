@@ -75,8 +75,8 @@ const requests = {
 const late = () => new Promise((resolve) => setTimeout(resolve, patience, false));
 const answered = (promise) => Promise.race([Promise.resolve(promise).catch(() => false), late()]);
 
-/** The names of what is offered, as a Set; and `maxPayload`, of the first handshake. */
-export async function probe(server) {
+/** Which of `wanted` is offered, of transports and revisions: a Set of names; and `maxPayload`, of the first handshake. */
+export async function probe(server, wanted) {
   const found = new Set(server.url.startsWith("http:") ? ["plain http"] : []);
   const sockets = [];
   const open = () => {
@@ -84,13 +84,14 @@ export async function probe(server) {
     sockets.push(socket);
     return socket;
   };
-  const note = async (name, promise) => (await answered(promise)) && found.add(name);
+  const asks = new Set(["polling", "websocket", "revision 3", ...wanted]);
+  const note = async (name, ask) => asks.has(name) && (await answered(ask())) && found.add(name);
   const main = open();
   await Promise.all([
-    ...Object.entries(events).map(([name, asks]) => note(name, asks(main))),
-    ...endings.map((name) => note(name, tell("disconnect", undefined, name)(open()))),
-    ...namespaces.map((name) => note(name, exists(main.io.socket(name)))),
-    ...Object.entries(requests).map(([name, asks]) => note(name, asks(server))),
+    ...Object.entries(events).map(([name, ask]) => note(name, () => ask(main))),
+    ...endings.map((name) => note(name, () => tell("disconnect", undefined, name)(open()))),
+    ...namespaces.map((name) => note(name, () => exists(main.io.socket(name)))),
+    ...Object.entries(requests).map(([name, ask]) => note(name, () => ask(server))),
   ]);
   if (main._pid) found.add("recovery");
   for (const socket of sockets) {
