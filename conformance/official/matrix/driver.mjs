@@ -3,7 +3,8 @@
 //   in   {command: "connect", connection, url, namespaces, transports, auth, query, events, answers}
 //            a new connection with a socket for each namespace; `events` are to be reported, and those of `answers`
 //            are acknowledged with these arguments if the server asks
-//        {command: "emit", connection, namespace, event, args, ask}    `ask`: report the acknowledgement as that
+//        {command: "emit", connection, namespace, event, args, ask}    `ask`: report the acknowledgement as that;
+//            {..., times} in its place: so often, without a pause
 //        {command: "leave" | "join", connection, namespace}            this namespace only
 //        {command: "end", connection}                                  at once, and nothing of it is reported any more
 //   out  {ready: true}
@@ -142,6 +143,11 @@ class Peer {
 
   emit(event, ...args) {
     this.#driver.tell(this.#tell("emit", { event, args: pack(args) }));
+  }
+
+  /** Emits so often, without a pause. */
+  repeat(times, event, ...args) {
+    this.#driver.tell(this.#tell("emit", { event, args: pack(args), times }));
   }
 
   /** The arguments of the acknowledgement. */

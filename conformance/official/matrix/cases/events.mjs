@@ -206,10 +206,14 @@ export const events = [
     async run({ open, maxPayload }) {
       const peer = await open();
       const text = "x".repeat(Math.floor(maxPayload / 20));
-      const answers = Promise.all(Array.from({ length: 30 }, () => peer.ask("echo", text)));
-      await fits("30 answers to packets of a twentieth of the limit", answers, (all) =>
-        all.every(([answer]) => answer === text),
-      );
+      peer.repeat(30, "echo", text);
+      for (let i = 1; i <= 30; i++) {
+        await fits(
+          `answer ${i} of 30, each of a twentieth of the limit`,
+          peer.next("echo"),
+          ([answer]) => answer === text,
+        );
+      }
     },
   },
 ];

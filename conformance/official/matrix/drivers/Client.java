@@ -188,7 +188,7 @@ public class Client {
         Object[] args = unpackAll(command.getJSONArray("args"));
         String event = command.getString("event");
         if (!command.has("ask")) {
-          socket.emit(event, args);
+          for (int i = 0; i < command.optInt("times", 1); i++) socket.emit(event, args);
           break;
         }
         int ask = command.getInt("ask");

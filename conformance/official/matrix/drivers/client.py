@@ -70,9 +70,10 @@ async def connect(connection, url, namespaces, transports, events, answers, auth
         pass  # connect_error has said so
 
 
-async def emit(connection, namespace, event, args, ask=None):
+async def emit(connection, namespace, event, args, ask=None, times=1):
     answer = None if ask is None else lambda *values: say(ask=ask, args=pack(values))
-    await connections[connection].emit(event, tuple(unpack(args)), namespace=namespace, callback=answer)
+    for _ in range(times):
+        await connections[connection].emit(event, tuple(unpack(args)), namespace=namespace, callback=answer)
 
 
 async def leave(connection, namespace):

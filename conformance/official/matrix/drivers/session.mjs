@@ -47,9 +47,9 @@ export function session(io, revision, binary, say) {
         listen(socket, connection, namespace, listening);
       }
     },
-    emit({ socket, event, args, ask }) {
+    emit({ socket, event, args, ask, times = 1 }) {
       const answer = ask === undefined ? [] : [(...values) => say({ ask, args: pack(values) })];
-      socket.emit(event, ...unpack(args, binary), ...answer);
+      for (let i = 0; i < times; i++) socket.emit(event, ...unpack(args, binary), ...answer);
     },
     leave: ({ socket }) => socket.disconnect(),
     join: ({ socket }) => socket.connect(),
