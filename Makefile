@@ -1,4 +1,4 @@
-# make serve | test | test-<preset> | test-all | bench | lint | format | deps | clean   (see CONTRIBUTING.md)
+# make serve | test | test-<preset> | test-all | conformance | bench | lint | format | deps | clean   (see CONTRIBUTING.md)
 
 JOBS ?= $(shell nproc)
 PORT ?= 3000
@@ -8,18 +8,24 @@ export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 
 SERVE_PACKAGES = g++ cmake ninja-build libexpected-dev libasio-dev libssl-dev zlib1g-dev node-llhttp \
   nlohmann-json3-dev libcli11-dev libspdlog-dev libedit-dev
+NODE_PACKAGES = $(if $(shell command -v node),,nodejs npm)
 TEST_PACKAGES = $(SERVE_PACKAGES) libgtest-dev libbenchmark-dev libboost-json1.81-dev libuv1-dev libwebsockets-dev openssl \
-  chromium python3 ccache clang-format-14 clang-tidy-14 $(if $(shell command -v node),,nodejs npm)
+  chromium python3 ccache clang-format-14 clang-tidy-14 $(NODE_PACKAGES)
 ALL_PACKAGES = clang-14 g++-mingw-w64-x86-64
+# For the clients that CLIENTS names; others take part if what they need is there.
+comma = ,
+wants = $(if $(filter $(1) all,$(subst $(comma), ,$(CLIENTS))),$(2))
+CONFORMANCE_PACKAGES = $(NODE_PACKAGES) $(call wants,python,python3-pip) $(call wants,java,maven default-jdk-headless) \
+  $(call wants,browser,chromium)
 OFFICIAL = conformance/official
 PRESETS = release debug asan-ubsan tsan core-noexcept clang
 SOURCES = $(shell find include conformance reference-server reference-client bench -name node_modules -prune \
   -o -name '*.[ch]pp' -print 2>/dev/null | sort)
 
-install = $(if $(filter no,$(DEPS)),,@conformance/checks/packages.sh $(1))
+install = $(if $(or $(filter no,$(DEPS)),$(if $(strip $(1)),,no)),,@conformance/checks/packages.sh $(1))
 
-.PHONY: serve test test-all test-long $(PRESETS:%=test-%) bench lint format deps deps-serve deps-test deps-all
-.PHONY: clean
+.PHONY: serve test test-all test-long test-conformance $(PRESETS:%=test-%) conformance conformance-server bench lint
+.PHONY: format deps deps-serve deps-test deps-all deps-conformance clean
 .NOTPARALLEL:
 
 serve: deps-serve
@@ -30,7 +36,7 @@ serve: deps-serve
 test: test-release test-asan-ubsan
 
 test-all: deps deps-all
-	conformance/checks/steps.sh lint $(filter-out test-debug,$(PRESETS:%=test-%)) test-long
+	conformance/checks/steps.sh lint $(filter-out test-debug,$(PRESETS:%=test-%)) test-long test-conformance
 
 $(PRESETS:%=test-%): test-%: deps
 	cmake --preset $*
@@ -42,6 +48,20 @@ test-long: deps
 	cmake --preset release
 	cmake --build --preset release --parallel $(JOBS)
 	ctest --preset long
+
+# URL=<a server that runs> or SERVER=official, else ours; CLIENTS=4.8,python or all; REPORT=<folder>: docs/conformance.md
+conformance: deps-conformance $(OFFICIAL)/node_modules/.package-lock.json
+conformance: $(if $(URL)$(SERVER)$(SIOKIT_SERVER),,conformance-server)
+	@cd $(OFFICIAL) && SIOKIT_SERVER=$(or $(SIOKIT_SERVER),$(CURDIR)/build/release/reference-server/siokit-server) \
+	  $(if $(SERVER),SERVER=$(SERVER)) CLIENTS=$(CLIENTS) \
+	  node conformance.mjs $(URL) $(if $(REPORT),--report $(abspath $(REPORT))) $(ARGS)
+
+conformance-server: deps
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target siokit-server
+
+test-conformance:
+	$(MAKE) --no-print-directory conformance CLIENTS=all REPORT=build/conformance
 
 bench: deps
 	cmake --preset release
@@ -68,9 +88,12 @@ deps-test:
 deps-all:
 	$(call install,$(ALL_PACKAGES))
 
+deps-conformance:
+	$(call install,$(CONFORMANCE_PACKAGES))
+
 deps: deps-test $(OFFICIAL)/node_modules/.package-lock.json
 
-$(OFFICIAL)/node_modules/.package-lock.json: $(OFFICIAL)/package-lock.json | deps-test
+$(OFFICIAL)/node_modules/.package-lock.json: $(OFFICIAL)/package-lock.json | deps-conformance
 	cd $(OFFICIAL) && npm ci --no-audit --no-fund
 	touch $@
 

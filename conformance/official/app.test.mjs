@@ -24,8 +24,10 @@ contract("app", (server) => {
       for (const socket of sockets.slice(0, 2)) await ask(socket, "join", room);
       return sockets;
     };
-    /** Once a socket has this answer, it has had all that was sent to it before. */
-    const flush = (...sockets) => Promise.all(sockets.map((socket) => ask(socket, "echo", "flush")));
+    /** Once a socket has this answer, it has had all that was sent to it before; the sender goes first. */
+    const flush = async (...sockets) => {
+      for (const socket of sockets) await ask(socket, "echo", "flush");
+    };
 
     describe(`${way}: events`, () => {
       test("echo, with and without acknowledgement", async () => {

@@ -56,21 +56,30 @@ export function atEnd(action) {
   leftovers.push(action);
 }
 
-class Server {
+/** Does what atEnd() has registered. */
+export function cleanUp() {
+  for (const action of leftovers.splice(0).reverse()) action();
+}
+
+export class Server {
   #child;
   #exit;
   #log = "";
   #stopping = false;
 
-  /** @returns {Promise<Server>} a server which accepts connections */
-  static async start(contract, profile, options, parser) {
+  /** A server which runs already. */
+  static at(url) {
     const server = new Server();
-    server.parser = parser;
+    server.url = url.replace(/\/$/, "");
+    return server;
+  }
+
+  /** @returns {Promise<Server>} a server which accepts connections */
+  static async start(contract, profile, options = [], parser) {
     const found = running.get(profile ? `${contract}/${profile}` : contract);
-    if (found) {
-      server.url = found.replace(/\/$/, "");
-      return server;
-    }
+    const server = found ? Server.at(found) : new Server();
+    server.parser = parser;
+    if (found) return server;
     const args = ["--port", "0", "--contract", contract, ...(profile ? ["--profile", profile] : []), ...options];
     if (parser) args.push("--parser", parser);
     const reference = fileURLToPath(new URL("reference/server.mjs", import.meta.url));
@@ -172,7 +181,7 @@ export function contract(name, body, { profile, parser, options = [], skip = fal
       server = await Server.start(name, profile, options, parser);
     });
     afterEach(() => {
-      for (const action of leftovers.splice(0).reverse()) action();
+      cleanUp();
       server?.assertAlive();
     });
     body(standIn);

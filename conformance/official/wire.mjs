@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
+import https from "node:https";
 import net from "node:net";
 import { WebSocket } from "ws";
 import { atEnd, within } from "./harness.mjs";
@@ -15,7 +16,7 @@ export const separator = "\x1e";
  * with `begin` that much of the body is sent, the rest is up to the caller (`request.end(rest)` or `abort()`).
  */
 export function exchange(url, { method = "GET", headers = {}, body, begin, agent = false } = {}) {
-  const request = http.request(url, { method, headers, agent });
+  const request = (url.startsWith("https:") ? https : http).request(url, { method, headers, agent });
   atEnd(() => request.destroy());
   const response = new Promise((resolve, reject) => {
     request.once("error", reject);
