@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "siokit/json/nlohmann.hpp"
 #include "testbed.hpp"
 
 using namespace std::chrono_literals;
@@ -91,10 +92,9 @@ void install_asking_events(siokit::nsp& space) {
               [reply = std::move(reply)](std::error_code failure, siokit::responses const& all) mutable {
                 json answers = json::array();
                 for (std::size_t i = 0; i < all.size(); ++i) {
-                  auto const first = all[i].raw(0);
-                  answers.push_back(first ? json::parse(*first, nullptr, false) : json());
+                  answers.push_back(all[i].get<json>(0).value_or(json()));
                 }
-                reply(static_cast<bool>(failure), raw_json{answers.dump()});
+                reply(static_cast<bool>(failure), answers);
               });
   });
   space.on("whoami", [](socket& s, ack reply) { reply(raw_json{whoami(s).dump()}); });
