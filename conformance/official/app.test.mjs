@@ -116,6 +116,9 @@ contract("app", (server) => {
         assert.deepEqual(await collect(5000), [false, [0, 1, 2]]);
         sockets[1].off("poll");
         assert.deepEqual(await collect(100), [true, [0, 2]]);
+        const bytes = { nested: [Buffer.from([1, 2])] };
+        for (const socket of sockets) socket.off("poll").on("poll", (answer) => answer(bytes));
+        assert.deepEqual(await collect(5000), [false, [bytes, bytes, bytes]]);
       });
 
       test("whoami", async () => {
