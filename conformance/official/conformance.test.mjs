@@ -82,7 +82,7 @@ describe("the conformance tool", { timeout: 120000 }, () => {
   });
 
   const some =
-    "connects|text|binary data comes|namespaces share|auth|rooms|ends the connection|wire is cut|CONNECT|upgrade:";
+    "connects|text|binary data comes|namespaces share|auth|rooms|ends the connection|wire is cut|CONNECT|upgrade:|acknowledged with";
   const skip = !env.SIOKIT_SERVER && env.SERVER !== "official" && "no server to start";
   test("a good server passes", { skip }, async () => {
     const { code, output } = await conformance("--clients", "4.8,wire", "--cases", some, "--report", folder);
