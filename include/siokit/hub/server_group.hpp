@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -85,20 +84,21 @@ struct server_side {
     server const* answer_from = nullptr;
   };
   struct question {
+    std::uint64_t number;
     siokit::ref<gathering> all;
     std::vector<server const*> asked;  // who has not answered yet
     time_point deadline;
   };
 
   std::deque<letter> inbox;
-  std::map<std::uint64_t, question> questions;
+  std::deque<question> questions;
   std::vector<siokit::ref<gathering>> left;  // once for each server that is gone without an answer
   std::uint64_t last_question = 0;
 
   [[nodiscard]] bool has_news() const noexcept { return !inbox.empty() || !left.empty(); }
   /// They come in the order of their numbers, and all have the same time.
   [[nodiscard]] time_point next_deadline() const noexcept {
-    return questions.empty() ? never : questions.begin()->second.deadline;
+    return questions.empty() ? never : questions.front().deadline;
   }
 };
 

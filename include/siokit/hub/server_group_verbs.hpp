@@ -42,21 +42,20 @@ inline void server::ask_servers(nsp& from, message packet, responses_handler cal
   turn const scope(*this);
   constexpr auto patience = std::chrono::seconds(5);  // that of the official adapters
   bool const wanted = static_cast<bool>(call);
-  impl::server_side::question asked{{}, {}, later(now(), patience)};
-  if (wanted) asked.all = siokit::ref(new impl::gathering(std::move(call)));
   auto& side = server_side();
-  std::uint64_t const number = ++side.last_question;
+  impl::server_side::question asked{++side.last_question, {}, {}, later(now(), patience)};
+  if (wanted) asked.all = siokit::ref(new impl::gathering(std::move(call)));
   if (config_.group != nullptr) {
     for (server* const other : config_.group->members_) {
       if (other == this) continue;
       if (wanted) ++asked.all->missing, asked.asked.push_back(other);
-      other->post_letter(
-          {packet, std::string(from.name()), wanted ? lifeline_.ref() : lifeline_ref<server>(), number});
+      other->post_letter({packet, std::string(from.name()), wanted ? lifeline_.ref() : lifeline_ref<server>(),
+                          asked.number});
     }
   }
   if (!wanted) return;
   auto const all = asked.all;
-  if (!asked.asked.empty()) side.questions.emplace(number, std::move(asked));
+  if (!asked.asked.empty()) side.questions.push_back(std::move(asked));
   run_for({}, [&] { all->release(); });
 }
 
@@ -80,10 +79,11 @@ inline void server::read_letters(time_point now) {
     run_for({}, [&] { all->settle(make_error_code(errc::not_connected), {}); });
   }
   while (side_->next_deadline() <= now) {
-    auto const late = side_->questions.extract(side_->questions.begin());
+    auto const late = std::move(side_->questions.front());
+    side_->questions.pop_front();
     run_for({}, [&] {
-      for (std::size_t i = 0; i < late.mapped().asked.size(); ++i) {
-        late.mapped().all->settle(make_error_code(errc::timed_out), {});
+      for (std::size_t i = 0; i < late.asked.size(); ++i) {
+        late.all->settle(make_error_code(errc::timed_out), {});
       }
     });
   }
@@ -101,10 +101,11 @@ inline void server::on_letter(impl::server_side::letter const& in, socketio::pac
 }
 
 inline void server::on_answer(impl::server_side::letter const& in, args const& all) {
-  auto const open = side_->questions.find(in.question);
-  if (open == side_->questions.end() || std::erase(open->second.asked, in.answer_from) == 0) return;
-  auto const gathering = open->second.all;
-  if (open->second.asked.empty()) side_->questions.erase(open);
+  auto const open = std::find_if(side_->questions.begin(), side_->questions.end(),
+                                 [&in](auto const& each) { return each.number == in.question; });
+  if (open == side_->questions.end() || std::erase(open->asked, in.answer_from) == 0) return;
+  auto const gathering = open->all;
+  if (open->asked.empty()) side_->questions.erase(open);
   gathering->settle({}, all);
 }
 
@@ -113,10 +114,10 @@ inline void server::forget_server(server const* gone) {
   if (!side_) return;
   for (auto each = side_->questions.begin(); each != side_->questions.end();) {
     bool const answered = std::any_of(side_->inbox.begin(), side_->inbox.end(), [&](auto const& letter) {
-      return letter.answer_from == gone && letter.question == each->first;
+      return letter.answer_from == gone && letter.question == each->number;
     });
-    if (!answered && std::erase(each->second.asked, gone) > 0) side_->left.push_back(each->second.all);
-    each = each->second.asked.empty() ? side_->questions.erase(each) : std::next(each);
+    if (!answered && std::erase(each->asked, gone) > 0) side_->left.push_back(each->all);
+    each = each->asked.empty() ? side_->questions.erase(each) : std::next(each);
   }
   if (side_->has_news()) static_cast<void>(now());
 }

@@ -3,6 +3,7 @@
 // header. Out: the address of the client. Owns the networks.
 #pragma once
 
+#include <asio/ip/address.hpp>
 #include <asio/ip/network_v4.hpp>
 #include <asio/ip/network_v6.hpp>
 #include <string>
