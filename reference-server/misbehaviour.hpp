@@ -28,8 +28,8 @@ class connection;
 class relay {
  public:
   /// `server`: where requests are passed on to.
-  relay(asio::io_context& context, asio::ip::tcp::endpoint const& server)
-      : context_(context), server_(server), pause_(context.get_executor()) {}
+  relay(asio::io_context& context, asio::ip::tcp::endpoint server)
+      : context_(context), server_(std::move(server)), pause_(context.get_executor()) {}
   relay(relay const&) = delete;
   relay& operator=(relay const&) = delete;
   ~relay() { close(); }

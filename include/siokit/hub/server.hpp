@@ -256,7 +256,7 @@ class server {
   void join_group();
   void leave_group();
   void forget_server(server const* gone);
-  void ask_servers(nsp& from, message packet, responses_handler call);
+  void ask_servers(nsp& from, message const& packet, responses_handler call);
   void post_letter(impl::server_side::letter what);
   void read_letters(time_point now);
   void on_letter(impl::server_side::letter const& in, socketio::packet_view const& packet, args const& all);

@@ -26,6 +26,14 @@ class server;
 class server_ack {
  public:
   server_ack() noexcept = default;
+  server_ack(server_ack&& other) noexcept
+      : asker_(std::exchange(other.asker_, {})), question_(other.question_), answering_(other.answering_) {}
+  server_ack& operator=(server_ack&& other) noexcept {
+    asker_ = std::exchange(other.asker_, {});
+    question_ = other.question_;
+    answering_ = other.answering_;
+    return *this;
+  }
 
   /// Whether the other server asked for a reply that was not yet given.
   [[nodiscard]] bool wanted() const noexcept { return asker_.get() != nullptr; }
@@ -37,19 +45,7 @@ class server_ack {
   friend class server;
   server_ack(lifeline_ref<server> asker, std::uint64_t question, server const* answering) noexcept
       : asker_(std::move(asker)), question_(question), answering_(answering) {}
-  server_ack(server_ack const&) = delete;
 
- public:
-  server_ack(server_ack&& other) noexcept
-      : asker_(std::exchange(other.asker_, {})), question_(other.question_), answering_(other.answering_) {}
-  server_ack& operator=(server_ack&& other) noexcept {
-    asker_ = std::exchange(other.asker_, {});
-    question_ = other.question_;
-    answering_ = other.answering_;
-    return *this;
-  }
-
- private:
   lifeline_ref<server> asker_;
   std::uint64_t question_ = 0;
   server const* answering_ = nullptr;

@@ -26,19 +26,19 @@ result<void> nsp::server_side_emit(std::string_view event, Args&&... args) {
                     "servers answer as many: void(std::error_code, responses const&)");
       auto packet = socketio::encode_event(name_, {}, event, std::get<I>(all)...);
       if (!packet) return result<void>(tl::unexpected(packet.error()));
-      server_->ask_servers(*this, std::move(*packet), std::forward<callback>(std::get<last>(all)));
+      server_->ask_servers(*this, *packet, std::forward<callback>(std::get<last>(all)));
       return result<void>();
     }
     (std::make_index_sequence<last>{});
   } else {
     auto packet = socketio::encode_event(name_, {}, event, args...);
     if (!packet) return tl::unexpected(packet.error());
-    server_->ask_servers(*this, std::move(*packet), {});
+    server_->ask_servers(*this, *packet, {});
     return {};
   }
 }
 
-inline void server::ask_servers(nsp& from, message packet, responses_handler call) {
+inline void server::ask_servers(nsp& from, message const& packet, responses_handler call) {
   turn const scope(*this);
   constexpr auto patience = std::chrono::seconds(5);  // that of the official adapters
   bool const wanted = static_cast<bool>(call);

@@ -28,7 +28,7 @@ void put_attachments(Json& value, socketio::attachments_view attachments) {
   if (!value.is_structured()) return;
   if (value.is_object() && value.size() == 2) {
     auto const mark = value.find("_placeholder"), num = value.find("num");
-    bool const stands_for_one = mark != value.end() && *mark == true && num != value.end() &&
+    bool const stands_for_one = mark != value.end() && *mark == Json(true) && num != value.end() &&
                                 num->is_number_unsigned() && *num < attachments.size();
     if (stands_for_one) {
       auto const bytes = as_text(attachments[num->template get<std::size_t>()]);

@@ -20,7 +20,7 @@ struct siokit::hub::handler_result<asio::awaitable<void, Executor>> {
   static void start(socket& s, asio::awaitable<void, Executor> run, Keep keep) {
     net::server& io = net::server::owning(s);
     asio::co_spawn(io.context(), std::move(run),
-                   [keep, done = io.on_end_of_task(s)](std::exception_ptr failure) { done(failure); });
+                   [keep, done = io.on_end_of_task(s)](std::exception_ptr const& failure) { done(failure); });
   }
 };
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #ifdef __linux__
-#include <time.h>
+#include <ctime>
 #endif
 
 #include "siokit/core/time.hpp"

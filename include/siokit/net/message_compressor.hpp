@@ -92,7 +92,7 @@ class message_compressor {
       }
       out.add_frame(first, packet.data);
     }
-    message const form = out.finish();
+    message form = out.finish();
     if (shared) in.keep_compressed(form);
     return form;
   }

@@ -157,8 +157,8 @@ class server : private impl::server_parts, public hub::server {
   }
   /// To be called with what a coroutine that ran for a socket has thrown, null when it has ended well.
   [[nodiscard]] auto on_end_of_task(hub::socket& s) {
-    return [alive = alive_, at = s.ref()](std::exception_ptr failure) {
-      if (*alive != nullptr && failure) (*alive)->report(std::move(failure), at);
+    return [alive = alive_, at = s.ref()](std::exception_ptr const& failure) {
+      if (*alive != nullptr && failure) (*alive)->report(failure, at);
     };
   }
 
@@ -171,7 +171,7 @@ class server : private impl::server_parts, public hub::server {
   /// Runs user code; what it throws goes to on_handler_error. False when it threw.
   template <class Callable>
   bool guarded(Callable&& call) noexcept;
-  void report(std::exception_ptr failure, hub::socket_ref const& at_fault) noexcept;
+  void report(std::exception_ptr const& failure, hub::socket_ref const& at_fault) noexcept;
   /// The same in a turn of the hub, for code that runs for no socket.
   template <class Callable>
   bool guarded_turn(Callable&& call) noexcept {
@@ -223,12 +223,12 @@ bool server::guarded(Callable&& call) noexcept {
   }
 }
 
-inline void server::report(std::exception_ptr failure, hub::socket_ref const& at_fault) noexcept {
+inline void server::report(std::exception_ptr const& failure, hub::socket_ref const& at_fault) noexcept {
   in_turn([&] {  // which the socket outlives, whatever the hook does with it
     if (on_error_) {
-      on_error_(std::move(failure), at_fault.get());
+      on_error_(failure, at_fault.get());
     } else {
-      impl::report(std::move(failure));
+      impl::report(failure);
     }
     if (hub::socket* const s = at_fault.get()) s->close_connection();
   });
