@@ -11,7 +11,7 @@
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 
-namespace {
+namespace net_awaitable_test {
 
 using namespace std::chrono_literals;
 using asio::awaitable;
@@ -118,5 +118,5 @@ TEST(Awaitable, SocketAndServerMayGoMeanwhile) {
   }
 }
 
-}  // namespace
+}  // namespace net_awaitable_test
 #endif

@@ -17,7 +17,7 @@
 #include <asio/use_awaitable.hpp>
 #endif
 
-namespace {
+namespace net_client_test {
 
 using namespace siokit;
 using namespace std::chrono_literals;
@@ -710,4 +710,4 @@ TEST(Client, CompletesWhenTheConnectionEndsInstead) {
   EXPECT_TRUE(w.until([&] { return static_cast<bool>(outcome); }));
 }
 
-}  // namespace
+}  // namespace net_client_test

@@ -82,8 +82,9 @@ struct world {
 };
 
 /// A client that does nothing by itself.
-struct client {
-  explicit client(world& home, std::optional<tcp::endpoint> at = {}) : around(home), socket(home.context) {
+struct raw_client {
+  explicit raw_client(world& home, std::optional<tcp::endpoint> at = {})
+      : around(home), socket(home.context) {
     socket.connect(at ? *at : home.listen());
     socket.set_option(tcp::no_delay(true));
     socket.non_blocking(true);

@@ -6,7 +6,7 @@
 #include "net/host_world.hpp"
 #include "siokit/net/server.hpp"
 
-namespace {
+namespace net_operations_test {
 
 using namespace siokit::test;
 using namespace std::chrono_literals;
@@ -171,4 +171,4 @@ TEST(Operations, AHandshakeHasTheAddressThatATrustedProxyNames) {
             std::string::npos);
 }
 
-}  // namespace
+}  // namespace net_operations_test

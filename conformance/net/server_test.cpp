@@ -5,7 +5,7 @@
 
 #include "net/host_world.hpp"
 
-namespace {
+namespace net_server_test {
 
 using namespace siokit::test;
 using namespace std::chrono_literals;
@@ -213,4 +213,4 @@ TEST(Server, TellsThatAPortIsInUseByOneFamily) {
   EXPECT_TRUE(bound.error().starts_with("cannot listen on every address, port ")) << bound.error();
 }
 
-}  // namespace
+}  // namespace net_server_test

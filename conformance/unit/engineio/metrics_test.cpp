@@ -3,7 +3,7 @@
 
 #include "world.hpp"
 
-namespace {
+namespace engineio_metrics_test {
 
 using namespace engineio_test;
 
@@ -72,4 +72,4 @@ TEST(engineio_metrics, pings_refusals_and_errors) {
   EXPECT_TRUE(has(page, R"(siokit_sessions_closed_total{reason="parse error"} 1)"));
 }
 
-}  // namespace
+}  // namespace engineio_metrics_test

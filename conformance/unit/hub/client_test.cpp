@@ -5,7 +5,7 @@
 #include "siokit/siokit.hpp"
 #include "unit/link.hpp"
 
-namespace {
+namespace hub_client_test {
 
 using namespace siokit;
 using namespace std::chrono_literals;
@@ -367,4 +367,4 @@ TEST(hub_client, auth_may_be_changed_while_it_is_asked_for) {
   EXPECT_EQ(w.take(), R"({"later":1})");
 }
 
-}  // namespace
+}  // namespace hub_client_test

@@ -3,7 +3,7 @@
 
 #include "world.hpp"
 
-namespace {
+namespace hub_handlers_test {
 
 using namespace hub_test;
 using hub::socket;
@@ -198,4 +198,4 @@ TEST(handlers, a_wake_is_asked_for_outside_a_turn) {
   EXPECT_GT(wakes, 0);
 }
 
-}  // namespace
+}  // namespace hub_handlers_test
