@@ -36,7 +36,7 @@ struct http_state {
 
   http_parser parser;
   std::string remote_address;
-  std::string client_address;  // of the present request
+  std::string client_address;  // of the present request, when proxies are trusted
   std::string body;
   std::vector<owned_header> headers;  // of the answer, as far as they are known
   std::size_t middlewares_done = 0;
