@@ -20,15 +20,7 @@ struct running_server {
     EXPECT_TRUE(at);
     where = *at;
   }
-  bool until(std::function<bool()> const& done) {
-    auto const limit = std::chrono::steady_clock::now() + 5s;
-    while (!done()) {
-      if (std::chrono::steady_clock::now() > limit) return false;
-      io.context().restart();
-      io.context().run_one_for(2ms);
-    }
-    return true;
-  }
+  bool until(std::function<bool()> const& done) { return siokit::test::run_until(io.context(), done); }
   std::string ask(std::string_view request) {
     tcp::socket socket(io.context());
     socket.connect(where);
