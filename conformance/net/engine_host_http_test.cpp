@@ -9,14 +9,6 @@ namespace net_engine_host_http_test {
 using namespace siokit;
 using namespace siokit::test;
 using namespace std::chrono_literals;
-using ::testing::AssertionFailure;
-using ::testing::AssertionResult;
-using ::testing::AssertionSuccess;
-
-AssertionResult has(std::string const& text, std::string_view part) {
-  if (text.find(part) != text.npos) return AssertionSuccess();
-  return AssertionFailure() << "no \"" << part << "\" in:\n" << text;
-}
 
 TEST(EngineHostHttp, RefusesWhatIsNoRequest) {
   net::host_options options;

@@ -7,14 +7,6 @@ namespace net_engine_options_test {
 using namespace siokit;
 using namespace siokit::test;
 using namespace std::chrono_literals;
-using ::testing::AssertionFailure;
-using ::testing::AssertionResult;
-using ::testing::AssertionSuccess;
-
-AssertionResult has(std::string const& text, std::string_view part) {
-  if (text.find(part) != text.npos) return AssertionSuccess();
-  return AssertionFailure() << "no \"" << part << "\" in:\n" << text;
-}
 
 std::string const websocket =
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"

@@ -73,6 +73,11 @@ struct world {
   int admitted = 0;
 };
 
+inline ::testing::AssertionResult has(std::string const& text, std::string_view part) {
+  if (text.find(part) != text.npos) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "no \"" << part << "\" in:\n" << text;
+}
+
 /// A client that does nothing by itself.
 struct raw_client {
   explicit raw_client(world& home, std::optional<tcp::endpoint> at = {})
