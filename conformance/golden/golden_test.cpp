@@ -64,7 +64,7 @@ void install(hub::server& io, std::string& log) {
     });
   }
   io.of("/private").use([](hub::socket&, hub::next go_on) {
-    go_on.refuse("not authorized", R"({"code":401})");
+    go_on.refuse("not authorized", siokit::raw_json{R"({"code":401})"});
   });
 }
 

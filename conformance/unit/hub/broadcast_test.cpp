@@ -1,5 +1,8 @@
 #include "siokit/hub/broadcast.hpp"
 
+#include <algorithm>
+#include <set>
+
 #include "unit/hub/world.hpp"
 
 namespace hub_broadcast_test {
@@ -143,6 +146,72 @@ TEST(broadcast, outgoing_listeners_may_disconnect) {
   static_cast<void>(w.io.emit("all"));
   EXPECT_EQ(w.io.size(), 0u);
   EXPECT_EQ(w.heard(w.c), R"(42["all"] 41)");
+}
+
+TEST(broadcast, that_asks_is_heard_of_too) {
+  crowd w;
+  w.at(w.b).on_any_outgoing([&](hub::socket&, std::string_view event, args const& all) {
+    w.log += std::string(event) + std::string(*all.raw(0)) + " ";
+  });
+  EXPECT_TRUE(w.io.timeout(1s).emit("ask", 1, w.note()));
+  w.pass(1s);
+  EXPECT_EQ(w.log, "ask1 operation has timed out:");
+}
+
+TEST(broadcast, names_several_rooms_in_any_way) {
+  crowd w;
+  std::vector<std::string> const two = {"r1", "r2"};
+  EXPECT_TRUE(w.at(w.a).join({"r1", "r2"}));  // not one name from here to there
+  EXPECT_TRUE(w.at(w.b).join(two));
+  EXPECT_TRUE(w.at(w.c).join({"r3"}));
+  EXPECT_EQ(w.at(w.a).rooms().size(), 3u);
+  std::vector<std::string_view> all = w.io.of("/").rooms();
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(all, (std::vector<std::string_view>{"r1", "r2", "r3"}));
+  EXPECT_TRUE(w.io.to({"r2", "r3"}).emit("1"));
+  EXPECT_TRUE(w.io.to(two).except({"r3", w.at(w.a).id()}).emit("2"));
+  EXPECT_TRUE(w.at(w.a).to(std::set<std::string_view>{"r3"}).emit("3"));
+  EXPECT_TRUE(w.io.to(std::vector<std::string>()).emit("4")) << "no room named: everybody";
+  EXPECT_EQ(w.heard(w.a), R"(42["1"] 42["4"])");
+  EXPECT_EQ(w.heard(w.b), R"(42["1"] 42["2"] 42["4"])");
+  EXPECT_EQ(w.heard(w.c), R"(42["1"] 42["3"] 42["4"])");
+  w.io.in({"r1", "r3"}).sockets_leave(two);
+  EXPECT_EQ(w.io.of("/").rooms(), std::vector<std::string_view>{"r3"});
+  EXPECT_TRUE(w.at(w.a).leave(w.at(w.a).rooms()));
+}
+
+TEST(broadcast, who_hears_of_rooms_may_end_the_socket_in_their_midst) {
+  crowd w;
+  w.io.of("/").on_join_room([&](std::string_view room, std::string_view) {
+    w.log += std::string(room) + ";";
+    w.at(w.a).disconnect();
+  });
+  hub::socket& leaving = w.at(w.a);
+  EXPECT_EQ(leaving.join({"r1", "r2"}).error().code, errc::not_connected);
+  EXPECT_EQ(w.log, "r1;");
+  EXPECT_TRUE(w.io.of("/").rooms().empty());
+  w.io.of("/").off();
+  static_cast<void>(w.at(w.b).join({"a", "b"}));
+  w.io.of("/").on_leave_room([&](std::string_view room, std::string_view) {
+    w.log += "-" + std::string(room) + ";";
+    if (room == "a") static_cast<void>(w.at(w.b).leave("b"));
+  });
+  EXPECT_TRUE(w.at(w.b).leave(w.at(w.b).rooms())) << "the name of b is gone by then";
+  EXPECT_EQ(w.log, "r1;-a;-b;");
+}
+
+TEST(broadcast, words_leave_the_one_they_are_said_to_alone) {
+  crowd w;
+  EXPECT_TRUE(w.at(w.a).join("r"));
+  auto const in_r = w.io.to("r");
+  EXPECT_TRUE(in_r.to("nobody").except("r").emit("1"));
+  auto const& kept = w.io.to("r").volatile_().timeout(1s).compress(false).local();
+  EXPECT_TRUE(kept.emit("2"));
+  EXPECT_TRUE(in_r.send("3"));
+  EXPECT_TRUE(w.io.send("4"));
+  EXPECT_TRUE(w.at(w.b).send("5", 6));
+  EXPECT_EQ(w.heard(w.a), R"(42["2"] 42["message","3"] 42["message","4"])");
+  EXPECT_EQ(w.heard(w.b), R"(42["message","4"] 42["message","5",6])");
 }
 
 TEST(socket_emit, combines_its_words) {

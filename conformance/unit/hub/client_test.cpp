@@ -135,6 +135,7 @@ TEST(hub_client, listeners_once_any_and_off) {
   EXPECT_TRUE(w.peer().emit("a"));
   EXPECT_EQ(w.take(), "");
   EXPECT_FALSE(s.on("disconnect", [] {}));
+  EXPECT_FALSE(s.on("connect", [](int) {}));
 
   auto const tell = [&w](std::string who) {
     return [&w, who](std::string_view event, args const&) { w.log += who + ":" + std::string(event) + " "; };
@@ -153,6 +154,31 @@ TEST(hub_client, listeners_once_any_and_off) {
   EXPECT_TRUE(w.peer().emit("a"));
   EXPECT_TRUE(s.emit("b"));
   EXPECT_EQ(w.take(), "");
+}
+
+TEST(hub_client, names_of_the_javascript_api_are_understood) {
+  world w;
+  w.io.use([&](hub::socket&, hub::next go_on) { go_on.refuse("no"); });
+  client_socket& s = w.start();
+  EXPECT_TRUE(s.on("connect", [&] { w.log += "connect;"; }));
+  EXPECT_TRUE(
+      s.on("connect_error", [&](hub::connect_error const& why) { w.log += std::string(why.message) + ";"; }));
+  EXPECT_TRUE(
+      s.on("disconnect", [&](hub::disconnect_reason why) { w.log += std::string(to_string(why)) + ";"; }));
+  s.connect();
+  EXPECT_EQ(w.take(), "no;");
+  client_socket& other = w.client->socket("/other");
+  w.io.of("/other").on("message", [&](int n) { w.log += std::to_string(n) + ";"; });
+  EXPECT_TRUE(other.on("connect", [&] { w.log += "connect;"; }));
+  EXPECT_TRUE(other.on("disconnect", [&](hub::disconnect_reason why, std::string_view) {
+    w.log += std::string(to_string(why)) + ";";
+  }));
+  other.connect();
+  w.pump();
+  EXPECT_TRUE(other.send(7));
+  EXPECT_EQ(w.take(), "connect;7;");
+  other.disconnect();
+  EXPECT_EQ(w.take(), "io client disconnect;");
 }
 
 TEST(hub_client, outgoing_events_are_told_when_they_leave) {
@@ -194,7 +220,8 @@ TEST(hub_client, auth_is_a_value_or_asked_for) {
 
 TEST(hub_client, a_refusal_says_why) {
   world w;
-  w.io.use([](hub::socket&, hub::next go_on) { go_on.refuse("no \"entry\"", R"({"code":7})"); });
+  w.io.use(
+      [](hub::socket&, hub::next go_on) { go_on.refuse("no \"entry\"", siokit::raw_json{R"({"code":7})"}); });
   client_socket& s = w.start();
   s.on_connect_error([&](connect_error const& why) {
     EXPECT_TRUE(why.refused());

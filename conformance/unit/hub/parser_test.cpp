@@ -192,8 +192,9 @@ TEST_P(hub_parser_of, carries_everything_both_ways) {
   pair p(GetParam());
   std::string log;
   p.io.of("/chat").use([](socket& s, hub::next go_on) {
-    s.handshake().auth() == R"({"token":"good"})" ? go_on()
-                                                  : go_on.refuse("not you", R"({"code":[401,null]})");
+    s.handshake().auth() == R"({"token":"good"})"
+        ? go_on()
+        : go_on.refuse("not you", siokit::raw_json{R"({"code":[401,null]})"});
   });
   p.io.of("/chat").on("echo", [](socket& s, args const& all, ack reply) {
     s.emit("echo", all);

@@ -98,9 +98,9 @@ TEST(hub_revision3, refusals) {
   older_world w;
   w.io.of("/deny").use([](socket& s, hub::next go_on) {
     auto const how = s.handshake().auth<std::string>("how").value_or("");
-    if (how == "object") return go_on.refuse("no", R"({"why":1})");
-    if (how == "string") return go_on.refuse("no", R"("why")");
-    if (how == "number") return go_on.refuse("no", "5");
+    if (how == "object") return go_on.refuse("no", siokit::raw_json{R"({"why":1})"});
+    if (how == "string") return go_on.refuse("no", "why");
+    if (how == "number") return go_on.refuse("no", 5);
     go_on.refuse("say \"no\"");
   });
   int const client = w.open_older();

@@ -54,7 +54,7 @@ TEST(hub, middleware_may_refuse_now_or_later) {
   w.io.on_connection([&](socket&) { log += "connected;"; });
   w.io.use([&](socket& s, hub::next go_on) {
     if (s.handshake().auth() == R"({"token":"bad"})")
-      return go_on.refuse("not authorized", R"({"code":401})");
+      return go_on.refuse("not authorized", siokit::raw_json{R"({"code":401})"});
     if (s.handshake().auth() == R"({"token":"slow"})") return void(kept.emplace(std::move(go_on)));
     if (s.handshake().auth() == R"({"token":"lost"})") return;
     go_on();
@@ -69,6 +69,38 @@ TEST(hub, middleware_may_refuse_now_or_later) {
   (*kept)();
   EXPECT_EQ(w.heard(slow), R"(40{"sid":"#"})");
   EXPECT_EQ(log, "connected;");
+}
+
+TEST(hub, middleware_refuses_with_data_of_any_type) {
+  world w;
+  w.io.use([&](socket& s, hub::next go_on) {
+    std::string const how(*s.handshake().auth<std::string>("how"));
+    if (how == "text") return go_on.refuse("no", "because \"x\"");
+    if (how == "list") return go_on.refuse("no", std::vector<int>{1, 2});
+    if (how == "bad") return go_on.refuse("no", siokit::raw_json{"} ["});
+    go_on.refuse("no", as_bytes("binary"));
+  });
+  EXPECT_EQ(w.heard(w.connect("/", R"({"how":"text"})")), R"(44{"message":"no","data":"because \"x\""})");
+  EXPECT_EQ(w.heard(w.connect("/", R"({"how":"list"})")), R"(44{"message":"no","data":[1,2]})");
+  EXPECT_EQ(w.heard(w.connect("/", R"({"how":"bad"})")), R"(44{"message":"no"})");
+  EXPECT_EQ(w.heard(w.connect("/", R"({"how":"binary"})")), R"(44{"message":"no"})");
+}
+
+TEST(hub, names_of_the_javascript_api_are_understood) {
+  world w;
+  std::string log;
+  EXPECT_TRUE(w.io.on("connection", [&](socket& s) {
+    log += "connection;";
+    EXPECT_TRUE(s.on("disconnect", [&](socket&, hub::disconnect_reason) { log += "own disconnect;"; }));
+  }));
+  EXPECT_TRUE(w.io.on("disconnecting", [&](socket&, hub::disconnect_reason) { log += "disconnecting;"; }));
+  EXPECT_TRUE(w.io.on("disconnect", [&](socket&, hub::disconnect_reason) { log += "disconnect;"; }));
+  EXPECT_FALSE(w.io.on("connection", [](socket&, int) {})) << "no client can send it";
+  EXPECT_FALSE(w.io.on("disconnect", [] {}));
+  int const client = w.connect();
+  w.say(client, R"(42["connection"])");
+  w.leave(client);
+  EXPECT_EQ(log, "connection;disconnecting;disconnect;own disconnect;");
 }
 
 TEST(hub, middleware_answers_for_a_client_that_has_left) {
@@ -300,6 +332,7 @@ TEST(hub, handshake_is_what_the_client_sent) {
     log = h.query("&a").value_or("-") + "|" + h.query("none").value_or("-") + "|" + std::string(h.auth()) +
           "|" + std::string(h.address()) + "|" + std::string(h.header("x-token").value_or("-")) + "|" +
           (h.secure() ? "secure" : "plain") + (h.xdomain() ? "|x" : "|") + std::to_string(h.issued());
+    EXPECT_EQ(h.time(), std::chrono::sys_time<std::chrono::milliseconds>(3600s));
   });
   int const client = w.open("&%26a=%26%3D%3Fa");
   w.join(client, "/", R"({"a":1})");

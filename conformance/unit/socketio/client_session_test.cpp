@@ -56,7 +56,8 @@ struct world {
       space.on_disconnect(
           [this](hub::socket&, disconnect_reason why) { heard += "-" + std::string(to_string(why)) + " "; });
     }
-    io->of("/closed").use([](hub::socket&, hub::next go_on) { go_on.refuse("not you", R"({"code":7})"); });
+    io->of("/closed").use(
+        [](hub::socket&, hub::next go_on) { go_on.refuse("not you", siokit::raw_json{R"({"code":7})"}); });
   }
   void start() {
     start_server();

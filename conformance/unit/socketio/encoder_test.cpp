@@ -169,6 +169,21 @@ TEST(socketio_encoder, lets_no_lookalike_break_a_peer) {
   EXPECT_TRUE(encode_ack("/", 1, as_bytes("x"), R"({"_placeholder":true,"num":7})")) << "text in a string";
 }
 
+TEST(encoder, raw_json_is_one_value) {
+  for (std::string_view const bad : {"", "}{", "1 2", "{\"a\":}", "[1", "\"\n\""}) {
+    auto const failure = encode_event("/", no_id, "x", 1, raw_json{bad}, 2).error();
+    EXPECT_EQ(failure.code, errc::bad_json) << bad;
+    EXPECT_EQ(failure.blame, side::local);
+    EXPECT_FALSE(encode_ack("/", 1, std::vector<raw_json>{{"1"}, {bad}})) << bad;
+  }
+  EXPECT_EQ(encode_ack("/", 1, raw_json{"[1"}).error().offset, 2u) << "within that JSON";
+  EXPECT_EQ(wire(encode_ack("/", 1, raw_json{" 1 "})), "431[ 1 ]");
+  EXPECT_EQ(encode_json(std::vector<int>{1}), "[1]");
+  EXPECT_EQ(encode_json("x\"").value(), R"("x\"")");
+  EXPECT_EQ(encode_json(raw_json{"{"}).error().code, errc::bad_json);
+  EXPECT_EQ(encode_json(as_bytes("x")).error().code, errc::illegal_attachments);
+}
+
 /// A random value: its JSON, with attachments from `parts`.
 std::string any_value(std::mt19937& random, std::size_t parts, int depth) {
   constexpr std::string_view scalars[] = {"null",      "true",        "-1.5e3", R"("x")",

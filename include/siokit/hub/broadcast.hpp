@@ -20,34 +20,43 @@ class nsp;
 /// Names recipients. Keeps its own copies of room names; must not outlive its namespace.
 class broadcast {
  public:
-  /// Adds a room; a socket in several of them is reached once. The id of a socket is a room of its own.
-  broadcast& to(std::string_view room) {
-    rooms_.emplace_back(room);
-    return *this;
+  // Each of these gives a broadcast of its own: the one it is called on stays what it is.
+
+  /// Adds rooms; a socket in several of them is reached once. The id of a socket is a room of its own.
+  [[nodiscard]] broadcast to(room_names const& rooms) const& { return broadcast(*this).to(rooms); }
+  [[nodiscard]] broadcast to(room_names const& rooms) && {
+    for (auto const name : rooms.all()) rooms_.emplace_back(name);
+    return std::move(*this);
   }
-  broadcast& in(std::string_view room) { return to(room); }
-  /// Leaves out the members of a room.
-  broadcast& except(std::string_view room) {
-    except_.emplace_back(room);
-    return *this;
+  [[nodiscard]] broadcast in(room_names const& rooms) const& { return to(rooms); }
+  [[nodiscard]] broadcast in(room_names const& rooms) && { return std::move(*this).to(rooms); }
+  /// Leaves out the members of rooms.
+  [[nodiscard]] broadcast except(room_names const& rooms) const& { return broadcast(*this).except(rooms); }
+  [[nodiscard]] broadcast except(room_names const& rooms) && {
+    for (auto const name : rooms.all()) except_.emplace_back(name);
+    return std::move(*this);
   }
   /// Recipients whose transport is not ready miss the event.
-  broadcast& volatile_() noexcept {
+  [[nodiscard]] broadcast volatile_() const& { return broadcast(*this).volatile_(); }
+  [[nodiscard]] broadcast volatile_() && noexcept {
     volatile_flag_ = true;
-    return *this;
+    return std::move(*this);
   }
   /// The acknowledgements of the emit that follows are waited for no longer than this.
-  broadcast& timeout(duration within) noexcept {
+  [[nodiscard]] broadcast timeout(duration within) const& { return broadcast(*this).timeout(within); }
+  [[nodiscard]] broadcast timeout(duration within) && noexcept {
     within_ = within;
-    return *this;
+    return std::move(*this);
   }
   /// Whether transports may compress the event, if they do that. Default: true.
-  broadcast& compress(bool wanted) noexcept {
+  [[nodiscard]] broadcast compress(bool wanted) const& { return broadcast(*this).compress(wanted); }
+  [[nodiscard]] broadcast compress(bool wanted) && noexcept {
     compress_ = wanted;
-    return *this;
+    return std::move(*this);
   }
   /// Only the sockets of this server, where there are several.
-  broadcast& local() noexcept { return *this; }
+  [[nodiscard]] broadcast local() const& { return *this; }
+  [[nodiscard]] broadcast local() && noexcept { return std::move(*this); }
 
   /// Sends the event to every recipient. A callable as last argument asks all of them for an acknowledgement:
   /// void(std::error_code, responses const&), see responses_handler. Without timeout() it waits until all
@@ -56,12 +65,17 @@ class broadcast {
   /// namespace that is to be answered.
   template <class... Args>
   result<void> emit(std::string_view event, Args&&... args) const;
+  /// The event "message".
+  template <class... Args>
+  result<void> send(Args&&... args) const {
+    return emit("message", std::forward<Args>(args)...);
+  }
 
-  /// Makes every recipient join, or leave, a room.
-  void sockets_join(std::string_view room);
-  void sockets_leave(std::string_view room);
+  /// Makes every recipient join, or leave, rooms.
+  void sockets_join(room_names const& rooms) const;
+  void sockets_leave(room_names const& rooms) const;
   /// Disconnects every recipient; `close`: its whole connection.
-  void disconnect_sockets(bool close = false);
+  void disconnect_sockets(bool close = false) const;
   /// The recipients there are now. Called at once, unless sockets of other servers have to be asked for.
   void fetch_sockets(unique_function<void(std::error_code, std::vector<remote_socket>)> call) const;
 

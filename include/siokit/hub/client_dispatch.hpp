@@ -250,14 +250,14 @@ result<void> client_socket::emit_with(socketio::client_session::emit_options opt
   if constexpr (!impl::ends_in_callback<Args...>) {
     std::optional<std::uint64_t> id;
     if (numbered) id = options.ack = session.next_ack(nsp_);
-    return send(options, socketio::encode_event(nsp(), id, event, args...));
+    return send_packet(options, socketio::encode_event(nsp(), id, event, args...));
   } else {
     std::uint64_t const id = options.ack = last_ack_ = session.next_ack(nsp_);
     options.wants_ack = true;
     return impl::with_callback(
         [&]<class Callback>(Callback&& callback, auto const&... values) {
           acks_.emplace(id, make_ack_handler(std::forward<Callback>(callback)));
-          auto const sent = send(options, socketio::encode_event(nsp(), id, event, values...));
+          auto const sent = send_packet(options, socketio::encode_event(nsp(), id, event, values...));
           if (!sent) acks_.erase(id);
           return sent;
         },
@@ -265,8 +265,8 @@ result<void> client_socket::emit_with(socketio::client_session::emit_options opt
   }
 }
 
-inline result<void> client_socket::send(socketio::client_session::emit_options const& options,
-                                        result<message> packet) {
+inline result<void> client_socket::send_packet(socketio::client_session::emit_options const& options,
+                                               result<message> packet) {
   if (!packet) return tl::unexpected(packet.error());
   return client_->session_.emit(nsp_, std::move(*packet), options, client_->now());
 }

@@ -154,16 +154,33 @@ class client_socket {
   result<void> emit(std::string_view event, Args&&... args) {
     return client_emit(*this).emit(event, std::forward<Args>(args)...);
   }
+  /// The event "message".
+  template <class... Args>
+  result<void> send(Args&&... args) {
+    return emit("message", std::forward<Args>(args)...);
+  }
   /// The acknowledgement callback of the emit that follows fails with errc::timed_out after `within`.
   [[nodiscard]] client_emit timeout(duration within) noexcept { return client_emit(*this).timeout(within); }
   /// The emit that follows is dropped, which is no error, unless it can leave at once.
   [[nodiscard]] client_emit volatile_() noexcept { return client_emit(*this).volatile_(); }
 
-  /// Called when the server sends `event`; see handler.hpp for what the parameters may be. Names that the
-  /// protocol keeps for itself, such as "disconnect", are refused: the id returned is empty.
+  /// Called when the server sends `event`; see handler.hpp for what the parameters may be. "connect",
+  /// "connect_error" and "disconnect" are on_connect() and its like. Other names that the protocol keeps for
+  /// itself, and these with parameters that don't fit, are refused: the id returned is empty.
   template <class Callable>
   listener_id on(std::string_view event, Callable&& callable) {
-    return add(event, false, make_event_handler<client_socket, client_ack>(std::forward<Callable>(callable)));
+    if constexpr (impl::is_called_with<Callable, connect_error const&>) {
+      return event == "connect_error" ? on_connect_error(std::forward<Callable>(callable)) : listener_id{};
+    } else if constexpr (impl::is_called_with<Callable, disconnect_reason> ||
+                         impl::is_called_with<Callable, disconnect_reason, std::string_view>) {
+      return event == "disconnect" ? on_disconnect(std::forward<Callable>(callable)) : listener_id{};
+    } else {
+      if constexpr (impl::is_called_with<Callable>) {
+        if (event == "connect") return on_connect(std::forward<Callable>(callable));
+      }
+      return add(event, false,
+                 make_event_handler<client_socket, client_ack>(std::forward<Callable>(callable)));
+    }
   }
   template <class Callable>
   listener_id once(std::string_view event, Callable&& callable) {
@@ -214,7 +231,7 @@ class client_socket {
   template <class... Args>
   result<void> emit_with(socketio::client_session::emit_options options, std::string_view event,
                          Args&&... args);
-  result<void> send(socketio::client_session::emit_options const& options, result<message> packet);
+  result<void> send_packet(socketio::client_session::emit_options const& options, result<message> packet);
 
   client* client_;
   std::uint32_t nsp_;

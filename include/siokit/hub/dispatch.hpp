@@ -166,6 +166,12 @@ inline void server::tell_outgoing(socket& to, message const& packet) {
   });
 }
 
+inline void server::tell_outgoing(std::vector<socket_ref> const& sent_to, message const& packet) {
+  for (auto const& each : sent_to) {
+    if (socket* const to = each.get()) tell_outgoing(*to, packet);
+  }
+}
+
 inline void server::on_acknowledged(socket& to, socketio::event const& in) {
   if (!to.extras_) return;
   auto call = to.extras_->acks.settle(in.id);

@@ -286,6 +286,16 @@ template <class Callable, class... P>
   };
 }
 
+/// Can be called with just these, and is done when it returns.
+template <class Callable, class... Args>
+inline constexpr bool is_called_with = [] {
+  if constexpr (!has_parameters<Callable> || !std::is_invocable_v<Callable&, Args...>) {
+    return false;
+  } else {
+    return !is_task<std::invoke_result_t<Callable&, Args...>>;
+  }
+}();
+
 template <class... Args>
 inline constexpr bool ends_in_callback = false;
 template <class First, class... Rest>

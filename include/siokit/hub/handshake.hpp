@@ -49,6 +49,10 @@ class handshake {
   [[nodiscard]] bool xdomain() const noexcept { return header("origin").has_value(); }
   /// When the handshake took place: Unix time in milliseconds.
   [[nodiscard]] std::int64_t issued() const noexcept { return issued_; }
+  /// The same as a time.
+  [[nodiscard]] std::chrono::sys_time<std::chrono::milliseconds> time() const noexcept {
+    return std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(issued_));
+  }
 
  private:
   engineio::request_head const* head_;

@@ -71,7 +71,7 @@ inline void server::on_connect(connection& from, socketio::event const& in) {
 
 inline void server::reject(connection& from, std::string_view nsp) {
   if (auto refusal = from.protocol.reject_unknown(nsp)) {
-    static_cast<void>(send(from.engine, std::move(*refusal)));
+    static_cast<void>(send_packet(from.engine, std::move(*refusal)));
   }
 }
 
@@ -261,14 +261,14 @@ inline void server::accept(socket& candidate) {
   space.sockets_.push_back(candidate.slot_);
   if (candidate.recovered()) {  // what was missed comes before the answer, as upstream
     space.recovery_->missed(candidate.extras_->last_received, candidate.rooms(), [&](message const& packet) {
-      static_cast<void>(send(candidate.connection_, packet));
+      static_cast<void>(send_packet(candidate.connection_, packet));
     });
   }
   if (space.hears_of_rooms()) {
     run_for(candidate.ref(), [&] { space.tell_joined(candidate.id(), candidate.id(), true); });
     if (!candidate.connected()) return;
   }
-  static_cast<void>(send(candidate.connection_, std::move(*welcome)));
+  static_cast<void>(send_packet(candidate.connection_, std::move(*welcome)));
   run_for(candidate.ref(), [&] {
     space.for_levels([&](nsp& each) {
       each.on_connection_.walk([&](connection_handler& call) {
@@ -284,7 +284,7 @@ inline void server::refuse(socket& candidate, std::string_view message, std::str
   if (candidate.state_ != socket::state::connecting) return;
   if (connection* owner = find_connection(candidate.connection_)) {
     if (auto refusal = owner->protocol.reject(candidate.nsp_->name(), message, data_json)) {
-      static_cast<void>(send(candidate.connection_, std::move(*refusal)));
+      static_cast<void>(send_packet(candidate.connection_, std::move(*refusal)));
     }
   }
   std::size_t const before = endings_.size();

@@ -7,6 +7,7 @@
 #include "siokit/core/unique_function.hpp"
 #include "siokit/engineio/request.hpp"
 #include "siokit/hub/socket_ref.hpp"
+#include "siokit/socketio/encoder.hpp"
 
 namespace siokit::inline v0::hub {
 
@@ -22,12 +23,18 @@ class next {
 
   /// Goes on with the next middleware, or lets the client in.
   void operator()();
-  /// The client gets connect_error with this message; `data_json`: empty, or one JSON value that becomes its
-  /// `data`.
-  void refuse(std::string_view message, std::string_view data_json = {});
+  /// The client gets connect_error with this message.
+  void refuse(std::string_view message) { refuse_with(message, {}); }
+  /// The same with `data`: of any type that emit() takes, but nothing binary. What can't be written is left
+  /// out.
+  template <class T>
+  void refuse(std::string_view message, T const& data) {
+    refuse_with(message, socketio::encode_json(data).value_or(std::string()));
+  }
 
  private:
   friend class server;
+  void refuse_with(std::string_view message, std::string_view data_json);
   /// A destructor must run no handler: those of the client's end run at the end of the turn.
   void drop();
   next(socket_ref socket, std::uint32_t index) noexcept : socket_(std::move(socket)), index_(index) {}

@@ -32,10 +32,23 @@ class nsp {
   /// Called when a client has joined.
   listener_id on_connection(connection_handler callable);
   /// Called when a client of this namespace sends `event`; see handler.hpp for what the parameters may be.
-  /// Names that the protocol keeps for itself, such as "disconnect", are refused: the id returned is empty.
+  /// "connection", "disconnecting" and "disconnect" are on_connection() and its like. Other names that the
+  /// protocol keeps for itself, and these with parameters that don't fit, are refused: the id returned is
+  /// empty.
   template <class Callable>
   listener_id on(std::string_view event, Callable&& callable) {
-    return add(event, false, make_event_handler<socket, ack>(std::forward<Callable>(callable)));
+    if constexpr (impl::is_called_with<Callable, socket&, disconnect_reason>) {
+      if (event == "disconnecting") return on_disconnecting(std::forward<Callable>(callable));
+      if (event == "disconnect") return on_disconnect(std::forward<Callable>(callable));
+      return {};
+    } else {
+      if constexpr (impl::is_called_with<Callable, socket&>) {
+        if (event == "connection" || event == "connect") {
+          return on_connection(std::forward<Callable>(callable));
+        }
+      }
+      return add(event, false, make_event_handler<socket, ack>(std::forward<Callable>(callable)));
+    }
   }
   template <class Callable>
   listener_id once(std::string_view event, Callable&& callable) {
@@ -70,16 +83,21 @@ class nsp {
   result<void> emit(std::string_view event, Args&&... args) {
     return everybody().emit(event, std::forward<Args>(args)...);
   }
-  [[nodiscard]] broadcast to(std::string_view room) { return std::move(everybody().to(room)); }
-  [[nodiscard]] broadcast in(std::string_view room) { return to(room); }
-  [[nodiscard]] broadcast except(std::string_view room) { return std::move(everybody().except(room)); }
-  [[nodiscard]] broadcast volatile_() { return std::move(everybody().volatile_()); }
-  [[nodiscard]] broadcast timeout(duration within) { return std::move(everybody().timeout(within)); }
-  [[nodiscard]] broadcast compress(bool wanted) { return std::move(everybody().compress(wanted)); }
+  /// The event "message".
+  template <class... Args>
+  result<void> send(Args&&... args) {
+    return emit("message", std::forward<Args>(args)...);
+  }
+  [[nodiscard]] broadcast to(room_names const& rooms) { return everybody().to(rooms); }
+  [[nodiscard]] broadcast in(room_names const& rooms) { return to(rooms); }
+  [[nodiscard]] broadcast except(room_names const& rooms) { return everybody().except(rooms); }
+  [[nodiscard]] broadcast volatile_() { return everybody().volatile_(); }
+  [[nodiscard]] broadcast timeout(duration within) { return everybody().timeout(within); }
+  [[nodiscard]] broadcast compress(bool wanted) { return everybody().compress(wanted); }
   [[nodiscard]] broadcast local() { return everybody(); }
   void disconnect_sockets(bool close = false) { everybody().disconnect_sockets(close); }
-  void sockets_join(std::string_view room) { everybody().sockets_join(room); }
-  void sockets_leave(std::string_view room) { everybody().sockets_leave(room); }
+  void sockets_join(room_names const& rooms) { everybody().sockets_join(rooms); }
+  void sockets_leave(room_names const& rooms) { everybody().sockets_leave(rooms); }
   void fetch_sockets(unique_function<void(std::error_code, std::vector<remote_socket>)> call) {
     everybody().fetch_sockets(std::move(call));
   }
@@ -105,6 +123,8 @@ class nsp {
   /// Connected sockets.
   [[nodiscard]] std::size_t size() const noexcept { return sockets_.size(); }
   [[nodiscard]] std::vector<socket_ref> sockets() const;
+  /// The names of all rooms that have members, without the ones that each socket has of its own.
+  [[nodiscard]] std::vector<std::string_view> rooms() const { return rooms_.names(); }
   /// Ids of the members of a room.
   [[nodiscard]] std::vector<std::string_view> members(std::string_view room) const;
 

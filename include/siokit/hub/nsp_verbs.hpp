@@ -9,7 +9,7 @@ namespace siokit::inline v0::hub {
 // nsp.
 
 inline listener_id nsp::add(std::string_view event, bool once, listeners::event_handler call) {
-  if (socketio::is_reserved_event(event)) return {};
+  if (socketio::is_reserved_event(event) || event == "connection") return {};
   auto const id = server_->next_listener();
   listeners_.add(event, id, once, std::move(call));
   return id;
@@ -183,15 +183,13 @@ inline result<void> broadcast::deliver(message const& packet) const {
   server& hub = nsp_->server();
   auto const form = hub.encoded(packet);  // once for all
   if (!form) return tl::unexpected(form.error());
-  std::vector<socket_ref> listening;
+  std::vector<socket_ref> sent_to;
   for_each([&](socket& to) {
     // A recipient whose queue is full is closed by its own session; the others are served.
     static_cast<void>(hub.engine_->send(to.connection_, *form));
-    if (to.extras_ && !to.extras_->outgoing.empty()) listening.push_back(to.ref());
+    if (to.extras_ && !to.extras_->outgoing.empty()) sent_to.push_back(to.ref());
   });
-  for (auto const& each : listening) {
-    if (socket* const to = each.get()) hub.tell_outgoing(*to, packet);
-  }
+  hub.tell_outgoing(sent_to, packet);
   return {};
 }
 
@@ -214,8 +212,10 @@ inline result<void> broadcast::deliver_asking(std::uint64_t id, message const& p
   if (!form) return tl::unexpected(form.error());
   server::turn const scope(hub);
   siokit::ref const all(new impl::gathering(std::move(call)));
+  std::vector<socket_ref> sent_to;
   for_each([&](socket& to) {
     ++all->missing;
+    if (to.extras_ && !to.extras_->outgoing.empty()) sent_to.push_back(to.ref());
     auto const expected = hub.expect_ack(to, id, within_, [all](std::error_code failure, args const& answer) {
       all->settle(failure, answer);
     });
@@ -224,20 +224,23 @@ inline result<void> broadcast::deliver_asking(std::uint64_t id, message const& p
     else
       static_cast<void>(hub.engine_->send(to.connection_, *form));  // who is closed by it is told of that
   });
+  hub.tell_outgoing(sent_to, packet);
   all->release();
   return {};
 }
 
-inline void broadcast::sockets_join(std::string_view room) {
+inline void broadcast::sockets_join(room_names const& rooms) const {
   server::turn const scope(nsp_->server());
-  for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->join(room));
+  for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->join(rooms));
 }
-inline void broadcast::sockets_leave(std::string_view room) {
+inline void broadcast::sockets_leave(room_names const& rooms) const {
   server::turn const scope(nsp_->server());
-  std::string const name(room);  // it may be that of a room which ends here
-  for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->leave(name));
+  auto const given = rooms.all();
+  std::vector<std::string> const names(given.begin(),
+                                       given.end());  // they may be those of rooms which end here
+  for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->leave(names));
 }
-inline void broadcast::disconnect_sockets(bool close) {
+inline void broadcast::disconnect_sockets(bool close) const {
   server::turn const scope(nsp_->server());
   for (auto const slot : nsp_->select(*this)) nsp_->server().sockets_[slot]->disconnect(close);
 }
@@ -254,13 +257,13 @@ inline void broadcast::fetch_sockets(
   call({}, std::move(found));
 }
 
-inline result<void> remote_socket::join(std::string_view room) const {
+inline result<void> remote_socket::join(room_names const& rooms) const {
   socket* const to = get();
-  return to == nullptr ? local_error(errc::gone) : to->join(room);
+  return to == nullptr ? local_error(errc::gone) : to->join(rooms);
 }
-inline result<void> remote_socket::leave(std::string_view room) const {
+inline result<void> remote_socket::leave(room_names const& rooms) const {
   socket* const to = get();
-  return to == nullptr ? local_error(errc::gone) : to->leave(room);
+  return to == nullptr ? local_error(errc::gone) : to->leave(rooms);
 }
 
 }  // namespace siokit::inline v0::hub

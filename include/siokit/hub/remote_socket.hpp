@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "siokit/hub/room_names.hpp"
 #include "siokit/hub/socket_ref.hpp"
 
 namespace siokit::inline v0::hub {
@@ -23,8 +24,8 @@ class remote_socket {
   result<void> emit(std::string_view event, Args&&... args) const {
     return at_.emit(event, std::forward<Args>(args)...);
   }
-  result<void> join(std::string_view room) const;
-  result<void> leave(std::string_view room) const;
+  result<void> join(room_names const& rooms) const;
+  result<void> leave(room_names const& rooms) const;
   result<void> disconnect(bool close = false) const { return at_.disconnect(close); }
 
  private:

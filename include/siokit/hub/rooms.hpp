@@ -66,6 +66,12 @@ class rooms {
     return found == by_name_.end() ? nullptr : &found->second.members;
   }
   [[nodiscard]] std::size_t size() const noexcept { return by_name_.size(); }
+  [[nodiscard]] std::vector<std::string_view> names() const {
+    std::vector<std::string_view> out;
+    out.reserve(by_name_.size());
+    for (auto const& [name, inside] : by_name_) out.emplace_back(name);
+    return out;
+  }
 
  private:
   static constexpr std::uint32_t none = UINT32_MAX;

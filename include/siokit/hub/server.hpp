@@ -110,16 +110,20 @@ class server {
   result<void> emit(std::string_view event, Args&&... args) {
     return root().emit(event, std::forward<Args>(args)...);
   }
-  [[nodiscard]] broadcast to(std::string_view room) { return root().to(room); }
-  [[nodiscard]] broadcast in(std::string_view room) { return root().to(room); }
-  [[nodiscard]] broadcast except(std::string_view room) { return root().except(room); }
+  template <class... Args>
+  result<void> send(Args&&... args) {
+    return root().send(std::forward<Args>(args)...);
+  }
+  [[nodiscard]] broadcast to(room_names const& rooms) { return root().to(rooms); }
+  [[nodiscard]] broadcast in(room_names const& rooms) { return root().to(rooms); }
+  [[nodiscard]] broadcast except(room_names const& rooms) { return root().except(rooms); }
   [[nodiscard]] broadcast volatile_() { return root().volatile_(); }
   [[nodiscard]] broadcast timeout(duration within) { return root().timeout(within); }
   [[nodiscard]] broadcast compress(bool wanted) { return root().compress(wanted); }
   [[nodiscard]] broadcast local() { return root().local(); }
   void disconnect_sockets(bool close = false) { root().disconnect_sockets(close); }
-  void sockets_join(std::string_view room) { root().sockets_join(room); }
-  void sockets_leave(std::string_view room) { root().sockets_leave(room); }
+  void sockets_join(room_names const& rooms) { root().sockets_join(rooms); }
+  void sockets_leave(room_names const& rooms) { root().sockets_leave(rooms); }
   void fetch_sockets(unique_function<void(std::error_code, std::vector<remote_socket>)> call) {
     root().fetch_sockets(std::move(call));
   }
@@ -252,6 +256,7 @@ class server {
   void deliver(socket& to, std::string_view name, args const& arguments, ack& reply);
   void pass_middlewares(siokit::ref<impl::held_event> held);
   void tell_outgoing(socket& to, message const& packet);
+  void tell_outgoing(std::vector<socket_ref> const& sent_to, message const& packet);
   [[nodiscard]] impl::server_side& server_side() {
     if (!side_) side_ = std::make_unique<impl::server_side>();
     return *side_;
@@ -299,8 +304,8 @@ class server {
     return socketio::encode_for(config_.parser, std::move(packet));
   }
   /// Every packet that is not a broadcast goes this way.
-  result<void> send(handle session, message packet);
-  result<void> send(socket& to, message packet);
+  result<void> send_packet(handle session, message packet);
+  result<void> send_packet(socket& to, message packet);
   result<void> send_event(socket& to, message packet);
   result<void> expect_ack(socket& from, std::uint64_t id, duration within, ack_handler call);
   void disconnect(socket& which, bool close);

@@ -109,6 +109,11 @@ class socket {
   result<void> emit(std::string_view event, Args&&... args) {
     return plain().emit(event, std::forward<Args>(args)...);
   }
+  /// The event "message".
+  template <class... Args>
+  result<void> send(Args&&... args) {
+    return emit("message", std::forward<Args>(args)...);
+  }
   /// The emit that follows is dropped, which is no error, if the transport is busy.
   [[nodiscard]] socket_emit volatile_() noexcept { return plain().volatile_(); }
   /// The acknowledgement callback of the emit that follows fails with errc::timed_out after `within`.
@@ -118,19 +123,20 @@ class socket {
 
   // Everybody else in the namespace.
   [[nodiscard]] hub::broadcast broadcast();
-  [[nodiscard]] hub::broadcast to(std::string_view room) { return std::move(broadcast().to(room)); }
-  [[nodiscard]] hub::broadcast in(std::string_view room) { return to(room); }
-  [[nodiscard]] hub::broadcast except(std::string_view room) { return std::move(broadcast().except(room)); }
+  [[nodiscard]] hub::broadcast to(room_names const& rooms) { return broadcast().to(rooms); }
+  [[nodiscard]] hub::broadcast in(room_names const& rooms) { return to(rooms); }
+  [[nodiscard]] hub::broadcast except(room_names const& rooms) { return broadcast().except(rooms); }
   [[nodiscard]] hub::broadcast local() { return broadcast(); }
 
   /// Error, local: not_connected, or invalid_argument when the socket is in rooms_max rooms.
-  result<void> join(std::string_view room);
-  result<void> leave(std::string_view room);
+  result<void> join(room_names const& rooms);
+  result<void> leave(room_names const& rooms);
   /// The names of its rooms, the first of them its own id; none after it was disconnected. Valid until the
   /// next join or leave.
   [[nodiscard]] std::vector<std::string_view> rooms() const;
 
-  /// Listeners of this socket alone, called after those of its namespace.
+  /// Listeners of this socket alone, called after those of its namespace. "disconnecting" and "disconnect" are
+  /// on_disconnecting() and on_disconnect(); see nsp::on().
   template <class Callable>
   listener_id on(std::string_view event, Callable&& callable);
   template <class Callable>

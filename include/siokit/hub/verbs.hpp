@@ -27,20 +27,20 @@ inline socket* server::find_socket(handle at) const noexcept {
                                                                                              : nullptr;
 }
 
-inline result<void> server::send(handle session, message packet) {
+inline result<void> server::send_packet(handle session, message packet) {
   auto form = encoded(std::move(packet));
   if (!form) return tl::unexpected(form.error());
   return engine_->send(session, std::move(*form));
 }
 
-inline result<void> server::send(socket& to, message packet) {
+inline result<void> server::send_packet(socket& to, message packet) {
   static_cast<void>(now());
-  return send(to.connection_, std::move(packet));
+  return send_packet(to.connection_, std::move(packet));
 }
 
 inline result<void> server::send_event(socket& to, message packet) {
-  if (!to.extras_ || to.extras_->outgoing.empty()) return send(to, std::move(packet));
-  auto const sent = send(to, packet);
+  if (!to.extras_ || to.extras_->outgoing.empty()) return send_packet(to, std::move(packet));
+  auto const sent = send_packet(to, packet);
   if (sent) tell_outgoing(to, packet);
   return sent;
 }
@@ -68,7 +68,7 @@ inline void server::disconnect(socket& which, bool close) {
   }
   for (socket* one : leaving) {
     if (auto farewell = owner->protocol.leave(one->nsp_->name())) {
-      static_cast<void>(send(*one, std::move(*farewell)));
+      static_cast<void>(send_packet(*one, std::move(*farewell)));
     }
   }
   if (close) engine_->close(session, now());
@@ -120,7 +120,7 @@ result<void> ack::operator()(Args const&... args) {
   if (to == nullptr || !to->connected()) return local_error(errc::gone);
   auto packet = socketio::encode_ack(to->nsp().name(), id_, args...);
   if (!packet) return tl::unexpected(packet.error());
-  return to->server().send(*to, std::move(*packet));
+  return to->server().send_packet(*to, std::move(*packet));
 }
 
 inline void next::operator()() {
@@ -132,7 +132,7 @@ inline void next::operator()() {
   hub.run_middleware(*candidate, index_);
 }
 
-inline void next::refuse(std::string_view message, std::string_view data_json) {
+inline void next::refuse_with(std::string_view message, std::string_view data_json) {
   socket_ref const to = std::exchange(socket_, {});
   socket* candidate = to.get();
   if (candidate == nullptr) return;
@@ -182,9 +182,7 @@ inline socket_ref socket::ref() const noexcept {
   return {server().lifeline_.ref(), handle{slot_, generation_}};
 }
 inline broadcast socket::broadcast() {
-  hub::broadcast others(*nsp_);
-  others.except(id());
-  return others;
+  return hub::broadcast(*nsp_).except(id());
 }
 
 inline hub::handshake socket::handshake() const noexcept {
@@ -257,23 +255,32 @@ result<void> socket::ask(socket_emit const& how, bool dropped, Callback&& callba
   return sent;
 }
 
-inline result<void> socket::join(std::string_view room) {
-  if (state_ == state::disconnected) return local_error(errc::not_connected);
-  if (room == id()) return {};  // every socket is in this one
-  if (rooms_.size() >= server().config_.rooms_max) return local_error(errc::invalid_argument);
-  bool const joined = nsp_->rooms_.join(room, slot_, rooms_);
-  if (joined && nsp_->hears_of_rooms()) nsp_->tell_joined(room, id(), nsp_->rooms_.find(room)->size() == 1);
+inline result<void> socket::join(room_names const& rooms) {
+  server::turn const scope(server());  // who hears of rooms may end this socket
+  for (auto const room : rooms.all()) {
+    if (state_ == state::disconnected) return local_error(errc::not_connected);
+    if (room == id()) continue;  // every socket is in this one
+    if (rooms_.size() >= server().config_.rooms_max) return local_error(errc::invalid_argument);
+    bool const joined = nsp_->rooms_.join(room, slot_, rooms_);
+    if (joined && nsp_->hears_of_rooms()) nsp_->tell_joined(room, id(), nsp_->rooms_.find(room)->size() == 1);
+  }
   return {};
 }
 
-inline result<void> socket::leave(std::string_view room) {
-  if (state_ == state::disconnected) return local_error(errc::not_connected);
-  auto& all = server().sockets_;
+inline result<void> socket::leave(room_names const& rooms) {
+  server::turn const scope(server());
   bool const hears = nsp_->hears_of_rooms();
-  std::string const name(hears ? room : "");  // `room` may be that of a room which ends here
-  bool const left = nsp_->rooms_.leave(
-      room, slot_, rooms_, [&](std::uint32_t slot) -> auto& { return all[slot]->rooms_; });
-  if (left && hears) nsp_->tell_left(name, id(), nsp_->rooms_.find(name) == nullptr);
+  auto names = rooms.all();
+  std::vector<std::string> const kept(names.begin(), hears ? names.end() : names.begin());
+  room_names const copies(kept);  // for the given ones may be those of rooms which end here
+  if (hears) names = copies.all();
+  auto& all = server().sockets_;
+  for (auto const room : names) {
+    if (state_ == state::disconnected) return local_error(errc::not_connected);
+    bool const left = nsp_->rooms_.leave(
+        room, slot_, rooms_, [&](std::uint32_t slot) -> auto& { return all[slot]->rooms_; });
+    if (left && hears) nsp_->tell_left(room, id(), nsp_->rooms_.find(room) == nullptr);
+  }
   return {};
 }
 
@@ -286,10 +293,17 @@ inline std::vector<std::string_view> socket::rooms() const {
 
 template <class Callable>
 listener_id socket::on(std::string_view event, Callable&& callable) {
-  if (socketio::is_reserved_event(event)) return {};
-  auto const id = server().next_listener();
-  extras().listeners.add(event, id, false, make_event_handler<socket, ack>(std::forward<Callable>(callable)));
-  return id;
+  if constexpr (impl::is_called_with<Callable, socket&, disconnect_reason>) {
+    if (event == "disconnecting") return on_disconnecting(std::forward<Callable>(callable));
+    if (event == "disconnect") return on_disconnect(std::forward<Callable>(callable));
+    return {};
+  } else {
+    if (socketio::is_reserved_event(event)) return {};
+    auto const id = server().next_listener();
+    extras().listeners.add(event, id, false,
+                           make_event_handler<socket, ack>(std::forward<Callable>(callable)));
+    return id;
+  }
 }
 template <class Callable>
 listener_id socket::once(std::string_view event, Callable&& callable) {

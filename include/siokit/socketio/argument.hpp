@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "siokit/core/ids.hpp"
+#include "siokit/core/json_scan.hpp"
 #include "siokit/core/json_write.hpp"
 #include "siokit/core/message.hpp"
 #include "siokit/socketio/args.hpp"
@@ -36,12 +37,21 @@ class argument_writer {
   /// Any value with a siokit::argument<T>.
   template <class T>
   void write(T const& value) {
-    static_assert(writable<std::decay_t<T>>,
-                  "this type can't be written as an argument: specialise siokit::argument<T>");
+    static_assert(
+        writable<std::decay_t<T>>,
+        "this type can't be written as an argument: specialise siokit::argument<T>; a callback needs "
+        "fixed parameter types, without auto");
     argument<std::decay_t<T>>::write(*this, value);
   }
   /// JSON text, as it is.
   void json(std::string_view text) { out_->append(text); }
+  /// JSON text of the application's: one value. A peer would break the connection of everybody it is sent to
+  /// for another; so the packet fails instead.
+  void checked_json(std::string_view text) {
+    auto const read = scan_json(text, json_depth_max);
+    if (!read && failure_.code == errc::ok) failure_ = {read.error().code, side::local, read.error().offset};
+    json(text);
+  }
   /// A string or a number as JSON.
   template <class T>
   void scalar(T const& value) {
@@ -68,6 +78,8 @@ class argument_writer {
   }
 
   [[nodiscard]] attachments_view attachments() const noexcept { return attachments_; }
+  /// Why the packet must not be sent; errc::ok: nothing is wrong with it.
+  [[nodiscard]] error failure() const noexcept { return failure_; }
 
  private:
   void place(std::size_t num) {
@@ -86,6 +98,7 @@ class argument_writer {
 
   message_builder* out_;
   std::vector<bytes_view> attachments_;  // allocates for binary packets only
+  error failure_;
 };
 
 }  // namespace socketio
@@ -147,7 +160,7 @@ struct argument<std::nullptr_t> {
 template <>
 struct argument<raw_json> {
   static result<raw_json> read(std::string_view json, attachments_view) { return raw_json{json}; }
-  static void write(argument_writer& out, raw_json const& value) { out.json(value.text); }
+  static void write(argument_writer& out, raw_json const& value) { out.checked_json(value.text); }
 };
 
 template <class T>

@@ -58,6 +58,7 @@ class array_writer {
   }
   void end() { writer_.json(first_ ? "[]" : "]"); }
   [[nodiscard]] attachments_view attachments() const noexcept { return writer_.attachments(); }
+  [[nodiscard]] error failure() const noexcept { return writer_.failure(); }
 
  private:
   void separate() { writer_.json(std::exchange(first_, false) ? "[" : ","); }
@@ -118,6 +119,7 @@ template <class... Args>
   array_writer array(out);
   (array.add<written_as<Args>>(values), ...);
   array.end();
+  if (auto const why = array.failure(); why.code != errc::ok) return tl::unexpected(why);
   return finish_packet(out, type, nsp, id, array.attachments());
 }
 
@@ -126,8 +128,8 @@ template <class... Args>
 /// An EVENT, or a BINARY_EVENT when some argument is binary. `id`: an acknowledgement is asked for. `nsp`
 /// begins with '/' and holds no comma. A value of type args or owned_args stands for all the arguments it
 /// holds.
-/// Errors, local: reserved_event; illegal_attachments if JSON given as it is (raw_json, args) names an
-/// attachment that the packet does not have.
+/// Errors, local: reserved_event; what scan_json() says of a raw_json, with the offset in it; illegal_attachments
+/// if JSON given as it is (raw_json, args) names an attachment that the packet does not have.
 template <class... Args>
 [[nodiscard]] result<message> encode_event(std::string_view nsp, std::optional<std::uint64_t> id,
                                            std::string_view name, Args const&... values) {
@@ -137,10 +139,23 @@ template <class... Args>
   return impl::encode_array(packet_type::event, nsp, id, name, values...);
 }
 
-/// An ACK, or a BINARY_ACK. Error, local: illegal_attachments, as encode_event().
+/// An ACK, or a BINARY_ACK. Errors, local: those of encode_event().
 template <class... Args>
 [[nodiscard]] result<message> encode_ack(std::string_view nsp, std::uint64_t id, Args const&... values) {
   return impl::encode_array(packet_type::ack, nsp, id, values...);
+}
+
+/// One value as JSON. Errors, local: those of encode_event(), and illegal_attachments for a value that is
+/// binary, in part or whole.
+template <class T>
+[[nodiscard]] result<std::string> encode_json(T const& value) {
+  return impl::encode_array(packet_type::ack, "/", {}, value).and_then([](message const& packet) {
+    std::string_view text = packet.packets().next().data;
+    text.remove_prefix(text.find('[') + 1);
+    text.remove_suffix(1);
+    if (packet.packet_count() > 1) return result<std::string>(local_error(errc::illegal_attachments));
+    return result<std::string>(text);
+  });
 }
 
 }  // namespace siokit::inline v0::socketio

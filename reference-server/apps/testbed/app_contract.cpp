@@ -156,7 +156,7 @@ void require_token(socket& s, siokit::next go_on) {
   auto const token = s.handshake().auth<std::optional<std::string>>("token");
   if (token && *token == "secret") return go_on();
   json const given = token && *token ? json(**token) : json();
-  go_on.refuse("not authorized", json{{"code", 401}, {"token", given}}.dump());
+  go_on.refuse("not authorized", siokit::raw_json{json{{"code", 401}, {"token", given}}.dump()});
 }
 
 void guard(socket& s) {
