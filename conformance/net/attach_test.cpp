@@ -28,7 +28,7 @@ TEST(Attach, ARequestAndThoseThatFollowOnItsConnection) {
   other_server other(w);
   raw_client c(w, other.at());
   std::array<header, 2> const headers{{{"Host", "a"}, {"X-Mine", "1"}}};
-  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling, .headers = headers}));
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling, .headers = headers, .keep_alive = true}));
   EXPECT_TRUE(body_of(c.response()).starts_with("0{\"sid\""));
   EXPECT_EQ(w.engine.head(w.last)->find("x-mine"), "1");
   EXPECT_EQ(w.engine.head(w.last)->remote_address(), "127.0.0.1");
@@ -36,19 +36,35 @@ TEST(Attach, ARequestAndThoseThatFollowOnItsConnection) {
   EXPECT_EQ(body_of(c.ask(get(poll_of(0)))), "4hello");
 }
 
+TEST(Attach, OthersRequestsAreNotTaken) {
+  world w;
+  other_server other(w);
+  raw_client c(w, other.at());
+  std::array<header, 1> const headers{{{"Connection", "keep-alive"}}};
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling, .headers = headers}));
+  std::string const answer = c.response();
+  EXPECT_TRUE(has(answer, "\r\nConnection: close\r\n"));
+  EXPECT_TRUE(body_of(answer).starts_with("0{\"sid\""));
+  EXPECT_TRUE(c.until_ended());
+}
+
 TEST(Attach, ABodyAndWhatWasReadBehindIt) {
   world w;
   other_server other(w);
   raw_client first(w, other.at());
-  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling}));
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling, .keep_alive = true}));
   first.response();
   for (bool const chunked : {false, true}) {
     raw_client c(w, other.at());
     std::string const body = "4" + std::string(300'000, 'x'), rest = get(poll_of(0));
     std::vector<header> headers{{"Host", "a"}};
     if (chunked) headers.push_back({"Transfer-Encoding", "chunked"});
-    ASSERT_FALSE(other.hand_over(
-        {.method = "POST", .target = poll_of(0), .headers = headers, .body = body, .rest = rest}));
+    ASSERT_FALSE(other.hand_over({.method = "POST",
+                                  .target = poll_of(0),
+                                  .headers = headers,
+                                  .body = body,
+                                  .rest = rest,
+                                  .keep_alive = true}));
     EXPECT_EQ(body_of(c.response()), "ok");
     EXPECT_EQ(body_of(c.response()), body);
   }
@@ -62,11 +78,11 @@ TEST(Attach, MuchThatMustWaitForAnAnswer) {
   });
   other_server other(w);
   raw_client first(w, other.at());
-  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling}));
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling, .keep_alive = true}));
   first.response();
   raw_client c(w, other.at());
   std::string const body = "4" + std::string(500'000, 'x');
-  ASSERT_FALSE(other.hand_over({.method = "POST", .target = poll_of(0), .body = body}));
+  ASSERT_FALSE(other.hand_over({.method = "POST", .target = poll_of(0), .body = body, .keep_alive = true}));
   EXPECT_TRUE(w.until([&] { return kept.has_value(); }));
   w.context.restart();
   EXPECT_LT(w.context.poll(), 100u) << "it waits without turning";
@@ -79,11 +95,12 @@ TEST(Attach, AChunkedBodyIsAsLongAsItIs) {
   world w;
   other_server other(w);
   raw_client first(w, other.at());
-  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling}));
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling, .keep_alive = true}));
   first.response();
   raw_client c(w, other.at());
   std::array<header, 2> const both{{{"Content-Length", "3"}, {"Transfer-Encoding", "chunked"}}};
-  ASSERT_FALSE(other.hand_over({.method = "POST", .target = poll_of(0), .headers = both, .body = "4hello"}));
+  ASSERT_FALSE(other.hand_over(
+      {.method = "POST", .target = poll_of(0), .headers = both, .body = "4hello", .keep_alive = true}));
   EXPECT_EQ(body_of(c.response()), "ok");
   EXPECT_EQ(body_of(c.ask(get(poll_of(0)))), "4hello");
 }
@@ -92,11 +109,12 @@ TEST(Attach, PartOfABody) {
   world w;
   other_server other(w);
   raw_client first(w, other.at());
-  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling}));
+  ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling, .keep_alive = true}));
   first.response();
   raw_client c(w, other.at());
   std::array<header, 1> const length{{{"Content-Length", "6"}}};
-  ASSERT_FALSE(other.hand_over({.method = "POST", .target = poll_of(0), .headers = length, .body = "4he"}));
+  ASSERT_FALSE(other.hand_over(
+      {.method = "POST", .target = poll_of(0), .headers = length, .body = "4he", .keep_alive = true}));
   c.send("llo");
   EXPECT_EQ(body_of(c.response()), "ok");
   EXPECT_EQ(body_of(c.ask(get(poll_of(0)))), "4hello");

@@ -20,6 +20,9 @@ struct attached_request {
   std::span<header const> headers{};
   std::string_view body{};  ///< what was read of it; of a chunked one, without its framing, all
   std::string_view rest{};  ///< what was read behind the request
+  /// Whether later requests on this connection are for siokit too, whatever their path. Else it is closed
+  /// behind the answer, and the client makes another connection to the server that is in front.
+  bool keep_alive = false;
 };
 
 namespace impl {
@@ -37,18 +40,24 @@ namespace impl {
   if (!one_word(in.method) || !one_word(in.target) || !websocket::impl::are_lines(in.headers)) return {};
   std::string out;
   out.append(in.method).append(" ").append(in.target).append(" HTTP/1.1\r\n");
-  bool host = false, length = false, chunked = false;
-  for (auto const& [name, value] : in.headers) chunked |= same_header_name(name, "transfer-encoding");
+  bool host = false, length = false, chunked = false, handshake = upgraded;
+  for (auto const& [name, value] : in.headers) {
+    chunked |= same_header_name(name, "transfer-encoding");
+    handshake |= same_header_name(name, "upgrade");
+  }
+  bool const close = !in.keep_alive && !handshake;
   for (auto const& [name, value] : in.headers) {
     host |= same_header_name(name, "host");
     // The body is not chunked any more. And what a handshake is about was settled by who has accepted it.
     bool const of_length = same_header_name(name, "content-length");
     if (same_header_name(name, "transfer-encoding") || (chunked && of_length)) continue;
     if (upgraded && is_of_handshake(name)) continue;
+    if (close && same_header_name(name, "connection")) continue;
     length |= of_length;
     websocket::impl::append_line(out, name, value);
   }
   if (!host) websocket::impl::append_line(out, "Host", "localhost");
+  if (close) websocket::impl::append_line(out, "Connection", "close");
   if (upgraded) {
     out += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n";
     websocket::impl::append_line(out, "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");  // anyone will do

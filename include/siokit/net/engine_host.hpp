@@ -68,8 +68,8 @@ class engine_host {
     return bound ? std::error_code() : bound.error();
   }
 #endif
-  /// Takes over a connection whose first request another server of this program has parsed; it stays with
-  /// this host, later requests included. `upgraded`: that server has answered 101 already, and what follows
+  /// Takes over a connection whose first request another server of this program has parsed, and answers it;
+  /// see attached_request::keep_alive. `upgraded`: that server has answered 101 already, and what follows
   /// are the frames of a WebSocket; a session that is refused then ends with close code 1008. Plain TCP or a
   /// Unix socket, of any io_context, with no operation pending. Error: `first` can't be a request, or the
   /// system does not let the socket go; it is closed then.
