@@ -219,6 +219,11 @@ int read_command_line(int argc, char const* const* argv, settings& s) {
       problem = error.what();
     }
   }
+  if (problem.empty() && !s.connection_state_recovery) {
+    for (std::string const name : {"--max-disconnection-duration", "--skip-middlewares"}) {
+      if (app.count(name) > 0) problem = name + ": it goes together with --connection-state-recovery";
+    }
+  }
   if (problem.empty() && s.tls_cert.empty() != s.tls_key.empty())
     problem = "--tls-cert and --tls-key go together";
   if (problem.empty() && s.allow_misbehaviour && !s.tls_cert.empty())

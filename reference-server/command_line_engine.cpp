@@ -94,7 +94,7 @@ void add_cookie_options(CLI::App& app, settings& s) {
 
 void add_deflate_options(CLI::App& app, settings& s) {
   auto* group =
-      app.add_option_group("COMPRESSION", "Of messages on a WebSocket; off unless one of these is given");
+      app.add_option_group("Compression", "Of messages on a WebSocket; off unless one of these is given");
   auto& chosen = s.per_message_deflate;
   group->add_flag_function(
       "--per-message-deflate,!--no-per-message-deflate",

@@ -130,6 +130,9 @@ tl::expected<std::string, std::string> listen_behind(std::optional<misbehaviour:
 /// Runs until a signal comes. Returns the exit code.
 int serve(settings const& s) {
   siokit::server_options options = options_of(s);
+  if (s.cookie && s.cookie->same_site == siokit::engineio::same_site::none && !s.cookie->secure) {
+    spdlog::warn("--cookie-same-site none without --cookie-secure: browsers drop such a cookie");
+  }
   if (auto const problem = siokit::net::invalid_option(options)) {
     std::fprintf(stderr, "siokit-server: %s\n", problem->c_str());
     return 2;

@@ -12,11 +12,12 @@
 #include "siokit/websocket/decoder.hpp"
 
 namespace misbehaviour {
-/// What a request asks for: `name:number:size`.
+/// What a request asks for: `name:number:size`, or what is wrong with that.
 struct fault {
   std::string name;
   std::optional<std::size_t> number;
   std::optional<std::size_t> size;
+  std::string problem;
 };
 
 /// What is to be known of a request.
@@ -35,12 +36,47 @@ namespace {
 namespace engineio = siokit::engineio;
 namespace websocket = siokit::websocket;
 
+struct known_fault {
+  std::string_view name;
+  std::size_t numbers;  // that may follow, each behind a colon
+};
+constexpr known_fault known_faults[] = {
+    {"delay", 1}, {"error", 1},          {"redirect", 0},  {"cut", 1},         {"restart", 1},  {"half", 1},
+    {"mute", 1},  {"refuse-upgrade", 0}, {"malformed", 1}, {"attachments", 1}, {"oversize", 2}, {"close", 2}};
+
 std::optional<std::size_t> take_number(std::string_view& text) {
   if (!text.starts_with(':')) return std::nullopt;
   std::size_t value = 0;
   auto const [end, failure] = std::from_chars(text.data() + 1, text.data() + text.size(), value);
+  if (failure != std::errc()) return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  return failure == std::errc() ? std::optional(value) : std::nullopt;
+  return value;
+}
+
+fault read_fault(std::string_view value) {
+  fault out;
+  std::string_view rest = value;
+  out.name = rest.substr(0, rest.find(':'));
+  rest.remove_prefix(out.name.size());
+  auto const* const known = std::find_if(std::begin(known_faults), std::end(known_faults),
+                                         [&](auto const& each) { return each.name == out.name; });
+  if (known == std::end(known_faults)) {
+    out.problem = "there is no such fault";
+  } else {
+    if (known->numbers > 0) out.number = take_number(rest);
+    if (known->numbers > 1) out.size = take_number(rest);
+    if (!rest.empty()) out.problem = "'" + std::string(rest) + "' can't follow";
+    if (out.name == "error" && (out.number.value_or(503) < 200 || out.number.value_or(503) > 599))
+      out.problem = "no status of an answer: 200 to 599";
+    if (out.name == "close" && out.size.value_or(1011) > 65'535) out.problem = "no code: 65535 at most";
+  }
+  if (out.problem.empty()) return out;
+  out.problem = "misbehave=" + std::string(value) + ": " + out.problem + ". Known:";
+  for (auto const& [name, numbers] : known_faults) {
+    out.problem.append(" ").append(name).append(numbers == 0 ? "" : numbers == 1 ? "[:N]" : "[:N[:N]]");
+  }
+  out.problem += "\n";
+  return out;
 }
 
 request read_request(std::string_view head) {
@@ -53,12 +89,7 @@ request read_request(std::string_view head) {
     std::string const value = engineio::percent_decode(pair->value);
     if (pair->key == "sid") out.sid = value;
     if (pair->key == "transport") out.websocket = value == "websocket";
-    if (pair->key != "misbehave") continue;
-    std::string_view rest = value;
-    out.wanted.name = rest.substr(0, rest.find(':'));
-    rest.remove_prefix(out.wanted.name.size());
-    out.wanted.number = take_number(rest);
-    out.wanted.size = take_number(rest);
+    if (pair->key == "misbehave" && !value.empty()) out.wanted = read_fault(value);
   }
   return out;
 }
@@ -128,8 +159,10 @@ class connection : public std::enable_shared_from_this<connection> {
     request_ = read_request(head_);
     body_ = head_.substr(size);
     head_.resize(size);
-    std::string const& name = request_.wanted.name;
-    auto const number = request_.wanted.number;
+    auto const& [name, number, bytes, problem] = request_.wanted;
+    if (!problem.empty()) {
+      return end_with(answer("400 Bad Request", "Content-Type: text/plain; charset=UTF-8\r\n", problem));
+    }
     std::chrono::milliseconds const time(std::min<std::size_t>(number.value_or(1000), 3'600'000));
     if (request_.handshake()) {
       if (name == "delay") return pass_on_after(time);

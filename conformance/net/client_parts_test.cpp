@@ -110,7 +110,8 @@ TEST(ClientOptions, AreCheckedByName) {
   EXPECT_EQ(refused({.randomization_factor = 2}), "randomization_factor");
   EXPECT_EQ(refused({.retries = 1}), "retries");
   EXPECT_EQ(refused({.tls_cert = "only"}), "tls_cert, tls_key");
-  EXPECT_EQ(client_options{.tls_ca = "/nonexistent"}.make_tls().error().substr(0, 12), "/nonexistent");
+  EXPECT_EQ(client_options{.tls_ca = "/nonexistent"}.make_tls().error().substr(0, 20),
+            "tls_ca: /nonexistent");
 }
 
 TEST(ClientOptions, JoinTheQueries) {

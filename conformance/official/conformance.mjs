@@ -5,41 +5,64 @@ import { parseArgs } from "node:util";
 import { Server, cleanUp, official } from "./harness.mjs";
 import { clientCases, wireCases } from "./matrix/cases/index.mjs";
 import { select } from "./matrix/clients.mjs";
-import { probe } from "./matrix/offers.mjs";
+import { probe, unreachable } from "./matrix/offers.mjs";
 import { excuses, failure, junit, legend, markdown, summary, table, tap } from "./matrix/reports.mjs";
 import { runClient, runWire, wire } from "./matrix/runner.mjs";
 
 const usage = `usage: conformance.mjs [URL] [options]
-  URL                a server which runs already; without it one is started: SIOKIT_SERVER=<program> or SERVER=official
+  URL                a server which runs already, http://HOST:PORT; without it one is started: SIOKIT_SERVER=<program>
+                     or SERVER=official
+  --path PATH        where it speaks Socket.IO. Default: /socket.io/
   --clients A,B      these only (4.8, 2.5, python, ...; "wire": raw requests); also by CLIENTS. Default: all there are
   --cases PATTERN    the cases whose name matches that regular expression
   --strict           what the server does not offer is a failure; so it is for a server that was started here
   --report FOLDER    writes conformance.tap (TAP 14) and conformance.xml (JUnit)
   --markdown FILE    writes the tables`;
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    clients: { type: "string", default: process.env.CLIENTS ?? "" },
-    cases: { type: "string", default: "" },
-    strict: { type: "boolean", default: false },
-    report: { type: "string" },
-    markdown: { type: "string" },
-    help: { type: "boolean", default: false },
-  },
-});
+/** Ends with code 2, which says that nothing was tested. */
+function refuse(...lines) {
+  console.error(lines.join("\n"));
+  process.exit(2);
+}
+
+function readArguments() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      path: { type: "string" },
+      clients: { type: "string", default: process.env.CLIENTS ?? "" },
+      cases: { type: "string", default: "" },
+      strict: { type: "boolean", default: false },
+      report: { type: "string" },
+      markdown: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (positionals.length > 1) throw new Error(`one URL at a time, not ${positionals.join(" ")}`);
+  const [url] = positionals;
+  if (url !== undefined) {
+    const { protocol, pathname, search, hash } = URL.canParse(url) ? new URL(url) : {};
+    if (!["http:", "https:"].includes(protocol)) throw new Error(`"${url}" is no URL, such as http://127.0.0.1:3000`);
+    if (pathname + search + hash !== "/") throw new Error(`"${url}": a path goes by --path, and nothing else follows`);
+  }
+  if (values.path !== undefined && !url) throw new Error("--path goes with a URL");
+  const path = (values.path ?? "/socket.io/").replace(/\/*$/, "/");
+  if (!/^\/[^\s?#]*$/.test(path)) throw new Error(`--path: "${values.path}" is no path, such as /socket.io/`);
+  return { options: values, url, path };
+}
+
+let read;
+try {
+  read = readArguments();
+} catch (error) {
+  refuse(error.message, "", usage);
+}
+const { options, url, path } = read;
 if (options.help) {
   console.log(usage);
   process.exit();
 }
 
-/** Ends with code 2, which says that nothing was tested. */
-function refuse(error) {
-  console.error(`${error.message}\n\n${usage}`);
-  process.exit(2);
-}
-
-const [url] = positionals;
 const strict = options.strict || !url;
 const names = options.clients.split(",").filter(Boolean);
 const withWire = names.length === 0 || names.includes("wire") || names.includes("all");
@@ -50,7 +73,7 @@ try {
   pattern = new RegExp(options.cases);
   if (!url && !official && !process.env.SIOKIT_SERVER) throw new Error("say what to test");
 } catch (error) {
-  refuse(error);
+  refuse(error.message, "", usage);
 }
 const wanted = ({ name }) => pattern.test(name);
 const cases = { client: clientCases.filter(wanted), wire: wireCases.filter(wanted) };
@@ -58,11 +81,15 @@ const cases = { client: clientCases.filter(wanted), wire: wireCases.filter(wante
 /** A server for each profile that a case asks for, by contract and profile; one that runs already is all of them. */
 const starts = { "": ["app"], csr: ["app", "csr"], heartbeat: ["protocol"] };
 const profiles = Object.keys(starts);
-const servers = url ? [Server.at(url)] : await Promise.all(profiles.map((each) => Server.start(...starts[each])));
+const started = () => Promise.all(profiles.map((each) => Server.start(...starts[each])));
+const servers = url ? [Server.at(url)] : await started().catch((error) => refuse(error.message));
+if (url) servers[0].path = path;
+const trouble = (await Promise.all(servers.map(unreachable))).find(Boolean);
+if (trouble) refuse(trouble);
 /** What the cases for a server need; all clients want to know their transport. */
 const needs = (i) => {
   const those = (list) => list.filter(({ profile = "" }) => url || profile === profiles[i]);
-  const clientNeeds = those(cases.client).flatMap((each) => ["whoami", ...(each.needs ?? [])]);
+  const clientNeeds = those(cases.client).flatMap((each) => ["whoami", "transport of whoami", ...(each.needs ?? [])]);
   return [...(clients.length > 0 ? clientNeeds : []), ...those(cases.wire).flatMap((each) => each.needs ?? [])];
 };
 const probed = await Promise.all(servers.map((server, i) => probe(server, needs(i))));

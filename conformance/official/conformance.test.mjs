@@ -8,6 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Server } from "socket.io";
+import { same } from "./matrix/expect.mjs";
 
 const script = fileURLToPath(new URL("conformance.mjs", import.meta.url));
 const { SIOKIT_URL, CLIENTS, ...env } = process.env;
@@ -140,6 +142,107 @@ describe("the conformance tool", { timeout: 120000 }, () => {
     assert.match(lenient.output, /○ the server does not offer: echo$/m);
     assert.equal(strict.code, 1, strict.output);
     assert.match(strict.output, /expected {2}the server offers the contract/);
+  });
+
+  /** A server for one test; its address. */
+  async function serve(t, listener) {
+    const server = createServer(listener).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return { server, at: `http://127.0.0.1:${server.address().port}` };
+  }
+
+  test("a server that is not there, or not one of Engine.IO: one line, at once, exit 2", async (t) => {
+    const { server, at } = await serve(t, (request, response) => response.writeHead(500).end("<h1>Out of order</h1>"));
+    const broken = await conformance(at);
+    const asked = `${at}/socket.io/?EIO=4&transport=polling`;
+    const seen = '500 "<h1>Out of order</h1>"; is the path right (--path)?';
+    assert.deepEqual(broken, { code: 2, output: `no Engine.IO handshake in the answer to GET ${asked}: ${seen}\n` });
+    const elsewhere = await serve(t, (request, response) => response.end("x".repeat(1000)));
+    const page = await conformance(elsewhere.at, "--path", "/chat");
+    assert.equal(page.code, 2);
+    assert.match(page.output, /GET http:\S+\/chat\/\?EIO=4&transport=polling: 200 "x{80}"\.\.\.; is/);
+    server.close();
+    server.closeAllConnections();
+    await once(server, "close");
+    const gone = await conformance(at);
+    const why = "ECONNREFUSED; does the server run, and there?";
+    assert.deepEqual(gone, { code: 2, output: `no answer to GET ${asked}: ${why}\n` });
+  });
+
+  test("a wrong command line: what is wrong, the usage, exit 2", async () => {
+    for (const [args, why] of [
+      [["notaurl"], '"notaurl" is no URL'],
+      [["127.0.0.1:3000"], '"127.0.0.1:3000" is no URL'],
+      [["ws://127.0.0.1"], '"ws://127.0.0.1" is no URL'],
+      [["http://127.0.0.1/chat"], '"http://127.0.0.1/chat": a path goes by --path'],
+      [["http://127.0.0.1", "http://127.0.0.2"], "one URL at a time"],
+      [["http://127.0.0.1", "--path", "chat"], '--path: "chat" is no path'],
+      [["--path", "/chat"], "--path goes with a URL"],
+      [["--nonsense"], "Unknown option '--nonsense'"],
+    ]) {
+      const { code, output } = await conformance(...args);
+      assert.equal(code, 2, output);
+      assert.ok(output.startsWith(why), output);
+      assert.match(output, /\n\nusage: conformance\.mjs \[URL\]/);
+    }
+  });
+
+  const few = ["--clients", "3.1,wire", "--cases"];
+  test("a server on another path, and one that does not poll", async (t) => {
+    const { server, at } = await serve(t);
+    const chat = new Server(server, { path: "/chat/" });
+    t.after(() => chat.close());
+    const { code, output } = await conformance(at, "--path", "/chat", ...few, "^connects$|^handshake: ");
+    assert.equal(code, 0, output);
+    assert.match(output, /^connects +✓✓✓$/m);
+    const wires = await serve(t);
+    const mute = new Server(wires.server, { transports: ["websocket"] });
+    t.after(() => mute.close());
+    const { code: second, output: told } = await conformance(wires.at, ...few, "^connects$");
+    assert.equal(second, 0, told);
+    assert.match(told, /^connects +○✓○$/m);
+  });
+
+  test("whoami without a transport is no failed upgrade; a long answer is not shown whole", async (t) => {
+    const { server, at } = await serve(t);
+    const bad = new Server(server);
+    t.after(() => bad.close());
+    bad.on("connection", (socket) => {
+      socket.on("whoami", (ack) => ack({ id: socket.id, eio: 4 }));
+      socket.on("echo", (...args) => {
+        const ack = args.pop();
+        ack(...args.map((value) => (value?.length > 5000 ? value.slice(0, 5000) : value)));
+      });
+    });
+    const { code, output } = await conformance(at, ...few, "^connects$|^reaches|^every kind|^100 KiB");
+    assert.equal(code, 1, output);
+    assert.match(output, /^connects +✓✓✓$/m);
+    assert.match(output, /^reaches the transport asked for +✗✗✗$/m);
+    assert.match(output, /expected {2}whoami is answered by an object with transport and eio\n +seen .*,"eio":4\}$/m);
+    assert.match(output, /expected {2}the text: 102400 characters, at 5000 "89ab.*"\n +seen .* at 5000 nothing$/m);
+    assert.doesNotMatch(output, /not within/);
+  });
+
+  test("how two values differ", async () => {
+    const long = "x".repeat(500);
+    const data = Buffer.from(long);
+    const changed = Buffer.from(data);
+    changed[400] = 0;
+    for (const [seen, wanted, told] of [
+      [1, [2], ["1", "[2]"]],
+      [[long], [`${long}y`], ["500 characters, at 500 nothing", '501 characters, at 500 "y"']],
+      [[changed], [data], [`500 bytes, at 400 "<00${"78".repeat(29)}>"`, `500 bytes, at 400 "<${"78".repeat(30)}>"`]],
+      [[null], [long], ["null", `502 characters, at 0 "\\"${"x".repeat(29)}"`]],
+      [[1, long], [2, long], ['506 characters, at 1 "1,\\"', '506 characters, at 1 "2,\\"']],
+    ]) {
+      const failure = await same("it", seen, wanted).catch((error) => error);
+      assert.ok(failure.seen.startsWith(told[0]), failure.seen);
+      assert.ok(failure.expectation.startsWith(`it: ${told[1]}`), failure.expectation);
+    }
   });
 
   test("an unknown client is an error", async () => {

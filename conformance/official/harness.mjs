@@ -66,6 +66,7 @@ export class Server {
   #exit;
   #log = "";
   #stopping = false;
+  path = "/socket.io/"; // of Socket.IO
 
   /** A server which runs already. */
   static at(url) {

@@ -117,6 +117,22 @@ contract("load", (server) => {
     assert.equal(await within(socket.emitWithAck("message-with-ack", 1), "ack"), 1);
   });
 
+  test("what is no fault is refused, by polling and by WebSocket, and the answer names those there are", async () => {
+    const wrong = ["nonsense:1", "cut:x", "cut:", "cut:1x", "cut:1:2", ":1", "redirect:1", "oversize:1:x", "mute:-1"];
+    const without = ["delay:99999999999999999999", "error:99", "error:1000", "close:1:70000"];
+    for (const misbehave of [...wrong, ...without]) {
+      const { status, body, headers } = await fetchText(server.at(path, polling(misbehave)));
+      assert.deepEqual([status, headers["content-type"]], [400, "text/plain; charset=UTF-8"], misbehave);
+      assert.ok(body.startsWith(`misbehave=${misbehave}: `), body);
+      assert.match(body, /Known: delay\[:N\] .* redirect cut.* oversize\[:N\[:N\]\] close/);
+    }
+    const url = server.at(path, { EIO: "4", transport: "websocket", misbehave: "nonsense" }).replace("http", "ws");
+    const refused = new WebSocket(url).on("error", () => {}); // of the answer that is no 101
+    const [, answer] = await within(once(refused, "unexpected-response"), "answer");
+    assert.equal(answer.statusCode, 400);
+    assert.equal((await fetchText(server.at(path, polling("")))).status, 200);
+  });
+
   test("numbers without bound are bounded", async () => {
     const body = (await fetchText(await handshake("oversize:1:9999999999999999"))).body;
     assert.equal(body.length, 100_000_001);

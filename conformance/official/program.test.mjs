@@ -38,6 +38,8 @@ describe("siokit-server", { skip }, () => {
       [["--cookie-name", "a b"], "cookie.name"],
       [["--cookie-same-site", "maybe"], "--cookie-same-site"],
       [["--http-compression-level", "10"], "--http-compression-level"],
+      [["--max-disconnection-duration", "1000"], "--max-disconnection-duration"],
+      [["--no-skip-middlewares"], "--skip-middlewares"],
       [["--no-such-option"], "--no-such-option"],
     ]) {
       const { status, stderr } = run(...args);
@@ -56,16 +58,39 @@ describe("siokit-server", { skip }, () => {
     oneLine(taken.stderr, String(port));
     const unreadable = run("--port", "0", "--tls-cert", "/nonexistent.pem", "--tls-key", "/nonexistent.pem");
     assert.equal(unreadable.status, 1);
-    oneLine(unreadable.stderr, "/nonexistent.pem");
+    oneLine(unreadable.stderr, "tls_cert: /nonexistent.pem");
     const bare = run("--port", "0", "--serve-client", "/nonexistent");
     assert.equal(bare.status, 1);
     oneLine(bare.stderr, "serve_client", "/nonexistent");
+  });
+
+  /** The log until the server listens. */
+  async function logAtStart(...args) {
+    const child = spawn(program, ["--port", "0", ...args]);
+    let log = "";
+    child.stderr.on("data", (text) => (log += text));
+    await within(once(child.stdout, "data"), "line of the server");
+    child.kill();
+    await within(once(child, "close"), "end of the server");
+    return log;
+  }
+
+  test("a cookie which browsers drop is warned of", async () => {
+    const warning = /warn.*--cookie-same-site none without --cookie-secure/;
+    assert.match(await logAtStart("--cookie-same-site", "none"), warning);
+    assert.doesNotMatch(await logAtStart("--cookie-same-site", "none", "--cookie-secure"), warning);
+  });
+
+  test("how soon clients are recovered: with the option, or with a profile that recovers", async () => {
+    await logAtStart("--connection-state-recovery", "--max-disconnection-duration", "1000");
+    await logAtStart("--contract", "app", "--profile", "csr", "--max-disconnection-duration", "1000");
   });
 
   test("--help", () => {
     const { status, stdout } = run("--help");
     assert.equal(status, 0);
     for (const option of ["--port", "--ping-interval", "--tls-cert", "--contract", "--rooms-max", "--header-timeout"]) assert.ok(stdout.includes(option));
+    assert.match(stdout, /\[Option Group: Compression\]/);
   });
 
   test("--log-json: every line is JSON, whatever a client sends; every namespace is logged", async () => {

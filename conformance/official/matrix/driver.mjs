@@ -1,6 +1,6 @@
 // A client in a process of its own, told by lines of JSON what to do.
 //
-//   in   {command: "connect", connection, url, namespaces, transports, auth, query, events, answers}
+//   in   {command: "connect", connection, url, path, namespaces, transports, auth, query, events, answers}
 //            a new connection with a socket for each namespace; `events` are to be reported, and those of `answers`
 //            are acknowledged with these arguments if the server asks
 //        {command: "emit", connection, namespace, event, args, ask}    `ask`: report the acknowledgement as that;

@@ -1,10 +1,9 @@
-// What a server offers of the contract `app`: asked before the cases are run. Only whether there is an answer counts
-// here; whether it is right is what the cases find out.
+// Whether a server is there, and what it offers of the contract `app`: asked before the cases are run. Only whether
+// there is an answer counts here; whether it is right is what the cases find out.
 import { io } from "socket.io-client";
 import { Wire, fetchText } from "../wire.mjs";
 
 const patience = 3000;
-const path = "/socket.io/";
 
 /** Resolves when `event` comes, its first argument being `marker` if one is given. */
 const heard = (socket, event, marker) =>
@@ -34,6 +33,8 @@ const events = {
   "ask-timeout": tell("asked", undefined, "ask-timeout", 10),
   "ask-all": ask("ask-all", 10),
   whoami: ask("whoami"),
+  "transport of whoami": (socket) =>
+    new Promise((resolve) => socket.emit("whoami", (told) => resolve(typeof told?.transport === "string"))),
   "set-data": ask("set-data", 1),
   rooms: async (socket) => (await asked(socket, "join", "probe")) && asked(socket, "members", "probe"),
   "say-all": tell("said", "all", "say-all", "all"),
@@ -57,20 +58,34 @@ const exists = (socket) =>
     );
   });
 
+const version4 = { EIO: "4", transport: "polling" };
 const handshake = (server, query, options) =>
-  fetchText(server.at(path, { EIO: "4", transport: "polling", ...query }), options);
+  fetchText(server.at(server.path, { ...version4, ...query }), options);
 
 const requests = {
   polling: async (server) => (await handshake(server)).status === 200,
-  websocket: async (server) => Boolean(await Wire.session(server, { path })),
+  websocket: async (server) => Boolean(await Wire.session(server, { path: server.path })),
   "revision 3": async (server) => (await handshake(server, { EIO: "3" })).status === 200,
   deny: async (server) => (await handshake(server, { deny: "1" })).status !== 200,
   cors: async (server) =>
     "access-control-allow-origin" in
     (await handshake(server, {}, { headers: { Origin: "http://good.example" } })).headers,
   jsonp: async (server) => (await handshake(server, { j: "0" })).body.startsWith("___eio"),
-  "connect timeout": async (server) => Boolean(await (await Wire.session(server, { path })).closed),
+  "connect timeout": async (server) => Boolean(await (await Wire.session(server, { path: server.path })).closed),
 };
+
+/** What was asked of a server which gives no handshake, what came, and what may help; undefined if it gives one. */
+export async function unreachable(server) {
+  const asked = `GET ${server.at(server.path, version4)}`;
+  const told = await handshake(server).catch((error) => error);
+  const why = told.code ?? told.message;
+  if (told instanceof Error) return `no answer to ${asked}: ${why}; does the server run, and there?`;
+  const { status, body } = told;
+  if (status === 200 && /^(\d+:)?0\{/.test(body)) return;
+  if (await requests.websocket(server).catch(() => false)) return; // it does not poll
+  const began = JSON.stringify(body.slice(0, 80)) + (body.length > 80 ? "..." : "");
+  return `no Engine.IO handshake in the answer to ${asked}: ${status} ${began}; is the path right (--path)?`;
+}
 
 const late = () => new Promise((resolve) => setTimeout(resolve, patience, false));
 const answered = (promise) => Promise.race([Promise.resolve(promise).catch(() => false), late()]);
@@ -80,7 +95,8 @@ export async function probe(server, wanted) {
   const found = new Set(server.url.startsWith("http:") ? ["plain http"] : []);
   const sockets = [];
   const open = () => {
-    const socket = io(server.url, { forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200 });
+    const timing = { reconnectionDelay: 50, reconnectionDelayMax: 200 };
+    const socket = io(server.url, { path: server.path, forceNew: true, ...timing });
     sockets.push(socket);
     return socket;
   };

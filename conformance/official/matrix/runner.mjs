@@ -2,8 +2,18 @@
 import { cleanUp, eventually } from "../harness.mjs";
 import { ways } from "../clients.mjs";
 import { Driver } from "./driver.mjs";
-import { Violation, fits } from "./expect.mjs";
+import { Violation, fits, show } from "./expect.mjs";
 import { Relay } from "./relay.mjs";
+
+/** Waits until whoami tells that transport. */
+async function moves(peer, final) {
+  let told;
+  const moved = async () => (told = (await peer.ask("whoami"))[0]?.transport) === final;
+  await eventually(moved, "WebSocket").catch(({ message }) => {
+    const seen = `${message}; the transport that whoami tells: ${show(told)}`;
+    throw new Violation("the connection moves to the WebSocket", seen);
+  });
+}
 
 /** What cases of a client are given. `target`: {server, offers}; `client`: of clients.mjs. */
 function clientKit(driver, client, way, target) {
@@ -11,7 +21,7 @@ function clientKit(driver, client, way, target) {
   const { offers, server } = target;
   const relays = [];
   const begin = (options) =>
-    driver.connect({ url: server.url, transports, offsets: offers.has("recovery"), ...options });
+    driver.connect({ url: server.url, path: server.path, transports, offsets: offers.has("recovery"), ...options });
 
   return {
     client,
@@ -24,10 +34,7 @@ function clientKit(driver, client, way, target) {
     async open({ namespace = "/", namespaces, settle = true, ...options } = {}) {
       const peers = begin({ namespaces: namespaces ?? [namespace], ...options });
       for (const peer of peers) await fits(`the client connects to ${peer.namespace}`, peer.next("connect"));
-      if (settle && way === "upgrade" && offers.has("whoami")) {
-        const moved = async () => (await peers[0].ask("whoami"))[0].transport === final;
-        await fits("the connection moves to the WebSocket", eventually(moved, "WebSocket"));
-      }
+      if (settle && way === "upgrade" && offers.has("transport of whoami")) await moves(peers[0], final);
       return namespaces ? peers : peers[0];
     },
     /** A wire to the server that can be cut. */

@@ -1,6 +1,8 @@
 // What an observer hears, and the page of metrics made of it.
 #include "siokit/engineio/metrics.hpp"
 
+#include <set>
+
 #include "world.hpp"
 
 namespace engineio_metrics_test {
@@ -91,6 +93,28 @@ TEST(engineio_metrics, pings_refusals_and_errors) {
   EXPECT_TRUE(has(page, R"(siokit_requests_refused_total{code="1"} 1)"));
   EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="unknown packet type"} 1)"));
   EXPECT_TRUE(has(page, R"(siokit_sessions_closed_total{reason="parse error"} 1)"));
+}
+
+TEST(engineio_metrics, errors_are_there_before_the_first_one_and_each_once) {
+  metrics counted;
+  world w({.observer = &counted});
+  w.get("EIO=4&transport=polling");
+  server_session const& session = *w.server_.find(w.server_.sessions().front());
+  std::string page = counted.text(w.server_);
+  EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="unknown packet type"} 0)"));
+  EXPECT_EQ(page.find("xhr poll error"), page.npos) << "that is an error of clients";
+  for (int code = 1; code < 256; ++code) {
+    if (to_string(static_cast<errc>(code)) == "unknown error") break;
+    counted.on_bad_packet(session, {static_cast<errc>(code), side::remote, 0});
+  }
+  page = counted.text(w.server_);
+  EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="Max payload size exceeded"} 2)"));
+  EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="xhr poll error"} 1)"));
+  std::set<std::string> names;
+  for (std::size_t at = 0, end = 0; (end = page.find('\n', at)) != page.npos; at = end + 1) {
+    std::string const line = page.substr(at, end - at);
+    EXPECT_TRUE(line[0] == '#' || names.insert(line.substr(0, line.rfind(' '))).second) << line;
+  }
 }
 
 }  // namespace engineio_metrics_test

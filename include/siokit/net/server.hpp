@@ -89,7 +89,7 @@ class server : private impl::server_parts, public hub::server {
   /// are open one by one, in random order, the last one `within` that time. Then as close().
   void drain(duration within, duration grace = std::chrono::seconds(5));
   /// Reads the files of tls_cert and tls_key again: new connections get the new certificate. On failure one
-  /// line that names the file; all stays as it was.
+  /// line that names option and file; all stays as it was.
   [[nodiscard]] tl::expected<void, std::string> reload_tls();
 
   /// Calls `f()` on the thread of the server, soon. The one verb that may be used from any thread.

@@ -1,5 +1,5 @@
 // siokit/net/tls_context.hpp - settings of TLS with sane defaults.   SPDX-License-Identifier: MIT
-// In: names of PEM files. Out: an SSL_CTX of OpenSSL, or a sentence that names the file at fault.
+// In: names of PEM files. Out: an SSL_CTX of OpenSSL, or a sentence that names option and file at fault.
 // asio::ssl::context can hold the same settings: share_tls_context(context.native_handle()).
 #pragma once
 
@@ -43,9 +43,10 @@ namespace impl {
   return out;
 }
 
-/// The oldest error of this thread, which is the cause, behind the name of a file.
-[[nodiscard]] inline tl::unexpected<std::string> tls_file_error(std::string const& file) {
-  return tl::unexpected(file + ": " + tls_error_text(ERR_get_error()));
+/// The oldest error of this thread, which is the cause, behind the names of an option and its file.
+[[nodiscard]] inline tl::unexpected<std::string> tls_file_error(std::string const& option,
+                                                                std::string const& file) {
+  return tl::unexpected(option + ": " + file + ": " + tls_error_text(ERR_get_error()));
 }
 
 [[nodiscard]] inline tl::expected<void, std::string> use_certificate(tls_context const& settings,
@@ -53,10 +54,10 @@ namespace impl {
                                                                      std::string const& key_file) {
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(settings.get(), cert_file.c_str()) != 1) {
-    return tls_file_error(cert_file);
+    return tls_file_error("tls_cert", cert_file);
   }
   if (SSL_CTX_use_PrivateKey_file(settings.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return tls_file_error(key_file);
+    return tls_file_error("tls_key", key_file);
   }
   return {};
 }
@@ -85,9 +86,10 @@ namespace impl {
   SSL_CTX_set_verify(out.get(), SSL_VERIFY_PEER, nullptr);
   ERR_clear_error();
   if (ca_file.empty()) {
-    if (SSL_CTX_set_default_verify_paths(out.get()) != 1) return impl::tls_file_error("trust store");
+    if (SSL_CTX_set_default_verify_paths(out.get()) != 1)
+      return impl::tls_file_error("tls_ca", "trust store");
   } else if (SSL_CTX_load_verify_locations(out.get(), ca_file.c_str(), nullptr) != 1) {
-    return impl::tls_file_error(ca_file);
+    return impl::tls_file_error("tls_ca", ca_file);
   }
   if (cert_file.empty()) return out;
   return impl::use_certificate(out, cert_file, key_file).map([&] { return out; });

@@ -31,8 +31,9 @@ export const connecting = [
     needs: ["whoami"],
     async run({ open, client, final }) {
       const peer = await open();
-      const [{ transport, eio }] = await peer.ask("whoami");
-      await same("the server's view of transport and revision", [transport, eio], [final, client.revision]);
+      const [me] = await peer.ask("whoami");
+      await fits("whoami is answered by an object with transport and eio", me, (it) => it?.transport && it.eio);
+      await same("the server's view of transport and revision", [me.transport, me.eio], [final, client.revision]);
     },
   },
   {

@@ -175,9 +175,9 @@ export const events = [
     async run({ open }) {
       const peer = await open();
       const text = "0123456789abcdef".repeat(6400);
-      await fits("the text", peer.ask("echo", text), ([answer]) => answer === text);
+      await same("the text", peer.ask("echo", text), [text]);
       const data = Buffer.from(Array.from({ length: 102400 }, (_, i) => (i * 7) % 256));
-      await fits("the bytes", peer.ask("echo", data), ([answer]) => data.equals(answer));
+      await same("the bytes", peer.ask("echo", data), [data]);
     },
   },
   {
@@ -208,11 +208,7 @@ export const events = [
       const text = "x".repeat(Math.floor(maxPayload / 20));
       peer.repeat(30, "echo", text);
       for (let i = 1; i <= 30; i++) {
-        await fits(
-          `answer ${i} of 30, each of a twentieth of the limit`,
-          peer.next("echo"),
-          ([answer]) => answer === text,
-        );
+        await same(`answer ${i} of 30, each of a twentieth of the limit`, peer.next("echo"), [text]);
       }
     },
   },

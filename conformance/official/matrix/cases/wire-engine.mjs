@@ -2,9 +2,9 @@
 import { eventually, within } from "../../harness.mjs";
 import { Polling, Wire, errors, fetchText, separator } from "../../wire.mjs";
 import { engineio, fits, own, rule, same } from "../expect.mjs";
-import { alive, both, brief, closed, joined, open, path, polling, upgrade, websocket } from "./wire-peers.mjs";
+import { alive, both, brief, closed, joined, open, polling, upgrade, websocket } from "./wire-peers.mjs";
 
-const at = (server, query) => server.at(path, { EIO: "4", transport: "polling", ...query });
+const at = (server, query) => server.at(server.path, { EIO: "4", transport: "polling", ...query });
 const text = { "Content-Type": "text/plain;charset=UTF-8" };
 const overlap = rule("One GET and one POST at a time: a second one gets 400 and ends the session.", own("polling"));
 const garbage = rule(
@@ -47,7 +47,7 @@ export const wireEngine = [
     rule: refused,
     ways: polling,
     async run({ server }) {
-      const { sid } = await Polling.open(server, { path });
+      const { sid } = await Polling.open(server, { path: server.path });
       for (const [what, query, method, body] of [
         ["an unknown transport", { transport: "tcp" }, "GET", errors.transport],
         ["no transport", { transport: undefined }, "GET", errors.transport],

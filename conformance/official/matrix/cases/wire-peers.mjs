@@ -3,7 +3,6 @@ import { within } from "../../harness.mjs";
 import { Polling, Wire } from "../../wire.mjs";
 import { fits, same } from "../expect.mjs";
 
-export const path = "/socket.io/";
 export const polling = ["polling"];
 export const websocket = ["websocket"];
 export const both = ["polling", "websocket"];
@@ -11,7 +10,7 @@ export const upgrade = ["upgrade"];
 
 /** An Engine.IO session. */
 export const open = (server, way, options) =>
-  way === "websocket" ? Wire.session(server, { path, ...options }) : Polling.open(server, { path, ...options });
+  (way === "websocket" ? Wire.session : Polling.open)(server, { path: server.path, ...options });
 
 /** Joins a namespace ("" is the main one); the payload of the answer. */
 export async function join(peer, namespace = "", payload = "") {

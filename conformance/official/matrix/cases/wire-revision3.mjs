@@ -3,7 +3,7 @@ import { WebSocket } from "ws";
 import { atEnd, eventually } from "../../harness.mjs";
 import { fetchText } from "../../wire.mjs";
 import { fits, own, rule, same } from "../expect.mjs";
-import { brief, path, polling, websocket } from "./wire-peers.mjs";
+import { brief, polling, websocket } from "./wire-peers.mjs";
 
 const octets = "application/octet-stream";
 const lengths = rule("A packet stands behind its length in UTF-16 code units.", own("revision-3"));
@@ -12,7 +12,7 @@ const bodies = rule("Binary data without b64 makes the whole body binary.", own(
 
 /** A polling session; `take()` is the next body, `give(body)` a POST. */
 async function open(server, query) {
-  const at = (more) => server.at(path, { EIO: "3", transport: "polling", ...query, ...more });
+  const at = (more) => server.at(server.path, { EIO: "3", transport: "polling", ...query, ...more });
   const first = await fetchText(at());
   const text =
     first.headers["content-type"] === octets
@@ -139,7 +139,7 @@ const cases = [
     needs: ["echo"],
     ways: websocket,
     async run({ server }) {
-      const url = server.at(path, { EIO: "3", transport: "websocket" }).replace("http", "ws");
+      const url = server.at(server.path, { EIO: "3", transport: "websocket" }).replace("http", "ws");
       const socket = new WebSocket(url, { perMessageDeflate: false });
       atEnd(() => socket.terminate());
       const frames = [];

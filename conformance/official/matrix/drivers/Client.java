@@ -133,6 +133,7 @@ public class Client {
   private static void connect(int connection, JSONObject command) throws JSONException {
     IO.Options options = new IO.Options();
     options.forceNew = true;
+    options.path = command.getString("path");
     options.reconnectionDelay = 20;
     options.reconnectionDelayMax = 200;
     JSONArray transports = command.getJSONArray("transports");

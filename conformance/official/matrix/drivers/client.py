@@ -57,7 +57,7 @@ def listen(client, connection, namespace, events, answers):
     client.on("connect_error", refused, namespace=namespace)
 
 
-async def connect(connection, url, namespaces, transports, events, answers, auth=None, query=None):
+async def connect(connection, url, path, namespaces, transports, events, answers, auth=None, query=None):
     client = socketio.AsyncClient(reconnection_delay=0.02, reconnection_delay_max=0.2, handle_sigint=False)
     connections[connection] = client
     for namespace in namespaces:
@@ -65,7 +65,8 @@ async def connect(connection, url, namespaces, transports, events, answers, auth
     if query:
         url += "?" + "&".join(f"{key}={value}" for key, value in query.items())
     try:
-        await client.connect(url, namespaces=namespaces, transports=transports, auth=auth, wait=False)
+        await client.connect(
+            url, socketio_path=path, namespaces=namespaces, transports=transports, auth=auth, wait=False)
     except socketio.exceptions.ConnectionError:
         pass  # connect_error has said so
 

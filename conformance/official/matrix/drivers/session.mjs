@@ -31,7 +31,7 @@ export function session(io, revision, binary, say) {
   }
 
   const commands = {
-    connect({ connection, url, namespaces, transports, auth, query, ...listening }) {
+    connect({ connection, url, path, namespaces, transports, auth, query, ...listening }) {
       // Before revision 4, a namespace is asked for with a query in place of the auth.
       const own = revision === 4 ? { auth, query } : { query: new URLSearchParams({ ...query, ...auth }).toString() };
       const timing = { reconnectionDelay: 20, reconnectionDelayMax: 200 };
@@ -41,7 +41,7 @@ export function session(io, revision, binary, say) {
       for (const namespace of namespaces) {
         const socket = manager
           ? manager.socket(namespace, own)
-          : io(url + namespace, { transports, forceNew: true, ...timing, ...own });
+          : io(url + namespace, { path, transports, forceNew: true, ...timing, ...own });
         manager = socket.io;
         sockets.set(namespace, socket);
         listen(socket, connection, namespace, listening);
