@@ -7,10 +7,13 @@
 
 #include "net/run_until.hpp"
 #include "siokit/net/client.hpp"
+#include "siokit/net/emit_with_ack.hpp"
 
 #ifdef ASIO_HAS_CO_AWAIT
+#include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
+#include <asio/use_future.hpp>
 
 namespace net_awaitable_test {
 
@@ -42,6 +45,7 @@ struct world {
   siokit::server& io = *server;
   std::optional<siokit::client> peer;
   std::string url, log;
+  std::error_code failure;
 };
 
 template <class T>
@@ -64,6 +68,46 @@ TEST(Awaitable, AListenerThatWaits) {
   s.on("greeting", [&w](std::string const& name) { w.log += "greeting " + name + ";"; });
   EXPECT_TRUE(s.emit("greet", "Ada", [&w](std::string const& text) { w.log += text + ";"; }));
   EXPECT_TRUE(w.until([&] { return w.log == "greeting Ada;hello Ada;"; })) << w.log;
+}
+
+TEST(Awaitable, ItAsksTheClientAndWaits) {
+  world w;
+  w.io.on("order", [&w](siokit::socket_ref s) -> awaitable<void> {
+    int const n = co_await siokit::emit_with_ack<int>(s, "how many", "apples")(asio::use_awaitable);
+    w.log += std::to_string(n) + ";";
+    auto how = asio::redirect_error(asio::use_awaitable, w.failure);
+    co_await siokit::emit_with_ack<int>(s.get()->timeout(1ms), "never")(how);
+    w.log += w.failure.message() + ";";
+    co_await siokit::emit_with_ack<int>(s, "disconnect")(how);
+    w.log += w.failure.message() + ";";
+    co_await siokit::emit_with_ack<int>(s, "how many", siokit::raw_json{"["})(how);
+    w.log += w.failure.message() + ";";
+    s.get()->disconnect();
+    co_await w.pause();
+    std::string const none = co_await siokit::emit_with_ack<std::string>(s, "late")(how);
+    w.log += w.failure.message() + none + ";";
+  });
+  auto& s = w.connect();
+  s.on("how many",
+       [](std::string const& what, siokit::client_ack reply) { reply(what == "apples" ? 7 : 0); });
+  EXPECT_TRUE(s.emit("order"));
+  std::string const wanted = "7;" + siokit::make_error_code(siokit::errc::timed_out).message() + ";" +
+                             siokit::make_error_code(siokit::errc::reserved_event).message() + ";" +
+                             siokit::make_error_code(siokit::errc::bad_json).message() + ";disconnect;" +
+                             siokit::make_error_code(siokit::errc::gone).message() + ";";
+  EXPECT_TRUE(w.until([&] { return w.log == wanted; })) << w.log << "\n" << wanted;
+}
+
+TEST(Awaitable, AQuestionEndsWithItsServer) {
+  world w;
+  std::future<int> answer;
+  w.io.on_connection(
+      [&](siokit::socket& s) { answer = siokit::emit_with_ack<int>(s, "never")(asio::use_future); });
+  w.connect();
+  EXPECT_TRUE(w.until([&] { return answer.valid(); }));
+  w.server.reset();
+  EXPECT_TRUE(w.until([&] { return answer.wait_for(0s) == std::future_status::ready; }));
+  EXPECT_THROW(answer.get(), std::system_error);
 }
 
 TEST(Awaitable, WhatItThrowsEndsTheConnection) {

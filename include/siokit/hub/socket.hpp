@@ -68,6 +68,7 @@ class socket_emit {
   /// a timeout.
   template <class... Args>
   result<void> emit(std::string_view event, Args&&... args) const;
+  [[nodiscard]] socket& target() const noexcept { return *socket_; }
 
  private:
   friend class socket;
@@ -135,8 +136,8 @@ class socket {
   /// next join or leave.
   [[nodiscard]] std::vector<std::string_view> rooms() const;
 
-  /// Listeners of this socket alone, called after those of its namespace. "disconnecting" and "disconnect" are
-  /// on_disconnecting() and on_disconnect(); see nsp::on().
+  /// Listeners of this socket alone, called after those of its namespace. "disconnecting" and "disconnect"
+  /// are on_disconnecting() and on_disconnect(); see nsp::on().
   template <class Callable>
   listener_id on(std::string_view event, Callable&& callable);
   template <class Callable>

@@ -128,8 +128,9 @@ template <class... Args>
 /// An EVENT, or a BINARY_EVENT when some argument is binary. `id`: an acknowledgement is asked for. `nsp`
 /// begins with '/' and holds no comma. A value of type args or owned_args stands for all the arguments it
 /// holds.
-/// Errors, local: reserved_event; what scan_json() says of a raw_json, with the offset in it; illegal_attachments
-/// if JSON given as it is (raw_json, args) names an attachment that the packet does not have.
+/// Errors, local: reserved_event; what scan_json() says of a raw_json, with the offset in it;
+/// illegal_attachments if JSON given as it is (raw_json, args) names an attachment that the packet does not
+/// have.
 template <class... Args>
 [[nodiscard]] result<message> encode_event(std::string_view nsp, std::optional<std::uint64_t> id,
                                            std::string_view name, Args const&... values) {
