@@ -346,18 +346,14 @@ TEST(Http2, RefusesBodiesAndHeadsThatAreTooLarge) {
   EXPECT_EQ(c.get("/route").status(), "200") << "the connection goes on";
 }
 
-TEST(Http2, ResetsWhatTheEngineWouldCutAndWhatComesTooSlowly) {
+TEST(Http2, RefusesBodiesThatAreNotAsLongAsSaidOrDoNotCome) {
   auto options = with_http2();
   options.body_timeout = 30ms;
   world w({}, options);
   w.host->route("/slow", [](net::http_request const&, net::http_reply reply) { reply.send(200); });
   h2_client c(w);
-  auto const id = c.ask("POST", "/slow", std::string(200'000, 'x'));
-  c.all[id].upload.resize(1000);  // and so its length is wrong
-  EXPECT_EQ(c.wait(id).closed, NGHTTP2_PROTOCOL_ERROR);
-  fields const never_ends{{"content-length", "5"}};
-  nghttp2_session_set_local_window_size(c.session, NGHTTP2_FLAG_NONE, 0, 100'000);
-  std::vector<nghttp2_nv> list;
+  EXPECT_EQ(c.post("/slow", "short", {{"content-length", "100"}}, false).closed, NGHTTP2_PROTOCOL_ERROR);
+  std::vector<nghttp2_nv> list;  // of a request that does not end
   fields request{{":method", "POST"}, {":path", "/slow"}, {":scheme", "https"}, {":authority", "t"}};
   for (auto& [name, value] : request) {
     list.push_back({reinterpret_cast<std::uint8_t*>(name.data()),
@@ -377,7 +373,7 @@ TEST(Http2, AResetPollIsALostOne) {
   EXPECT_EQ(c.get("/").status(), "404");  // so the poll is there
   c.reset(poll);
   EXPECT_TRUE(w.until([&] { return c.pump(), w.log.back().starts_with("closed: "); }));
-  EXPECT_EQ(w.log.back(), "closed: transport error");
+  EXPECT_EQ(w.log.back(), "closed: transport error, a polling request was closed before its end");
   EXPECT_EQ(w.engine.size(), 0u);
   c.handshake(1);
 }
@@ -467,7 +463,6 @@ TEST(Http2, EndsIdleConnectionsAndThoseThatAskNothing) {
   EXPECT_TRUE(used.until([&] { return used.tls.filter->closed(); }));
   EXPECT_EQ(used.goaway, NGHTTP2_NO_ERROR);
   EXPECT_TRUE(unused.until([&] { return unused.tls.filter->closed(); }));
-  w.host->route("/later", [](net::http_request const&, net::http_reply reply) { reply.send(200); });
 }
 
 TEST(Http2, CutsWhoOpensNoWindow) {
@@ -485,34 +480,38 @@ TEST(Http2, CutsWhoOpensNoWindow) {
 
 TEST(Http2, ListensToNobodyWhoTakesNoAnswer) {
   auto options = with_http2();
-  options.write_timeout = 100ms;
+  options.write_timeout = 200ms;
   world w({}, options);
   w.host->route("/large", [](net::http_request const&, net::http_reply reply) {
     reply.send(200, std::string(50'000'000, 'x'));
   });
   h2_client c(w);
+  c.tls.raw.socket.set_option(tcp::socket::receive_buffer_size(65'536));
+  EXPECT_EQ(c.get("/").status(), "404");
   nghttp2_submit_window_update(c.session, NGHTTP2_FLAG_NONE, 0, 1'000'000'000);
   auto const id = c.ask("GET", "/large");
   nghttp2_submit_window_update(c.session, NGHTTP2_FLAG_NONE, id, 1'000'000'000);
   ASSERT_TRUE(c.until([&] { return c.all[id].body.size() > 100'000; }));
-  // It reads nothing any more, and asks for more than it will ever be answered.
-  std::string pings;
-  for (int i = 0; i < 1000; ++i) pings += std::string("\0\0\x08\x06\0\0\0\0\0........", 17);
-  bool const cut = w.until([&] {
+  // It reads nothing any more, and asks for answers all the time, though not for too many at once.
+  std::string pings, cipher;
+  for (int i = 0; i < 20; ++i) pings += std::string("\0\0\x08\x06\0\0\0\0\0........", 17);
+  std::size_t taken = 0;
+  EXPECT_TRUE(w.until([&] {
     static_cast<void>(c.tls.filter->write(pings));
-    std::string cipher;
     c.tls.filter->drain(cipher);
     std::error_code full;
-    c.tls.raw.socket.write_some(asio::buffer(cipher), full);
+    std::size_t const size = c.tls.raw.socket.write_some(asio::buffer(cipher), full);
+    cipher.erase(0, size);
+    taken += size;
     return w.host->connections() == 0;
-  });
-  EXPECT_TRUE(cut);
+  }));
+  EXPECT_LT(taken, 20'000'000u);
 }
 
 /// Sends frames as they are, behind a good beginning. What the server makes of them, as the code of GOAWAY.
-std::optional<std::uint32_t> answer_to(world& w, std::string_view bytes, bool magic = true) {
+std::optional<std::uint32_t> answer_to(world& w, std::string_view bytes) {
   h2_client c(w);
-  if (magic) EXPECT_EQ(c.get("/").status(), "404");
+  EXPECT_EQ(c.get("/").status(), "404");
   c.tls.send(bytes);
   EXPECT_TRUE(c.until([&] { return c.tls.filter->closed() || c.tls.raw.ended; }));
   c.tls.raw.close();
@@ -563,12 +562,14 @@ TEST(Http2, EndsWhoBeginsMoreThanHeEnds) {
     ++served;
     reply.send(200);
   });
+  EXPECT_EQ(c.get("/count").status(), "200");
   for (int i = 0; i < 15; ++i) c.reset(c.ask("GET", "/count"));
   EXPECT_EQ(c.get("/count").status(), "200") << "a few are nothing unusual";
   for (int i = 0; i < 15; ++i) c.reset(c.ask("GET", "/count"));
   EXPECT_TRUE(c.until([&] { return c.goaway.has_value(); }));
   EXPECT_EQ(c.goaway, NGHTTP2_ENHANCE_YOUR_CALM);
   EXPECT_TRUE(c.until([&] { return c.tls.filter->closed(); }));
+  EXPECT_EQ(served, 2) << "what was broken off at once is not begun";
 }
 
 TEST(Http2, ServesNoMoreStreamsThanItSays) {

@@ -249,7 +249,7 @@ inline void connection::receive(std::span<char> in) {
   auto more = tls_->feed(in).and_then([&] { return tls_->read(plain); });
   for (; more && *more > 0; more = tls_->read(plain.subspan(size))) size += *more;
   flush_tls();  // of a handshake, or an alert
-  if (mode_ == mode::http && !http_ && tls_->handshake_done() && tls_->chose_http2()) begin_http2();
+  if (mode_ == mode::http && loop_->options().http2.make != nullptr) begin_http2();
   consume(plain.first(size));
   if (loop_ == nullptr) return;
   if (!more) return cut();

@@ -1,7 +1,7 @@
 // siokit/net/http2.hpp - HTTP/2 for clients that come over TLS, by nghttp2.   SPDX-License-Identifier: MIT
 // Spec: RFC 9113, without pushes and without WebSockets (RFC 8441): clients open those over HTTP/1.1.
 // In: bytes of a connection. Out: its requests, as connections without a socket. Owns the session of nghttp2,
-// and answers until they have left. A component of its own (siokit::http2), for who has nghttp2 1.52 or newer.
+// and answers until they have left. A component of its own (siokit::http2), for those who have nghttp2 1.52.
 //
 //   siokit::server io({.tls_cert = "cert.pem", .tls_key = "key.pem", .http = {.http2 = net::http2()}});
 #pragma once

@@ -1,6 +1,6 @@
 // siokit/net/http2_edge.hpp - where HTTP/2 is plugged in.   SPDX-License-Identifier: MIT
 // A connection whose client has chosen h2 hands what it reads to an edge. That makes of each request a
-// connection without a socket, which reads the request as HTTP/1.1, so that there is one path for all of them,
+// connection without a socket, which reads the request as HTTP/1.1, so that there is one path for all,
 // and gives its answer back to the edge. Nothing here knows the library behind it: see http2.hpp.
 #pragma once
 
