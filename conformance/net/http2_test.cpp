@@ -453,16 +453,22 @@ TEST(Http2, SaysGoodbyeAndAnswersWhatWasBegun) {
   EXPECT_TRUE(w.until([&] { return w.host->connections() == 0; }));
 }
 
-TEST(Http2, EndsIdleConnectionsAndThoseThatAskNothing) {
+TEST(Http2, EndsConnectionsThatAreIdle) {
   auto options = with_http2();
   options.keep_alive_timeout = 30ms;
-  options.header_timeout = 40ms;
   world w({}, options);
-  h2_client used(w), unused(w);
-  EXPECT_EQ(used.get("/").status(), "404");
-  EXPECT_TRUE(used.until([&] { return used.tls.filter->closed(); }));
-  EXPECT_EQ(used.goaway, NGHTTP2_NO_ERROR);
-  EXPECT_TRUE(unused.until([&] { return unused.tls.filter->closed(); }));
+  h2_client c(w);
+  EXPECT_EQ(c.get("/").status(), "404");
+  EXPECT_TRUE(c.until([&] { return c.tls.filter->closed(); }));
+  EXPECT_EQ(c.goaway, NGHTTP2_NO_ERROR);
+}
+
+TEST(Http2, EndsConnectionsThatAskNothing) {
+  auto options = with_http2();
+  options.header_timeout = 30ms;
+  world w({}, options);
+  h2_client c(w);
+  EXPECT_TRUE(c.until([&] { return c.tls.raw.ended; }));
 }
 
 TEST(Http2, CutsWhoOpensNoWindow) {
@@ -572,6 +578,21 @@ TEST(Http2, EndsWhoBeginsMoreThanHeEnds) {
   EXPECT_EQ(served, 2) << "what was broken off at once is not begun";
 }
 
+TEST(Http2, EndsWhoHasItsRequestsReset) {
+  world w({}, with_http2({.resets_max = 20}));
+  h2_client c(w);
+  std::vector<net::http_reply> held;
+  w.host->route("/held",
+                [&](net::http_request const&, net::http_reply reply) { held.push_back(std::move(reply)); });
+  EXPECT_EQ(c.get("/").status(), "404");
+  for (int i = 0; i < 30; ++i) {
+    auto const id = static_cast<std::uint32_t>(c.ask("GET", "/held"));
+    c.tls.send(frame(NGHTTP2_WINDOW_UPDATE, 0, id, "\x7f\xff\xff\xff"));
+  }
+  EXPECT_TRUE(c.until([&] { return c.goaway.has_value(); }));
+  EXPECT_EQ(c.goaway, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
 TEST(Http2, ServesNoMoreStreamsThanItSays) {
   world w({}, with_http2({.streams_max = 3}));
   h2_client c(w);
@@ -586,6 +607,37 @@ TEST(Http2, ServesNoMoreStreamsThanItSays) {
   EXPECT_TRUE(c.until([&] { return held.size() == 4; }));
   held[3].send(200, "four");
   EXPECT_EQ(c.wait(fourth).body, "four");
+}
+
+TEST(Http2, OutlivesFramesAtRandom) {
+  auto options = with_http2();
+  options.linger_timeout = 1ms;
+  world w({}, options);
+  w.host->route("/held", [](net::http_request const&, net::http_reply reply) { reply.send(200, "held"); });
+  auto const at = w.listen(secured());
+  std::uint32_t state = 1;
+  auto const random = [&state](std::uint32_t below) {
+    state = state * 1664525 + 1013904223;
+    return (state >> 16) % below;
+  };
+  std::string const request = "\x83\x84\x87\x41\x01t";  // POST / https t
+  for (int round = 0; round < 100; ++round) {
+    h2_client c(w, at);
+    EXPECT_EQ(c.get("/").status(), "404");
+    std::string noise;
+    for (int i = 0; i < 40; ++i) {
+      std::string payload(random(20), '\0');
+      for (char& each : payload) each = static_cast<char>(random(256));
+      auto const type = static_cast<char>(random(10)), flags = static_cast<char>(random(2) * 4 + random(2));
+      bool const begins = random(2) == 0;
+      std::uint32_t const id = begins ? 2 * static_cast<std::uint32_t>(i) + 3 : random(80);
+      noise += begins ? frame(NGHTTP2_HEADERS, flags, id, request) : frame(type, flags, id, payload);
+    }
+    c.tls.send(noise);
+    for (int i = 0; i < 5; ++i) w.context.restart(), w.context.poll(), c.tls.pump();
+    c.tls.raw.close();
+  }
+  EXPECT_TRUE(w.until([&] { return w.host->connections() == 0; }));
 }
 
 TEST(Http2, OptionsThatCanNotBeMeant) {

@@ -212,8 +212,7 @@ inline ssize_t http2_session::on_read(nghttp2_session*, std::int32_t id, std::ui
   ssize_t taken = NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // the stream is reset
   int const failed = note(self, id, [&](http2_session&, stream& s) {
     std::size_t const count = std::min(size, s.answer.size() - s.sent);
-    std::memcpy(to, s.answer.data() + s.sent, count);
-    s.sent += count;
+    s.sent += s.answer.copy(reinterpret_cast<char*>(to), count, s.sent);
     s.moved = true;
     if (s.sent == s.answer.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
     taken = static_cast<ssize_t>(count);
@@ -266,11 +265,11 @@ inline void http2_session::limit_resets() {
 
 /// Does what the callbacks have written down.
 inline void http2_session::work() {
-  for (std::size_t i = 0; i < touched_.size(); ++i) {
-    auto const found = streams_.find(touched_[i]);
+  for (std::int32_t const id : touched_) {
+    auto const found = streams_.find(id);
     if (found == streams_.end()) continue;
     stream& s = found->second;
-    if (s.has_head && !s.opened && !s.closed) open(found->first, s);
+    if (s.has_head && !s.opened && !s.closed) open(id, s);
     if (s.request && !s.body.empty()) s.request->receive_more(std::exchange(s.body, {}));
     if (std::exchange(s.moved, false) && s.request) s.request->arm(shared().options().write_timeout);
     if (!s.closed) continue;
