@@ -173,6 +173,9 @@ class connection final : public counted {
   bool input_ended_ = false;  // the peer has closed its side, and still waits for an answer
 };
 
+inline http_state::http_state(http_limits const& limits) : parser(limits) {}
+inline http_state::~http_state() = default;
+
 // --- Reading
 
 inline void connection::start(tls_context const& tls) {

@@ -19,7 +19,8 @@ struct http_state {
   /// What the present middleware has said.
   enum class verdict : std::uint8_t { none, asked, awaited, good, bad };
 
-  explicit http_state(http_limits const& limits) : parser(limits) {}
+  explicit http_state(http_limits const& limits);  // in connection.hpp, for the sake of `parent`
+  ~http_state();
 
   /// Whether the parser may go on: the present request is not read to its end, or has been answered.
   [[nodiscard]] bool may_read() const noexcept {
