@@ -7,7 +7,7 @@ export CMAKE_C_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 
 SERVE_PACKAGES = g++ cmake ninja-build libexpected-dev libasio-dev libssl-dev zlib1g-dev node-llhttp \
-  nlohmann-json3-dev libcli11-dev libspdlog-dev libedit-dev
+  libnghttp2-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libedit-dev
 NODE_PACKAGES = $(if $(shell command -v node),,nodejs npm)
 TEST_PACKAGES = $(SERVE_PACKAGES) libgtest-dev libbenchmark-dev libboost-json1.81-dev libuv1-dev libwebsockets-dev openssl \
   chromium python3 ccache clang-format-14 clang-tidy-14 $(NODE_PACKAGES)

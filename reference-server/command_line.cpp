@@ -43,6 +43,7 @@ void add_network_options(CLI::App& app, settings& s) {
       ->check(CLI::Range(0L, 2'000'000'000L))
       ->group("Network");
   app.add_option("--tls-key", s.tls_key, "Private key of the certificate (PEM)")->group("Network");
+  app.add_flag("--http2", s.http2, "Serve clients that want HTTP/2, which needs TLS")->group("Network");
 }
 
 void add_socketio_options(CLI::App& app, settings& s) {
@@ -133,6 +134,10 @@ void add_limits(CLI::App& app, settings& s) {
   add_limit(*group, "--route-body-max", http.route_body_max, "Length of a body that goes to a route", 0,
             many);
   add_limit(*group, "--fragments-max", http.fragments_max, "Frames of a WebSocket message", 1, 1u << 30);
+  add_limit(*group, "--http2-streams-max", http.http2.streams_max,
+            "Requests of an HTTP/2 connection served at once", 1, 1u << 30);
+  add_limit(*group, "--http2-resets-max", http.http2.resets_max,
+            "Requests of one that are broken off within ten seconds", 0, 1u << 30);
   add_milliseconds(*group, "--header-timeout", http.header_timeout, "For the head of a request", 1);
   add_milliseconds(*group, "--body-timeout", http.body_timeout, "For its body", 1);
   add_milliseconds(*group, "--keep-alive-timeout", http.keep_alive_timeout,
@@ -226,6 +231,10 @@ int read_command_line(int argc, char const* const* argv, settings& s) {
   }
   if (problem.empty() && s.tls_cert.empty() != s.tls_key.empty())
     problem = "--tls-cert and --tls-key go together";
+  if (problem.empty() && s.http2 && s.tls_cert.empty()) problem = "--http2: it needs --tls-cert";
+#ifndef SIOKIT_SERVER_HTTP2
+  if (problem.empty() && s.http2) problem = "--http2: this program was built without nghttp2";
+#endif
   if (problem.empty() && s.allow_misbehaviour && !s.tls_cert.empty())
     problem = "--allow-misbehaviour: not together with TLS";
   if (problem.empty()) return -1;

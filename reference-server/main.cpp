@@ -12,6 +12,9 @@
 #include "operations.hpp"
 #include "page.hpp"
 #include "settings.hpp"
+#ifdef SIOKIT_SERVER_HTTP2
+#include "siokit/net/http2.hpp"
+#endif
 
 namespace {
 
@@ -81,6 +84,9 @@ siokit::server_options options_of(settings const& s) {
   static siokit::msgpack_parser const msgpack;
   if (s.parser == "msgpack") out.parser = &msgpack;
   out.http = s.http;
+#ifdef SIOKIT_SERVER_HTTP2
+  if (s.http2) out.http.http2 = siokit::net::http2(s.http.http2);
+#endif
   out.tls_cert = s.tls_cert;
   out.tls_key = s.tls_key;
   return out;

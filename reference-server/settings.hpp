@@ -52,6 +52,7 @@ struct settings {
   bool connection_state_recovery = false;
   bool skip_middlewares = true;
   bool cleanup_empty_child_namespaces = false;
+  bool http2 = false;
   bool log_json = false;
   bool allow_misbehaviour = false;
 };

@@ -19,7 +19,7 @@ FLAGS = ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"
          "-DASIO_STANDALONE", "-DASIO_NO_DEPRECATED", "-D_WIN32_WINNT=0x0A00", f"-I{ROOT / 'include'}"]
 SYSTEM = Path("/usr/include")
 PREFIXES = [SYSTEM, *SYSTEM.glob("*-linux-gnu"), Path("/usr/share/include/llhttp")]
-WANTED = ["tl", "asio", "asio.hpp", "openssl", "zlib.h", "zconf.h", "nlohmann", "llhttp.h"]
+WANTED = ["tl", "asio", "asio.hpp", "openssl", "zlib.h", "zconf.h", "nlohmann", "llhttp.h", "nghttp2"]
 
 
 def dependencies(folder):
@@ -36,7 +36,8 @@ def dependencies(folder):
 def main():
     compiler, *layers = sys.argv[1:]
     folders = [ROOT / "include/siokit" / layer for layer in layers]
-    headers = sorted(header for folder in folders for header in folder.glob("*.hpp"))
+    headers = sorted(header for folder in folders for header in folder.glob("*.hpp")
+                     if header.name != "http2.hpp" or "http2" in layers)
     with tempfile.TemporaryDirectory() as folder:
         dependencies(Path(folder))
 

@@ -6,6 +6,7 @@
 // else; parser, TLS, unsent and unread bytes hang on pointers that are null until needed.
 #pragma once
 
+#include "siokit/net/http_state.hpp"
 #include "siokit/net/loop.hpp"
 #include "siokit/net/tls_filter.hpp"
 #include "siokit/websocket/decoder.hpp"
@@ -13,41 +14,6 @@
 #include "siokit/websocket/handshake.hpp"
 
 namespace siokit::inline v0::net::impl {
-
-/// What a connection needs while it speaks HTTP.
-struct http_state {
-  /// What the deadline of the connection is for.
-  enum class phase : std::uint8_t { head, body, answer, answered, idle };
-  enum class sink : std::uint8_t { nowhere, engine, route };
-  /// What the present middleware has said.
-  enum class verdict : std::uint8_t { none, asked, awaited, good, bad };
-
-  explicit http_state(http_limits const& limits) : parser(limits) {}
-
-  /// Whether the parser may go on: the present request is not read to its end, or has been answered.
-  [[nodiscard]] bool may_read() const noexcept {
-    return (reading && decision != verdict::awaited) || !awaiting;
-  }
-  [[nodiscard]] bool is_decided() const noexcept {
-    return awaiting && (decision == verdict::good || decision == verdict::bad);
-  }
-  [[nodiscard]] bool is_idle() const noexcept { return !reading && !awaiting; }
-  [[nodiscard]] bool is_slow() const noexcept { return waits_for == phase::head || waits_for == phase::body; }
-
-  http_parser parser;
-  std::string remote_address;
-  std::string client_address;  // of the present request, when proxies are trusted
-  std::string body;
-  std::vector<owned_header> headers;  // of the answer, as far as they are known
-  std::size_t middlewares_done = 0;
-  std::size_t skipped = 0;  // bytes of a body that nobody wants
-  phase waits_for = phase::head;
-  sink body_to = sink::nowhere;
-  verdict decision = verdict::none;
-  bool reading = false;   // between the head of a request and its end
-  bool awaiting = false;  // between the head of a request and its answer
-  bool close = false;     // after the next answer
-};
 
 class connection final : public counted {
  public:
@@ -62,6 +28,9 @@ class connection final : public counted {
     upgraded_ = upgraded;
     loop_->resume_later(*this);
   }
+
+  /// In place of start(), for a request of HTTP/2: it has no socket, its answer goes to a stream of `parent`.
+  void start_stream(connection& parent, std::int32_t stream, std::string head);
 
   // --- From the loop, within a turn.
 
@@ -97,7 +66,8 @@ class connection final : public counted {
 
  private:
   friend class loop;
-  enum class mode : std::uint8_t { http, websocket, closing };
+  friend class http2_session;
+  enum class mode : std::uint8_t { http, websocket, http2, closing };
 
   // Reading.
   void in_turn(void (connection::*work)());
@@ -109,14 +79,26 @@ class connection final : public counted {
   /// How much may be read. What has to wait must fit into the buffer of the loop, and a peer that takes none
   /// of our own words, such as TLS has in answer to his, is not listened to.
   [[nodiscard]] std::size_t room() const noexcept {
-    if (input_ended_ || (backlog_ && backlog_->own_bytes() > loop::buffer_size)) return 0;
+    if (input_ended_ || (backlog_ && backlog_->own_bytes() > most_unsent())) return 0;
     // TLS may have held back part of a record, so this can be more than one buffer.
     std::size_t const held = held_ ? held_->size() : 0;
     return held < loop::buffer_size ? loop::buffer_size - held : 0;
   }
+  /// With HTTP/2 all that a peer sends is read at once, and may be answered.
+  [[nodiscard]] std::size_t most_unsent() const noexcept {
+    return mode_ == mode::http2 ? 0 : loop::buffer_size;
+  }
   void end_input();
 
+  // HTTP/2: connection_http2.hpp.
+  void begin_http2();
+  void receive_more(std::string_view part);
+  void lose();
+  void leave_stream() noexcept;
+  [[nodiscard]] bool is_stream() const noexcept { return http_ && http_->parent; }
+
   // HTTP: connection_http.hpp.
+  void make_http_state();
   void receive_requests(std::span<char>& in);
   void reject(std::uint16_t status);
   void on_head();
@@ -191,6 +173,9 @@ class connection final : public counted {
   bool input_ended_ = false;  // the peer has closed its side, and still waits for an answer
 };
 
+inline http_state::http_state(http_limits const& limits) : parser(limits) {}
+inline http_state::~http_state() = default;
+
 // --- Reading
 
 inline void connection::start(tls_context const& tls) {
@@ -198,6 +183,7 @@ inline void connection::start(tls_context const& tls) {
   socket_.non_blocking(true, ignored);
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   if (tls) tls_ = std::make_unique<tls_filter>(tls.get(), tls_role::server);
+  if (tls && loop_->options().http2.make != nullptr) tls_->offer_http2();
   name_ = loop_->enlist(ref<connection>(this));
   arm(loop_->options().header_timeout);
   wait_readable();
@@ -251,7 +237,8 @@ inline void connection::on_readable() {
 /// polls has given up.
 inline void connection::end_input() {
   bool const asks_a_route = mode_ == mode::http && http_ && http_->awaiting && !session_;
-  bool const waits = asks_a_route || (backlog_ && mode_ != mode::websocket);
+  bool const answers = mode_ == mode::http || mode_ == mode::closing;
+  bool const waits = asks_a_route || (backlog_ && answers);
   if (!waits || broken_) return cut();
   input_ended_ = true;
   if (http_) http_->close = true;
@@ -265,6 +252,7 @@ inline void connection::receive(std::span<char> in) {
   auto more = tls_->feed(in).and_then([&] { return tls_->read(plain); });
   for (; more && *more > 0; more = tls_->read(plain.subspan(size))) size += *more;
   flush_tls();  // of a handshake, or an alert
+  if (mode_ == mode::http && loop_->options().http2.make != nullptr) begin_http2();
   consume(plain.first(size));
   if (loop_ == nullptr) return;
   if (!more) return cut();
@@ -277,6 +265,7 @@ inline void connection::consume(std::span<char> in) {
   try {
     if (mode_ == mode::http) receive_requests(in);
     if (mode_ == mode::websocket) receive_frames(in);
+    if (mode_ == mode::http2) http_->http2->receive(std::exchange(in, {}));
   } catch (...) {
     if (loop_ != nullptr) {
       hold(in);
@@ -298,6 +287,7 @@ inline void connection::resume() {
   if (loop_ == nullptr) return;
   if (broken_) return cut();
   if (backlog_) wait_writable();
+  if (mode_ == mode::http2) http_->http2->resume();
   if (mode_ == mode::http && http_ && http_->is_decided()) {
     run_middlewares();
     if (loop_ == nullptr) return;
@@ -322,7 +312,9 @@ inline void connection::resume() {
     hold({more.data(), more.size()});
     if (!more.empty() && held_ && moved_on) loop_->resume_later(*this);
   }
-  if (loop_ != nullptr && room() > 0) wait_readable();
+  if (loop_ == nullptr) return;
+  if (is_stream() && !held_) http_->parent->http_->http2->taken(http_->stream);
+  if (room() > 0) wait_readable();
 }
 
 // --- Writing
@@ -392,6 +384,7 @@ inline void connection::on_writable() {
   if (room() > 0) wait_readable();
   switch (mode_) {
     case mode::websocket: return transmit();
+    case mode::http2: return http_->http2->resume();
     case mode::closing: return shut_down();
     case mode::http:
       if (!http_->awaiting) return on_answered();
@@ -406,7 +399,7 @@ inline void connection::finish() {
   mode_ = mode::closing;
   if (held_) loop_->resume_later(*this);  // it may have stopped reading
   held_.reset();
-  if (backlog_) return arm(loop_->options().write_timeout);
+  if (backlog_ || is_stream()) return arm(loop_->options().write_timeout);
   shut_down();
 }
 
@@ -427,6 +420,7 @@ inline void connection::cut() {
   loop& shared = *loop_;
   handle const session = session_;
   bool const was_wire = mode_ == mode::websocket;
+  if (mode_ == mode::http2) http_->http2->lose_streams();
   abandon();
   if (!session) return;
   if (was_wire) {
@@ -456,6 +450,7 @@ inline void connection::abandon() noexcept {
 
 inline void connection::detach() noexcept {
   contexts_.reset();
+  leave_stream();
   loop_ = nullptr;
   std::error_code ignored;
   socket_.close(ignored);
@@ -463,12 +458,14 @@ inline void connection::detach() noexcept {
 
 inline void connection::expire() {
   bool const slow_request = mode_ == mode::http && http_ && http_->is_slow();
+  if (mode_ == mode::http2 && !backlog_) return http_->http2->close_soon();
   if (!slow_request) return cut();
   reject(408);
 }
 
 inline void connection::close_soon() {
-  if (mode_ != mode::http) return;
+  if (mode_ == mode::http2) return http_->http2->close_soon();
+  if (mode_ != mode::http || is_stream()) return;  // which ends with its answer
   if (!http_ || http_->is_idle()) return finish();
   http_->close = true;
 }

@@ -18,13 +18,15 @@ namespace siokit::inline v0::net::impl {
 
 // --- Requests
 
+inline void connection::make_http_state() {
+  http_ = std::make_unique<http_state>(loop_->options().head);
+  std::error_code gone;
+  auto const peer = socket_.remote_endpoint(gone);
+  if (!gone && is_tcp(peer)) http_->remote_address = to_tcp(peer).address().to_string();
+}
+
 inline void connection::receive_requests(std::span<char>& in) {
-  if (!http_) {
-    http_ = std::make_unique<http_state>(loop_->options().head);
-    std::error_code gone;
-    auto const peer = socket_.remote_endpoint(gone);
-    if (!gone && is_tcp(peer)) http_->remote_address = to_tcp(peer).address().to_string();
-  }
+  if (!http_) make_http_state();
   while (loop_ != nullptr && mode_ == mode::http && http_->may_read() && !backlog_) {
     bool const any = !in.empty();
     std::span<char const> rest = in;
@@ -55,7 +57,7 @@ inline http_request connection::present_request() const noexcept {
   out.headers = head.headers;
   out.remote_address =
       loop_->options().trusted_proxies.empty() ? http_->remote_address : http_->client_address;
-  out.secure = tls_ != nullptr;
+  out.secure = tls_ != nullptr || is_stream();
   out.body = http_->body;
   if (!head.upgrade) return out;
   out.websocket = websocket::verify_request({.method = head.method,
@@ -71,7 +73,7 @@ inline void connection::on_head() {
   http_state& state = *http_;
   http_head const& head = state.parser.head();
   state.reading = state.awaiting = true;
-  state.close = !head.keep_alive || head.upgrade || loop_->closing();
+  state.close = !head.keep_alive || head.upgrade || loop_->closing() || is_stream();
   std::string().swap(state.body);  // left over when a handler has thrown
   state.skipped = 0;
   state.body_to = http_state::sink::nowhere;
@@ -284,11 +286,17 @@ inline void connection::respond(std::uint16_t status, std::string_view body,
   if (status < 200 ||
       !append_response_head(text, status, fields, body.size(), !state.close, head.minor_version)) {
     // A header of the application that can't be sent, or no final status.
+    status = 500;
     body = {};
+    fields.clear();
     static_cast<void>(append_response_head(text, 500, {}, 0, !state.close, head.minor_version));
   }
   bool const bodyless = head.method == "HEAD" || status == 204 || status == 304;
-  write(text, bodyless ? std::string_view{} : body);
+  if (state.parent) {
+    state.parent->http_->http2->respond(state.stream, status, fields, body, bodyless);
+  } else {
+    write(text, bodyless ? std::string_view{} : body);
+  }
   state.headers = {};
   state.awaiting = false;
   session_ = {};

@@ -16,6 +16,7 @@
 #include "siokit/net/backlog.hpp"
 #include "siokit/net/clock.hpp"
 #include "siokit/net/hook.hpp"
+#include "siokit/net/http2_edge.hpp"
 #include "siokit/net/http_compression.hpp"
 #include "siokit/net/http_parser.hpp"
 #include "siokit/net/http_response.hpp"
@@ -38,6 +39,8 @@ struct host_options {
   std::optional<per_message_deflate_options> per_message_deflate{};
   /// Proxies whose X-Forwarded-For is believed: the address of a client is then the one they name.
   net::trusted_proxies trusted_proxies{};
+  /// Off, unless made by net::http2() of http2.hpp.
+  http2_options http2{};
   /// Limits of the head of a request: see http_parser.
   http_limits head{};
   /// Longest body of a request that goes to a route, in bytes.
@@ -103,7 +106,9 @@ class loop final : public counted {
   }
   /// Whether close() was called: connections end with their next answer.
   [[nodiscard]] bool closing() const noexcept { return closing_; }
-  [[nodiscard]] std::size_t connections() const noexcept { return places_.size() - free_.size(); }
+  [[nodiscard]] std::size_t connections() const noexcept { return places_.size() - free_.size() - streams; }
+  /// How many of those who have a name are requests of HTTP/2, which have no socket.
+  std::size_t streams = 0;
 
   // --- The turn. A handler of Asio does all its work inside one turn().
 

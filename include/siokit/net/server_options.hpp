@@ -205,6 +205,7 @@ inline void check_deflate(option_check& check, per_message_deflate_options const
   if (options.per_message_deflate) impl::check_deflate(check, *options.per_message_deflate);
   int const level = options.http_compression.level;
   check.require(level >= -1 && level <= 9, "http_compression.level", "it is not between -1 and 9");
+  check.require(options.http.http2.streams_max > 0, "http.http2.streams_max", "no request would be served");
   check.require(options.tls_cert.empty() == options.tls_key.empty(), "tls_cert",
                 "it goes together with tls_key");
   constexpr std::string_view unix_socket = "unix:";

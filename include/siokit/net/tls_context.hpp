@@ -64,6 +64,20 @@ namespace impl {
 
 }  // namespace impl
 
+/// Lets clients choose between HTTP/2 and HTTP/1.1 by ALPN, on connections of a host with the option http2;
+/// on others nothing is chosen. make_server_context() has done so; settings of the caller's own need it.
+inline void allow_http2(tls_context const& settings) {
+  auto const choose = [](SSL* ssl, unsigned char const** out, unsigned char* size,
+                         unsigned char const* offers, unsigned int offers_size, void*) {
+    static constexpr unsigned char known[] = "\x02h2\x08http/1.1";
+    if (SSL_get_app_data(ssl) == nullptr) return SSL_TLSEXT_ERR_NOACK;
+    int const chosen = SSL_select_next_proto(const_cast<unsigned char**>(out), size, known, sizeof(known) - 1,
+                                             offers, offers_size);
+    return chosen == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+  };
+  SSL_CTX_set_alpn_select_cb(settings.get(), choose, nullptr);
+}
+
 /// Settings that the caller has made, e.g. by asio::ssl::context.
 [[nodiscard]] inline tls_context share_tls_context(SSL_CTX* settings) {
   SSL_CTX_up_ref(settings);
@@ -75,6 +89,7 @@ namespace impl {
 [[nodiscard]] inline tl::expected<tls_context, std::string> make_server_context(std::string const& cert_file,
                                                                                 std::string const& key_file) {
   tls_context out = impl::make_tls_context(TLS_server_method());
+  allow_http2(out);
   return impl::use_certificate(out, cert_file, key_file).map([&] { return out; });
 }
 

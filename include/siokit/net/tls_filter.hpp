@@ -52,6 +52,16 @@ class tls_filter {
   /// Enciphers. Errors: wrong_state (local) before handshake_done() or after shutdown(), tls_failed (remote).
   [[nodiscard]] result<void> write(std::string_view plain) noexcept;
 
+  /// Of a server, before the first feed(): its client may choose HTTP/2, if the settings have allow_http2().
+  void offer_http2() noexcept { SSL_set_app_data(ssl_.get(), this); }
+  /// Whether he did. Good after the handshake.
+  [[nodiscard]] bool chose_http2() const noexcept {
+    unsigned char const* name = nullptr;
+    unsigned int size = 0;
+    SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+    return size == 2 && name[0] == 'h' && name[1] == '2';
+  }
+
   /// Says that nothing more will be written (close_notify). Nothing happens before the end of the handshake.
   void shutdown() noexcept;
 

@@ -4,7 +4,7 @@
 // are ready now. So a burst of input leaves in one gathered write per connection.
 #pragma once
 
-#include "siokit/net/connection_http.hpp"
+#include "siokit/net/connection_http2.hpp"
 #include "siokit/net/connection_websocket.hpp"
 #include "siokit/net/listener.hpp"
 
