@@ -365,6 +365,7 @@ inline std::size_t connection::write_some(gather_list const& from) {
 }
 
 inline void connection::on_writable() {
+  if (!backlog_ && mode_ == mode::http2) return http_->http2->resume();
   if (!backlog_) return;
   gather_list& list = loop_->gather;
   list.clear();

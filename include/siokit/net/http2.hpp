@@ -55,7 +55,8 @@ class http2_session final : public http2_edge {
     void operator()(nghttp2_session* object) const noexcept { nghttp2_session_del(object); }
   };
   static constexpr unsigned continuations_max = 16;  // frames of one head
-  static constexpr std::size_t acks_max = 100;       // to PING and SETTINGS, which the peer does not read
+  static constexpr unsigned records_at_once = 16;
+  static constexpr std::size_t acks_max = 100;  // to PING and SETTINGS, which the peer does not read
 
   // Called by nghttp2, while it reads or writes. Nothing leaves them; what is to be done is written down.
   [[nodiscard]] static nghttp2_session_callbacks const* callbacks();
@@ -382,7 +383,7 @@ inline void http2_session::forget(std::int32_t id) noexcept {
 inline void http2_session::resume() {
   work();
   std::string& out = shared().text;
-  bool wrote = false;
+  unsigned records = 0;
   for (bool more = true; more && !home_.backlog_ && !home_.broken_;) {
     std::uint8_t const* piece = nullptr;
     out.clear();
@@ -394,7 +395,9 @@ inline void http2_session::resume() {
     }
     if (out.empty()) break;
     home_.write(out);
-    wrote = true;
+    if (++records < records_at_once) continue;
+    home_.wait_writable();  // the others shall have their turn
+    break;
   }
   work();  // streams may have ended thereby
   using phase = http_state::phase;
@@ -407,7 +410,7 @@ inline void http2_session::resume() {
   }
   if (home_.backlog_) {
     home_.wait_for(phase::answered);
-    if (wrote) home_.arm(shared().options().write_timeout);
+    if (records > 0) home_.arm(shared().options().write_timeout);
     return;
   }
   if (began_) home_.wait_for(requests_ > 0 ? phase::answer : phase::idle);
