@@ -484,21 +484,27 @@ TEST(Http2, CutsWhoOpensNoWindow) {
   EXPECT_EQ(answer.body.size(), 65'535u);
 }
 
-TEST(Http2, ListensToNobodyWhoTakesNoAnswer) {
-  auto options = with_http2();
-  options.write_timeout = 200ms;
-  world w({}, options);
+/// Asks for an answer that no window holds back, as long as the client reads.
+std::int32_t ask_for_much(world& w, h2_client& c) {
   w.host->route("/large", [](net::http_request const&, net::http_reply reply) {
     reply.send(200, std::string(50'000'000, 'x'));
   });
-  h2_client c(w);
   c.tls.raw.socket.set_option(tcp::socket::receive_buffer_size(65'536));
   EXPECT_EQ(c.get("/").status(), "404");
   nghttp2_submit_window_update(c.session, NGHTTP2_FLAG_NONE, 0, 1'000'000'000);
   auto const id = c.ask("GET", "/large");
   nghttp2_submit_window_update(c.session, NGHTTP2_FLAG_NONE, id, 1'000'000'000);
-  ASSERT_TRUE(c.until([&] { return c.all[id].body.size() > 100'000; }));
-  // It reads nothing any more, and asks for answers all the time, though not for too many at once.
+  EXPECT_TRUE(c.until([&] { return c.all[id].body.size() > 100'000; }));
+  return id;
+}
+
+TEST(Http2, ListensToNobodyWhoTakesNoAnswer) {
+  auto options = with_http2();
+  options.write_timeout = 200ms;
+  world w({}, options);
+  h2_client c(w);
+  ask_for_much(w, c);
+  // It reads nothing any more, and asks for answers all the time.
   std::string pings, cipher;
   for (int i = 0; i < 20; ++i) pings += std::string("\0\0\x08\x06\0\0\0\0\0........", 17);
   std::size_t taken = 0;
@@ -512,6 +518,32 @@ TEST(Http2, ListensToNobodyWhoTakesNoAnswer) {
     return w.host->connections() == 0;
   }));
   EXPECT_LT(taken, 20'000'000u);
+}
+
+TEST(Http2, LetsNoAnswerWaitForALongOne) {
+  world w({}, with_http2());
+  h2_client c(w);
+  auto const large = ask_for_much(w, c);
+  w.host->route("/small", [](net::http_request const&, net::http_reply reply) { reply.send(200, "small"); });
+  EXPECT_EQ(c.get("/small").body, "small");
+  EXPECT_FALSE(c.all[large].closed);
+}
+
+TEST(Http2, WaitsForWhoReadsSlowly) {
+  auto options = with_http2();
+  options.write_timeout = 300ms;
+  world w({}, options);
+  h2_client c(w);
+  ask_for_much(w, c);
+  std::string piece(32 * 1024, '\0');
+  auto const begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(w.until([&] {
+    std::error_code ended;
+    c.tls.raw.socket.read_some(asio::buffer(piece), ended);
+    EXPECT_TRUE(!ended || ended == asio::error::would_block);
+    return ended == asio::error::eof || std::chrono::steady_clock::now() > begin + 900ms;
+  }));
+  EXPECT_EQ(w.host->connections(), 1u);
 }
 
 /// Sends frames as they are, behind a good beginning. What the server makes of them, as the code of GOAWAY.

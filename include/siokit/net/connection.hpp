@@ -79,14 +79,10 @@ class connection final : public counted {
   /// How much may be read. What has to wait must fit into the buffer of the loop, and a peer that takes none
   /// of our own words, such as TLS has in answer to his, is not listened to.
   [[nodiscard]] std::size_t room() const noexcept {
-    if (input_ended_ || (backlog_ && backlog_->own_bytes() > most_unsent())) return 0;
+    if (input_ended_ || (backlog_ && backlog_->own_bytes() > loop::buffer_size)) return 0;
     // TLS may have held back part of a record, so this can be more than one buffer.
     std::size_t const held = held_ ? held_->size() : 0;
     return held < loop::buffer_size ? loop::buffer_size - held : 0;
-  }
-  /// With HTTP/2 all that a peer sends is read at once, and may be answered.
-  [[nodiscard]] std::size_t most_unsent() const noexcept {
-    return mode_ == mode::http2 ? 0 : loop::buffer_size;
   }
   void end_input();
 
@@ -369,6 +365,7 @@ inline std::size_t connection::write_some(gather_list const& from) {
 }
 
 inline void connection::on_writable() {
+  if (!backlog_ && mode_ == mode::http2) return http_->http2->resume();
   if (!backlog_) return;
   gather_list& list = loop_->gather;
   list.clear();

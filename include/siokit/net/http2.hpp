@@ -55,7 +55,8 @@ class http2_session final : public http2_edge {
     void operator()(nghttp2_session* object) const noexcept { nghttp2_session_del(object); }
   };
   static constexpr unsigned continuations_max = 16;  // frames of one head
-  static constexpr std::size_t acks_max = 100;       // to PING and SETTINGS, which the peer does not read
+  static constexpr unsigned records_at_once = 16;
+  static constexpr std::size_t acks_max = 100;  // to PING and SETTINGS, which the peer does not read
 
   // Called by nghttp2, while it reads or writes. Nothing leaves them; what is to be done is written down.
   [[nodiscard]] static nghttp2_session_callbacks const* callbacks();
@@ -254,7 +255,8 @@ inline void http2_session::receive(std::span<char const> in) {
   resume();
 }
 
-/// So that nobody has more begun than is ever answered.
+/// So that nobody has more begun than is ever answered. It also limits the resets of our own that wait for a
+/// peer who does not read, as acks_max does with what he asks for in frames of control.
 inline void http2_session::limit_resets() {
   constexpr auto period = std::chrono::seconds(10);
   if (!ending_ && resets_ > shared().options().http2.resets_max) end(NGHTTP2_ENHANCE_YOUR_CALM);
@@ -281,6 +283,8 @@ inline void http2_session::work() {
 
 inline void http2_session::open(std::int32_t id, stream& s) {
   began_ = s.opened = true;
+  nghttp2_extpri const in_turns{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};  // no answer waits for the end of another
+  nghttp2_session_change_extpri_stream_priority(session_.get(), id, &in_turns, 1);
   auto text = request_of(id, s);
   s.fields = {};
   if (!text) {
@@ -379,6 +383,7 @@ inline void http2_session::forget(std::int32_t id) noexcept {
 inline void http2_session::resume() {
   work();
   std::string& out = shared().text;
+  unsigned records = 0;
   for (bool more = true; more && !home_.backlog_ && !home_.broken_;) {
     std::uint8_t const* piece = nullptr;
     out.clear();
@@ -388,7 +393,11 @@ inline void http2_session::resume() {
       if (more) out.append(reinterpret_cast<char const*>(piece), static_cast<std::size_t>(size));
       if (size < 0) ending_ = true;
     }
-    if (!out.empty()) home_.write(out);
+    if (out.empty()) break;
+    home_.write(out);
+    if (++records < records_at_once) continue;
+    home_.wait_writable();  // the others shall have their turn
+    break;
   }
   work();  // streams may have ended thereby
   using phase = http_state::phase;
@@ -399,7 +408,11 @@ inline void http2_session::resume() {
     lose_streams();
     return home_.finish();
   }
-  if (home_.backlog_) return home_.wait_for(phase::answered);
+  if (home_.backlog_) {
+    home_.wait_for(phase::answered);
+    if (records > 0) home_.arm(shared().options().write_timeout);
+    return;
+  }
   if (began_) home_.wait_for(requests_ > 0 ? phase::answer : phase::idle);
 }
 
