@@ -127,10 +127,7 @@ void install_room_events(siokit::nsp& space) {
   space.on("say-in", [](socket& s, args all) {
     auto rooms = all.get<std::vector<std::string>>(0);
     if (auto const one = all.get<std::string>(0)) rooms = std::vector{*one};
-    if (!rooms || rooms->empty()) return;
-    auto members = s.nsp().in(rooms->front());
-    for (auto const& room : *rooms) members.in(room);
-    members.emit("said", all.slice(1));
+    if (rooms && !rooms->empty()) s.nsp().in(*rooms).emit("said", all.slice(1));
   });
 }
 
