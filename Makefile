@@ -71,8 +71,8 @@ bench: deps
 
 lint: deps
 	@conformance/checks/format.sh $(SOURCES)
-	cmake --preset release
-	run-clang-tidy-14 -quiet -extra-arg=-Wno-unknown-warning-option -j $(JOBS) -p build/release -extra-arg=-Wno-unknown-warning-option \
+	cmake --preset lint
+	run-clang-tidy-14 -quiet -extra-arg=-Wno-unknown-warning-option -j $(JOBS) -p build/lint -extra-arg=-Wno-unknown-warning-option \
 	  'conformance/checks/odr/two|reference-(server|client)/'
 
 format:

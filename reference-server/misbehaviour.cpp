@@ -12,11 +12,6 @@
 #include "siokit/websocket/decoder.hpp"
 
 namespace misbehaviour {
-namespace {
-
-namespace engineio = siokit::engineio;
-namespace websocket = siokit::websocket;
-
 /// What a request asks for: `name:number:size`.
 struct fault {
   std::string name;
@@ -34,6 +29,11 @@ struct request {
   [[nodiscard]] bool handshake() const { return sid.empty(); }
   [[nodiscard]] bool poll() const { return !websocket && !handshake() && method == "GET"; }
 };
+
+namespace {
+
+namespace engineio = siokit::engineio;
+namespace websocket = siokit::websocket;
 
 std::optional<std::size_t> take_number(std::string_view& text) {
   if (!text.starts_with(':')) return std::nullopt;

@@ -77,14 +77,14 @@ void log_sockets(siokit::server& io) {
 void serve_metrics(siokit::server& io, session_log const& counted) {
   io.route("/metrics", [&](siokit::net::http_request const&, siokit::net::http_reply reply) {
     using siokit::metrics;
-    std::string page = counted.text(io.engine());
-    metrics::head(page, "siokit_sockets", "gauge", "Connected sockets, by namespace");
+    std::string text = counted.text(io.engine());
+    metrics::head(text, "siokit_sockets", "gauge", "Connected sockets, by namespace");
     for (siokit::nsp* const each : io.nsps()) {
-      metrics::line(page, "siokit_sockets", "nsp", each->name(), each->size());
+      metrics::line(text, "siokit_sockets", "nsp", each->name(), each->size());
     }
-    metrics::head(page, "siokit_connections", "gauge", "Open TCP connections");
-    metrics::line(page, "siokit_connections", {}, {}, io.host().connections());
-    reply.send_ok(metrics::content_type, page);
+    metrics::head(text, "siokit_connections", "gauge", "Open TCP connections");
+    metrics::line(text, "siokit_connections", {}, {}, io.host().connections());
+    reply.send_ok(metrics::content_type, text);
   });
 }
 

@@ -59,8 +59,9 @@ int main(int argc, char** argv) {
        [](std::string_view who, int x) { std::printf("%s is at %d\n", std::string(who).c_str(), x); });
   s.on("over", [&] { over = true; });
   s.connect();
-  for (int x = 0; !over; ++x) {
-    if (s.connected()) (void)s.volatile_().emit("position", x);  // a late one is of no use
+  int x = 0;
+  while (!over) {
+    if (s.connected()) (void)s.volatile_().emit("position", x++);  // a late one is of no use
     net.tick();
     std::fflush(stdout);
     std::this_thread::sleep_for(16ms);  // the frame is drawn

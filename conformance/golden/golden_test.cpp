@@ -12,7 +12,7 @@
 
 #include "../unit/hub/world.hpp"
 
-namespace {
+namespace golden_test {
 
 using namespace hub_test;
 
@@ -147,4 +147,4 @@ TEST(golden, transcripts) {
   EXPECT_GT(blocks, 10) << "the transcripts were not found";
 }
 
-}  // namespace
+}  // namespace golden_test

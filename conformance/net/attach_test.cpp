@@ -3,7 +3,7 @@
 
 #include "net/websocket_client.hpp"
 
-namespace {
+namespace net_attach_test {
 
 using namespace siokit;
 using namespace siokit::test;
@@ -26,7 +26,7 @@ struct other_server {
 TEST(Attach, ARequestAndThoseThatFollowOnItsConnection) {
   world w;
   other_server other(w);
-  client c(w, other.at());
+  raw_client c(w, other.at());
   std::array<header, 2> const headers{{{"Host", "a"}, {"X-Mine", "1"}}};
   ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling, .headers = headers}));
   EXPECT_TRUE(body_of(c.response()).starts_with("0{\"sid\""));
@@ -39,11 +39,11 @@ TEST(Attach, ARequestAndThoseThatFollowOnItsConnection) {
 TEST(Attach, ABodyAndWhatWasReadBehindIt) {
   world w;
   other_server other(w);
-  client first(w, other.at());
+  raw_client first(w, other.at());
   ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling}));
   first.response();
   for (bool const chunked : {false, true}) {
-    client c(w, other.at());
+    raw_client c(w, other.at());
     std::string const body = "4" + std::string(300'000, 'x'), rest = get(poll_of(0));
     std::vector<header> headers{{"Host", "a"}};
     if (chunked) headers.push_back({"Transfer-Encoding", "chunked"});
@@ -61,10 +61,10 @@ TEST(Attach, MuchThatMustWaitForAnAnswer) {
     in.method == "POST" ? static_cast<void>(kept.emplace(std::move(next))) : next();
   });
   other_server other(w);
-  client first(w, other.at());
+  raw_client first(w, other.at());
   ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling}));
   first.response();
-  client c(w, other.at());
+  raw_client c(w, other.at());
   std::string const body = "4" + std::string(500'000, 'x');
   ASSERT_FALSE(other.hand_over({.method = "POST", .target = poll_of(0), .body = body}));
   EXPECT_TRUE(w.until([&] { return kept.has_value(); }));
@@ -78,10 +78,10 @@ TEST(Attach, MuchThatMustWaitForAnAnswer) {
 TEST(Attach, AChunkedBodyIsAsLongAsItIs) {
   world w;
   other_server other(w);
-  client first(w, other.at());
+  raw_client first(w, other.at());
   ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling}));
   first.response();
-  client c(w, other.at());
+  raw_client c(w, other.at());
   std::array<header, 2> const both{{{"Content-Length", "3"}, {"Transfer-Encoding", "chunked"}}};
   ASSERT_FALSE(other.hand_over({.method = "POST", .target = poll_of(0), .headers = both, .body = "4hello"}));
   EXPECT_EQ(body_of(c.response()), "ok");
@@ -91,10 +91,10 @@ TEST(Attach, AChunkedBodyIsAsLongAsItIs) {
 TEST(Attach, PartOfABody) {
   world w;
   other_server other(w);
-  client first(w, other.at());
+  raw_client first(w, other.at());
   ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling}));
   first.response();
-  client c(w, other.at());
+  raw_client c(w, other.at());
   std::array<header, 1> const length{{{"Content-Length", "6"}}};
   ASSERT_FALSE(other.hand_over({.method = "POST", .target = poll_of(0), .headers = length, .body = "4he"}));
   c.send("llo");
@@ -154,10 +154,10 @@ TEST(Attach, WhatIsNoRequest) {
                                            {.method = "GET", .target = "/ x"},
                                            {.method = "G\nT", .target = "/"},
                                            {.method = "GET", .target = "/", .headers = split}}) {
-    client c(w, other.at());
+    raw_client c(w, other.at());
     EXPECT_EQ(other.hand_over(bad), std::errc::invalid_argument);
     EXPECT_TRUE(c.until_ended());
   }
 }
 
-}  // namespace
+}  // namespace net_attach_test

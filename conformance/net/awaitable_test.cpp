@@ -5,13 +5,14 @@
 
 #include <map>
 
+#include "net/run_until.hpp"
 #include "siokit/net/client.hpp"
 
 #ifdef ASIO_HAS_CO_AWAIT
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 
-namespace {
+namespace net_awaitable_test {
 
 using namespace std::chrono_literals;
 using asio::awaitable;
@@ -30,11 +31,7 @@ struct world {
     peer->socket().connect();
     return peer->socket();
   }
-  bool until(std::function<bool()> const& done) {
-    auto const limit = std::chrono::steady_clock::now() + 5s;
-    while (!done() && std::chrono::steady_clock::now() < limit) context.restart(), context.run_one_for(2ms);
-    return done();
-  }
+  bool until(std::function<bool()> const& done) { return siokit::test::run_until(context, done); }
   awaitable<void> pause() const {
     co_await asio::steady_timer(co_await asio::this_coro::executor, 1ms).async_wait(asio::use_awaitable);
   }
@@ -118,5 +115,5 @@ TEST(Awaitable, SocketAndServerMayGoMeanwhile) {
   }
 }
 
-}  // namespace
+}  // namespace net_awaitable_test
 #endif

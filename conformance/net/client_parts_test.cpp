@@ -4,7 +4,7 @@
 #include "siokit/net/client_options.hpp"
 #include "siokit/net/cookie_jar.hpp"
 
-namespace {
+namespace net_client_parts_test {
 
 using namespace siokit;
 using namespace siokit::net;
@@ -121,4 +121,4 @@ TEST(ClientOptions, JoinTheQueries) {
   EXPECT_EQ(made->engine.path, "/io/");
 }
 
-}  // namespace
+}  // namespace net_client_parts_test

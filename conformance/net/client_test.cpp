@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "net/certificate.hpp"
+#include "net/run_until.hpp"
 #include "siokit/net/server.hpp"
 #ifdef ASIO_HAS_CO_AWAIT
 #include <asio/co_spawn.hpp>
@@ -17,7 +18,7 @@
 #include <asio/use_awaitable.hpp>
 #endif
 
-namespace {
+namespace net_client_test {
 
 using namespace siokit;
 using namespace std::chrono_literals;
@@ -40,15 +41,7 @@ struct world {
     auto const at = io.listen({asio::ip::address_v4::loopback(), 0}, std::move(tls));
     return (secure ? "https://localhost:" : "http://localhost:") + std::to_string(at->port());
   }
-  bool until(std::function<bool()> const& done) {
-    auto const limit = std::chrono::steady_clock::now() + 10s;
-    while (!done()) {
-      if (std::chrono::steady_clock::now() > limit) return false;
-      context.restart();
-      context.run_one_for(2ms);
-    }
-    return true;
-  }
+  bool until(std::function<bool()> const& done) { return test::run_until(context, done); }
 };
 
 // Impostors: what a server may do to us.
@@ -710,4 +703,4 @@ TEST(Client, CompletesWhenTheConnectionEndsInstead) {
   EXPECT_TRUE(w.until([&] { return static_cast<bool>(outcome); }));
 }
 
-}  // namespace
+}  // namespace net_client_test

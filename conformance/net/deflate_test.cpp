@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace {
+namespace net_deflate_test {
 
 using siokit::errc;
 using siokit::net::deflater;
@@ -84,4 +84,4 @@ TEST(Deflate, RefusesWhatIsNotCompressed) {
   EXPECT_EQ(out, "some text that is compressed");
 }
 
-}  // namespace
+}  // namespace net_deflate_test

@@ -4,19 +4,11 @@
 
 #include "net/host_world.hpp"
 
-namespace {
+namespace net_engine_host_http_test {
 
 using namespace siokit;
 using namespace siokit::test;
 using namespace std::chrono_literals;
-using ::testing::AssertionFailure;
-using ::testing::AssertionResult;
-using ::testing::AssertionSuccess;
-
-AssertionResult has(std::string const& text, std::string_view part) {
-  if (text.find(part) != text.npos) return AssertionSuccess();
-  return AssertionFailure() << "no \"" << part << "\" in:\n" << text;
-}
 
 TEST(EngineHostHttp, RefusesWhatIsNoRequest) {
   net::host_options options;
@@ -32,7 +24,7 @@ TEST(EngineHostHttp, RefusesWhatIsNoRequest) {
       {"GET / HTTP/1.1\r\n\r\n", "400"},
   };
   for (auto const& one : cases) {
-    client c(w, at);
+    raw_client c(w, at);
     std::string const answer = c.ask(one.request);
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 " + one.status)) << answer;
     EXPECT_TRUE(has(answer, "\r\nConnection: close\r\n"));
@@ -45,7 +37,7 @@ TEST(EngineHostHttp, EndsConnectionsThatAreTooSlow) {
   options.header_timeout = options.keep_alive_timeout = options.body_timeout = 30ms;
   world w({}, options);
   auto const at = w.listen();
-  client silent(w, at), slow(w, at), idle(w, at), trickle(w, at), posts(w, at);
+  raw_client silent(w, at), slow(w, at), idle(w, at), trickle(w, at), posts(w, at);
   EXPECT_TRUE(has(posts.ask(get(polling)), "\r\n\r\n0{"));
   std::string const request = post(poll_of(0), "4hello");
   posts.send(request.substr(0, request.size() - 2));
@@ -56,13 +48,13 @@ TEST(EngineHostHttp, EndsConnectionsThatAreTooSlow) {
   EXPECT_TRUE(slow.response().starts_with("HTTP/1.1 408 "));
   EXPECT_TRUE(posts.response().starts_with("HTTP/1.1 408 "));
   EXPECT_EQ(w.log.back(), "closed: transport error, a polling request was closed before its end");
-  for (client* one : {&silent, &slow, &idle, &trickle, &posts}) EXPECT_TRUE(one->until_ended());
+  for (raw_client* one : {&silent, &slow, &idle, &trickle, &posts}) EXPECT_TRUE(one->until_ended());
   EXPECT_EQ(idle.in + trickle.in + silent.in, "");
 }
 
 TEST(EngineHostHttp, CarriesBinaryBodiesOfRevision3) {
   world w({.allow_eio3 = true});
-  client c(w);
+  raw_client c(w);
   std::string const target = "/engine.io/?EIO=3&transport=polling";
   std::string const octets = "Content-Type: application/octet-stream\r\n";
   EXPECT_TRUE(has(c.ask(get(target)), "\r\n\r\n"));
@@ -78,7 +70,7 @@ TEST(EngineHostHttp, CarriesBinaryBodiesOfRevision3) {
 TEST(EngineHostHttp, ReadsABodyThatNobodyWantsWithinTheLimit) {
   world w({.max_http_buffer_size = 100});
   auto const at = w.listen();
-  client kept(w, at), ended(w, at);
+  raw_client kept(w, at), ended(w, at);
   EXPECT_TRUE(kept.ask(post("/none", std::string(100, 'x'))).starts_with("HTTP/1.1 404 "));
   EXPECT_TRUE(kept.ask(get("/none")).starts_with("HTTP/1.1 404 "));
   std::string const large = post("/none", std::string(101, 'x'));
@@ -93,7 +85,7 @@ TEST(EngineHostHttp, ServesRoutes) {
     reply.send_ok("text/plain", std::string(in.method) + std::string(in.query().find("a").value_or("-")) +
                                     std::string(in.body) + std::string(in.remote_address));
   });
-  client c(w);
+  raw_client c(w);
   EXPECT_EQ(body_of(c.ask(get("/hello?a=1"))), "GET1127.0.0.1");
   EXPECT_EQ(body_of(c.ask(post("/hello", "body"))), "POST-body127.0.0.1");
   c.send("HEAD /hello HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -112,7 +104,7 @@ TEST(EngineHostHttp, AnswersPipelinedRequestsInTheirOrder) {
   w.host->route("/late",
                 [&](net::http_request const&, net::http_reply reply) { kept.push_back(std::move(reply)); });
   w.host->route("/now", [](net::http_request const&, net::http_reply reply) { reply.send_ok("a/b", "now"); });
-  client c(w);
+  raw_client c(w);
   c.send(get("/now") + get("/late") + get("/now") + get("/now"));
   EXPECT_EQ(body_of(c.response()), "now");
   EXPECT_TRUE(c.stays_quiet());
@@ -129,7 +121,7 @@ TEST(EngineHostHttp, KnowsWhenNobodyWaitsForAReply) {
   w.host->otherwise(
       [&](net::http_request const&, net::http_reply reply) { kept.push_back(std::move(reply)); });
   auto const at = w.listen();
-  client c(w, at), other(w, at);
+  raw_client c(w, at), other(w, at);
   c.send(get("/"));
   ASSERT_TRUE(w.until([&] { return kept.size() == 1; }));
   c.socket.set_option(tcp::socket::linger(true, 0));  // a reset: one that closes its side may still read
@@ -147,7 +139,7 @@ TEST(EngineHostHttp, AnswersForAHandlerThatDoesNot) {
   w.host->route("/drop", [](net::http_request const&, net::http_reply) {});
   w.host->route("/throw",
                 [](net::http_request const&, net::http_reply) { throw std::runtime_error("handler"); });
-  client c(w);
+  raw_client c(w);
   EXPECT_TRUE(c.ask(get("/drop")).starts_with("HTTP/1.1 500 "));
   c.send(get("/throw") + get("/drop"));
   EXPECT_THROW(w.until([] { return false; }), std::runtime_error);
@@ -161,7 +153,7 @@ TEST(EngineHostHttp, LimitsTheBodiesOfRoutes) {
   world w({}, options);
   w.host->otherwise([](net::http_request const& in, net::http_reply reply) { reply.send(200, in.body); });
   auto const at = w.listen();
-  client c(w, at);
+  raw_client c(w, at);
   EXPECT_EQ(body_of(c.ask(post("/", "1234"))), "1234");
   EXPECT_TRUE(c.ask(post("/", "12345")).starts_with("HTTP/1.1 413 "));
   EXPECT_TRUE(c.until_ended());
@@ -173,7 +165,7 @@ TEST(EngineHostHttp, SendsAnAnswerThatTheSocketDoesNotTakeAtOnce) {
   int calls = 0;
   w.host->otherwise(
       [&](net::http_request const&, net::http_reply reply) { ++calls, reply.send(200, large); });
-  client c(w);
+  raw_client c(w);
   c.send(get("/a") + get("/b", "Connection: close\r\n"));
   for (int i = 0; i < 20; ++i) w.context.restart(), w.context.run_one_for(1ms);
   EXPECT_EQ(calls, 1) << "the next request waits until the answer has left";
@@ -195,7 +187,7 @@ TEST(EngineHostHttp, ReadsNoFurtherThanItCanHold) {
       [&](net::http_request const&, net::http_reply reply) { kept.push_back(std::move(reply)); });
   int turns = 0;
   w.host->on_next_deadline([&] { return ++turns, never; });
-  client c(w);
+  raw_client c(w);
   c.send(get("/first", "Connection: close\r\n"));
   c.send(std::string(300'000, 'x'));
   ASSERT_TRUE(w.until([&] { return kept.size() == 1; }));
@@ -216,7 +208,7 @@ TEST(EngineHostHttp, WaitsNoLongerThanAllowedAfterALateAnswer) {
   std::vector<net::http_reply> kept;
   w.host->otherwise(
       [&](net::http_request const&, net::http_reply reply) { kept.push_back(std::move(reply)); });
-  client c(w);
+  raw_client c(w);
   c.send(get("/", "Connection: close\r\n"));
   ASSERT_TRUE(w.until([&] { return kept.size() == 1; }));
   EXPECT_TRUE(c.stays_quiet());
@@ -230,7 +222,7 @@ TEST(EngineHostHttp, CutsAPeerThatDoesNotTakeItsAnswer) {
   world w({}, options);
   w.host->otherwise(
       [](net::http_request const&, net::http_reply reply) { reply.send(200, std::string(8'000'000, 'x')); });
-  client c(w);
+  raw_client c(w);
   c.send(get("/"));
   ASSERT_TRUE(w.until([&] { return w.host->connections() == 1; }));
   EXPECT_TRUE(w.until([&] { return w.host->connections() == 0; }));
@@ -271,13 +263,13 @@ TEST(EngineHostListen, ServesSeveralListenersAndBothFamilies) {
   auto const four = w.listen();
   auto const six = w.host->listen({asio::ip::address_v6::any(), 0});
   ASSERT_TRUE(six);
-  client a(w, four), b(w, tcp::endpoint(asio::ip::address_v6::loopback(), six->port())),
+  raw_client a(w, four), b(w, tcp::endpoint(asio::ip::address_v6::loopback(), six->port())),
       c(w, tcp::endpoint(asio::ip::address_v4::loopback(), six->port()));
   std::string addresses;
   w.host->on_headers([&](std::vector<net::owned_header>&, engineio::request const& in, std::string_view) {
     addresses += std::string(in.remote_address) + " ";
   });
-  for (client* one : {&a, &b, &c}) EXPECT_TRUE(has(one->ask(get(polling)), "\r\n\r\n0{"));
+  for (raw_client* one : {&a, &b, &c}) EXPECT_TRUE(has(one->ask(get(polling)), "\r\n\r\n0{"));
   EXPECT_EQ(addresses, "127.0.0.1 ::1 ::ffff:127.0.0.1 ");
   w.host->stop_listening();
   std::error_code refused;
@@ -294,14 +286,14 @@ TEST(EngineHostHttp, AnswersWhoHasClosedHisSide) {
   w.host->route("/late",
                 [&](net::http_request const&, net::http_reply reply) { kept.push_back(std::move(reply)); });
   auto const at = w.listen();
-  client takes(w, at), waits(w, at), polls(w, at);
+  raw_client takes(w, at), waits(w, at), polls(w, at);
   takes.send(get("/large"));
   takes.socket.shutdown(tcp::socket::shutdown_send);
   EXPECT_EQ(body_of(takes.response()), large);
   EXPECT_TRUE(takes.until_ended());
   // The same when the answer is the last one, and the end is read while its rest is still to be sent.
   for (int i = 0; i < 40; ++i) {
-    client last(w, at);
+    raw_client last(w, at);
     std::string const some(3'900'000 + static_cast<std::size_t>(i) * 8'000, 'x');
     w.host->route("/some", [&](net::http_request const&, net::http_reply reply) { reply.send(200, some); });
     last.send(get("/some", "Connection: close\r\n"));
@@ -334,7 +326,7 @@ TEST(EngineHostHttp, SendsNoBodyWhereNoneMayBe) {
     reply.send(200, "body", {{"a b", "c"}});
   });
   w.host->route("/ok", [](net::http_request const&, net::http_reply reply) { reply.send(200, "ok"); });
-  client c(w);
+  raw_client c(w);
   c.send(get("/204") + get("/304") + get("/100") + get("/bad") + get("/ok"));
   for (auto const status : {"204", "304", "500", "500"}) {
     ASSERT_TRUE(c.until_in("\r\n\r\n"));
@@ -348,7 +340,7 @@ TEST(EngineHostHttp, UnderstandsAbsoluteTargets) {
   world w;
   w.host->route("/a", [](net::http_request const& in, net::http_reply reply) { reply.send(200, in.target); });
   w.host->route("/", [](net::http_request const&, net::http_reply reply) { reply.send(200, "root"); });
-  client c(w);
+  raw_client c(w);
   EXPECT_EQ(body_of(c.ask(get("http://example.org:80/a?b=http://c/"))), "/a?b=http://c/");
   EXPECT_EQ(body_of(c.ask(get("http://example.org"))), "root");
   EXPECT_TRUE(c.ask(get("http://example.org" + polling)).starts_with("HTTP/1.1 200 OK\r\n"));
@@ -361,7 +353,7 @@ TEST(EngineHostHttp, LetsARouteReplaceItself) {
     w.host->route("/", [](net::http_request const&, net::http_reply second) { second.send(200, "second"); });
     reply.send(200, captured);
   });
-  client c(w);
+  raw_client c(w);
   EXPECT_EQ(body_of(c.ask(get("/"))), captured);
   EXPECT_EQ(body_of(c.ask(get("/"))), "second");
 }
@@ -372,7 +364,7 @@ TEST(EngineHostHttp, MayBeDestroyedByARoute) {
     reply.send(200, "bye");
     w.host.reset();
   });
-  client c(w);
+  raw_client c(w);
   c.send(get("/"));
   EXPECT_TRUE(c.until_ended());
 }
@@ -382,7 +374,7 @@ TEST(EngineHostHttp, RefusesAWebsocketWhoseHeadersAreWrong) {
   w.host->on_headers([](std::vector<net::owned_header>& headers, engineio::request const&, std::string_view) {
     headers.push_back({"X-Bad", "a\r\nb"});
   });
-  client c(w);
+  raw_client c(w);
   std::string const answer =
       c.ask(get("/engine.io/?EIO=4&transport=websocket",
                 "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -392,4 +384,4 @@ TEST(EngineHostHttp, RefusesAWebsocketWhoseHeadersAreWrong) {
   EXPECT_TRUE(w.until([&] { return w.engine.size() == 0; }));
 }
 
-}  // namespace
+}  // namespace net_engine_host_http_test

@@ -2,28 +2,20 @@
 
 #include "net/host_world.hpp"
 
-namespace {
+namespace net_engine_host_test {
 
 using namespace siokit;
 using namespace siokit::test;
 using namespace std::chrono_literals;
-using ::testing::AssertionFailure;
-using ::testing::AssertionResult;
-using ::testing::AssertionSuccess;
-
-AssertionResult has(std::string const& text, std::string_view part) {
-  if (text.find(part) != text.npos) return AssertionSuccess();
-  return AssertionFailure() << "no \"" << part << "\" in:\n" << text;
-}
 
 /// A session that polls on `socket`.
-void shake_hands(client& peer) {
+void shake_hands(raw_client& peer) {
   EXPECT_TRUE(has(peer.ask(get(polling)), "\r\n\r\n0{"));
 }
 
 TEST(EngineHostPolling, AnswersTheHandshake) {
   world w;
-  client c(w);
+  raw_client c(w);
   std::string const answer = c.ask(get(polling));
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n"));
   EXPECT_TRUE(has(answer, "\r\nContent-Type: text/plain; charset=UTF-8\r\n"));
@@ -38,21 +30,21 @@ TEST(EngineHostPolling, AnswersTheHandshake) {
 
 TEST(EngineHostPolling, ReadsAHeadByteByByte) {
   world w;
-  client c(w);
+  raw_client c(w);
   c.send_by_byte(get(polling));
   EXPECT_TRUE(has(c.response(), "\r\n\r\n0{"));
 }
 
 TEST(EngineHostPolling, TellsOldBrowsersNotToInterfere) {
   world w;
-  client c(w);
+  raw_client c(w);
   EXPECT_TRUE(has(c.ask(get(polling, "User-Agent: x (Trident/7.0)\r\n")), "\r\nX-XSS-Protection: 0\r\n"));
   EXPECT_TRUE(has(c.ask(get(polling, "User-Agent: x;MSIE 9\r\n")), "\r\nX-XSS-Protection: 0\r\n"));
 }
 
 TEST(EngineHostPolling, RefusesWithJsonAndKeepsTheConnection) {
   world w;
-  client c(w);
+  raw_client c(w);
   struct {
     std::string request, status, body;
   } const cases[] = {
@@ -74,7 +66,7 @@ TEST(EngineHostPolling, RefusesWithJsonAndKeepsTheConnection) {
 
 TEST(EngineHostPolling, EchoesThroughPostAndPoll) {
   world w;
-  client c(w);
+  raw_client c(w);
   shake_hands(c);
   std::string const answer = c.ask(post(poll_of(0),
                                         "4one\x1e"
@@ -92,7 +84,7 @@ TEST(EngineHostPolling, EchoesThroughPostAndPoll) {
 TEST(EngineHostPolling, AnswersAPendingPollFromAnotherConnection) {
   world w;
   auto const at = w.listen();
-  client poller(w, at), poster(w, at);
+  raw_client poller(w, at), poster(w, at);
   shake_hands(poller);
   poller.send(get(poll_of(0)));
   EXPECT_TRUE(poller.stays_quiet());
@@ -102,7 +94,7 @@ TEST(EngineHostPolling, AnswersAPendingPollFromAnotherConnection) {
 
 TEST(EngineHostPolling, ReadsAPostByteByByteAndInChunks) {
   world w;
-  client c(w);
+  raw_client c(w);
   shake_hands(c);
   c.send_by_byte(post(poll_of(0), "4one"));
   EXPECT_EQ(body_of(c.response()), "ok");
@@ -118,7 +110,7 @@ TEST(EngineHostPolling, ReadsAPostByteByByteAndInChunks) {
 TEST(EngineHostPolling, ReadsAPostBehindAPendingPollWhenThatIsAnswered) {
   world w;
   auto const at = w.listen();
-  client c(w, at), other(w, at);
+  raw_client c(w, at), other(w, at);
   shake_hands(c);
   c.send(get(poll_of(0)) + post(poll_of(0), "4late"));
   EXPECT_TRUE(c.stays_quiet());
@@ -131,7 +123,7 @@ TEST(EngineHostPolling, ReadsAPostBehindAPendingPollWhenThatIsAnswered) {
 TEST(EngineHostPolling, NoticesThatAPollIsAborted) {
   world w;
   auto const at = w.listen();
-  client c(w, at);
+  raw_client c(w, at);
   shake_hands(c);
   c.send(get(poll_of(0)));
   EXPECT_TRUE(c.stays_quiet());
@@ -143,7 +135,7 @@ TEST(EngineHostPolling, NoticesThatAPollIsAborted) {
 TEST(EngineHostPolling, NoticesThatAPostIsAborted) {
   world w;
   auto const at = w.listen();
-  client c(w, at);
+  raw_client c(w, at);
   shake_hands(c);
   std::string const request = post(poll_of(0), "4hello");
   c.send(request.substr(0, request.size() - 2));
@@ -154,7 +146,7 @@ TEST(EngineHostPolling, NoticesThatAPostIsAborted) {
 
 TEST(EngineHostPolling, AnswersWhatTheClientSentBeforeItClosedItsSide) {
   world w;
-  client c(w);
+  raw_client c(w);
   c.send(get(polling));
   c.socket.shutdown(tcp::socket::shutdown_send);
   EXPECT_TRUE(has(c.response(), "\r\n\r\n0{"));
@@ -164,7 +156,7 @@ TEST(EngineHostPolling, AnswersWhatTheClientSentBeforeItClosedItsSide) {
 TEST(EngineHostPolling, RefusesABodyThatIsTooLargeAsSoonAsThatShows) {
   world w({.max_http_buffer_size = 10});
   auto const at = w.listen();
-  client keeper(w, at);
+  raw_client keeper(w, at);
   shake_hands(keeper);
   std::string const chunked =
       "POST " + poll_of(0) + " HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -172,7 +164,7 @@ TEST(EngineHostPolling, RefusesABodyThatIsTooLargeAsSoonAsThatShows) {
   for (std::string const& request :
        {whole.substr(0, whole.size() - 11), whole, chunked + "b\r\n4123456789x\r\n",
         chunked + "8\r\n41234567\r\n3\r\n89x\r\n"}) {
-    client c(w, at);
+    raw_client c(w, at);
     std::string const answer = c.ask(request);
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 Payload Too Large\r\n")) << answer;
     EXPECT_TRUE(has(answer, "\r\nContent-Length: 0\r\n"));
@@ -187,7 +179,7 @@ TEST(EngineHostPolling, RefusesABodyThatIsTooLargeAsSoonAsThatShows) {
 TEST(EngineHostPolling, AsksForABodyThatWaitsForThat) {
   world w({.max_http_buffer_size = 10});
   auto const at = w.listen();
-  client c(w, at);
+  raw_client c(w, at);
   shake_hands(c);
   std::string const request = post(poll_of(0), "4hello", "Expect: 100-continue\r\n");
   EXPECT_EQ(c.ask(request.substr(0, request.size() - 6)), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -199,7 +191,7 @@ TEST(EngineHostPolling, AsksForABodyThatWaitsForThat) {
 TEST(EngineHostPolling, EndsASessionWithTwoPollsAtOnce) {
   world w;
   auto const at = w.listen();
-  client first(w, at), second(w, at);
+  raw_client first(w, at), second(w, at);
   shake_hands(first);
   first.send(get(poll_of(0)));
   EXPECT_TRUE(first.stays_quiet());
@@ -213,7 +205,7 @@ TEST(EngineHostPolling, EndsASessionWithTwoPollsAtOnce) {
 TEST(EngineHostPolling, CutsThePostThatASecondOneOverlaps) {
   world w;
   auto const at = w.listen();
-  client first(w, at), second(w, at);
+  raw_client first(w, at), second(w, at);
   shake_hands(first);
   std::string const request = post(poll_of(0), "4hello");
   first.send(request.substr(0, request.size() - 2));
@@ -226,11 +218,11 @@ TEST(EngineHostPolling, CutsThePostThatASecondOneOverlaps) {
 TEST(EngineHostPolling, EndsAfterAnAnswerToHttp10) {
   world w;
   auto const at = w.listen();
-  client c(w, at);
+  raw_client c(w, at);
   std::string const answer = c.ask("GET " + polling + " HTTP/1.0\r\n\r\n");
   EXPECT_TRUE(has(answer, "\r\nConnection: close\r\n"));
   EXPECT_TRUE(c.until_ended());
-  client kept(w, at);
+  raw_client kept(w, at);
   EXPECT_TRUE(has(kept.ask("GET " + polling + " HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),
                   "\r\nConnection: keep-alive\r\n"));
   EXPECT_TRUE(has(kept.ask(get(polling)), "\r\n\r\n0{"));
@@ -247,7 +239,7 @@ TEST(EngineHost, WaitsForALateAdmission) {
     return true;
   };
   auto const at = w.listen();
-  client c(w, at);
+  raw_client c(w, at);
   c.send(get(polling));
   EXPECT_TRUE(c.stays_quiet());
   ASSERT_TRUE(asked);
@@ -255,7 +247,7 @@ TEST(EngineHost, WaitsForALateAdmission) {
   w.host->wake();
   EXPECT_TRUE(has(c.response(), sid_of(7)));
 
-  client refused(w, at);
+  raw_client refused(w, at);
   refused.send(get(polling));
   EXPECT_TRUE(refused.stays_quiet());
   ASSERT_TRUE(w.engine.refuse(asked));
@@ -270,7 +262,7 @@ TEST(EngineHost, ForgetsAHandshakeWhoseClientIsGone) {
     asked = event.session;
     return true;
   };
-  client c(w);
+  raw_client c(w);
   c.send(get(polling));
   ASSERT_TRUE(w.until([&] { return bool(asked); }));
   c.close();
@@ -288,7 +280,7 @@ TEST(EngineHost, LetsTheApplicationAddHeaders) {
       [](std::vector<net::owned_header>& headers, engineio::request const& in, std::string_view) {
         headers.push_back({"Access-Control-Allow-Origin", std::string(in.find("origin").value_or("none"))});
       });
-  client c(w);
+  raw_client c(w);
   std::string const first = c.ask(get(polling, "Origin: http://a\r\n"));
   EXPECT_TRUE(has(first, "\r\nSet-Cookie: io=1\r\nX-Asked: " + polling + "\r\n"));
   EXPECT_TRUE(has(first, "\r\nAccess-Control-Allow-Origin: http://a\r\n"));
@@ -303,7 +295,7 @@ TEST(EngineHost, AnswersWithAnErrorWhenAHeaderCanNotBeSent) {
   w.host->on_headers([](std::vector<net::owned_header>& headers, engineio::request const&, std::string_view) {
     headers.push_back({"X", "a\r\nInjected: yes"});
   });
-  client c(w);
+  raw_client c(w);
   std::string const answer = c.ask(get(polling));
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 500 ")) << answer;
   EXPECT_FALSE(has(answer, "Injected"));
@@ -315,7 +307,7 @@ TEST(EngineHost, CutsTheConnectionWhoseHeadersCanNotBeMade) {
     if (in.find("bad")) throw std::runtime_error("hook");
   });
   auto const at = w.listen();
-  client bad(w, at), good(w, at);
+  raw_client bad(w, at), good(w, at);
   bad.send(get(polling, "Bad: yes\r\n"));
   EXPECT_THROW(w.until([] { return false; }), std::runtime_error);
   EXPECT_TRUE(bad.until_ended());
@@ -338,7 +330,7 @@ TEST(EngineHost, CallsTheApplicationAtItsOwnDeadline) {
 
 TEST(EngineHost, RunsTheHeartbeat) {
   world w({.ping_interval = 20ms, .ping_timeout = 20ms});
-  client c(w);
+  raw_client c(w);
   shake_hands(c);
   EXPECT_EQ(body_of(c.ask(get(poll_of(0)))), "2");
   EXPECT_TRUE(w.until_log("closed: ping timeout, no heartbeat from the peer within ping_timeout"));
@@ -355,7 +347,7 @@ TEST(EngineHost, LosesNothingWhenTheApplicationThrows) {
     if (event.data.data.ends_with('!')) ++thrown, throw std::runtime_error("handler");
     return true;
   };
-  client c(w);
+  raw_client c(w);
   shake_hands(c);
   c.send(post(poll_of(0),
               "4a!\x1e"
@@ -391,7 +383,7 @@ TEST(EngineHost, MayBeDestroyedInItsOwnHook) {
     return false;
   };
   auto const at = w.listen();
-  client c(w, at), other(w, at);
+  raw_client c(w, at), other(w, at);
   shake_hands(c);
   other.send(get("/elsewhere"));
   c.send(post(poll_of(0),
@@ -407,7 +399,7 @@ TEST(EngineHost, MayBeDestroyedInItsOwnHook) {
 TEST(EngineHost, MayBeDestroyedWithConnectionsInEveryState) {
   world w;
   auto const at = w.listen();
-  client fresh(w, at), half(w, at), polls(w, at), posts(w, at);
+  raw_client fresh(w, at), half(w, at), polls(w, at), posts(w, at);
   half.send("GET /x HT");
   shake_hands(polls);
   shake_hands(posts);
@@ -417,7 +409,7 @@ TEST(EngineHost, MayBeDestroyedWithConnectionsInEveryState) {
   ASSERT_TRUE(w.until([&] { return w.host->connections() == 4; }));
   EXPECT_TRUE(polls.stays_quiet());
   w.host.reset();
-  for (client* one : {&fresh, &half, &polls, &posts}) EXPECT_TRUE(one->until_ended());
+  for (raw_client* one : {&fresh, &half, &polls, &posts}) EXPECT_TRUE(one->until_ended());
   w.context.restart();
   w.context.run();
 }
@@ -425,7 +417,7 @@ TEST(EngineHost, MayBeDestroyedWithConnectionsInEveryState) {
 TEST(EngineHost, ClosesEverythingAndLetsTheContextEnd) {
   world w;
   auto const at = w.listen();
-  client fresh(w, at), idle(w, at), polls(w, at);
+  raw_client fresh(w, at), idle(w, at), polls(w, at);
   shake_hands(idle);
   shake_hands(polls);
   polls.send(get(poll_of(1)));
@@ -434,7 +426,7 @@ TEST(EngineHost, ClosesEverythingAndLetsTheContextEnd) {
   std::string const last = polls.response();
   EXPECT_EQ(body_of(last), "1");
   EXPECT_TRUE(has(last, "\r\nConnection: close\r\n"));
-  for (client* one : {&fresh, &idle, &polls}) {
+  for (raw_client* one : {&fresh, &idle, &polls}) {
     EXPECT_TRUE(one->until_ended());
     one->close();
   }
@@ -451,7 +443,7 @@ TEST(EngineHost, ClosesEverythingAndLetsTheContextEnd) {
 
 TEST(EngineHost, CutsWhatDoesNotEndWithinTheGrace) {
   world w;
-  client c(w);
+  raw_client c(w);
   w.host->otherwise(
       [kept = std::vector<net::http_reply>()](net::http_request const&, net::http_reply reply) mutable {
         kept.push_back(std::move(reply));
@@ -465,4 +457,4 @@ TEST(EngineHost, CutsWhatDoesNotEndWithinTheGrace) {
   w.context.run();
 }
 
-}  // namespace
+}  // namespace net_engine_host_test

@@ -1,7 +1,7 @@
 #include "net/certificate.hpp"
 #include "net/websocket_client.hpp"
 
-namespace {
+namespace net_engine_host_tls_test {
 
 using namespace siokit;
 using namespace siokit::test;
@@ -61,7 +61,7 @@ struct tls_client {
     return out;
   }
 
-  client raw;
+  raw_client raw;
   net::tls_context context;
   net::tls_filter filter;
   websocket::decoder decoder{websocket::role::client, {.message_bytes_max = 100'000'000}};
@@ -88,7 +88,7 @@ TEST(EngineHostTls, ServesHttp) {
 TEST(EngineHostTls, EchoesThroughAWebsocket) {
   world w({.max_http_buffer_size = 4'000'000});
   tls_client c(w);
-  c.send(handshake(websocket_target) + frame_of(opcodes::text, "4early"));
+  c.send(websocket_handshake(websocket_target) + frame_of(opcodes::text, "4early"));
   EXPECT_TRUE(c.take_until("\r\n\r\n").starts_with("HTTP/1.1 101 "));
   EXPECT_TRUE(c.next().starts_with("text 0{"));
   EXPECT_EQ(c.next(), "text 4early");
@@ -114,7 +114,7 @@ TEST(EngineHostTls, KeepsTheOrderUnderPressureAndThroughExceptions) {
     return true;
   };
   tls_client c(w);
-  c.send(handshake(websocket_target));
+  c.send(websocket_handshake(websocket_target));
   c.take_until("\r\n\r\n");
   c.next();
   for (int i = 0; i < 200; ++i) {
@@ -145,7 +145,7 @@ TEST(EngineHostTls, EndsConnectionsThatDoNotSpeakIt) {
   options.header_timeout = 30ms;
   world w({}, options);
   auto const at = w.listen(server_context());
-  client plain(w, at), silent(w, at);
+  raw_client plain(w, at), silent(w, at);
   plain.send(get(polling));
   EXPECT_TRUE(plain.until_ended());
   EXPECT_TRUE(silent.until_ended());
@@ -205,7 +205,7 @@ TEST(EngineHostTls, HoldsNoMoreThanItHasRoomFor) {
 
 TEST(EngineHostTls, ListensToNobodyWhoTakesNoAnswer) {
   world w;
-  client raw(w, w.listen(server_context()));
+  raw_client raw(w, w.listen(server_context()));
   raw.socket.set_option(tcp::socket::receive_buffer_size(4096));  // so that the system keeps little
   raw.socket.set_option(tcp::socket::send_buffer_size(4096));
   net::tls_context const settings = client_context();
@@ -262,4 +262,4 @@ TEST(EngineHostTls, EndsWhenItsPeerSaysGoodbye) {
   EXPECT_TRUE(w.until([&] { return w.host->connections() == 0; }));
 }
 
-}  // namespace
+}  // namespace net_engine_host_tls_test

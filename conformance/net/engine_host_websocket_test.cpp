@@ -1,6 +1,6 @@
 #include "net/websocket_client.hpp"
 
-namespace {
+namespace net_engine_host_websocket_test {
 
 using namespace siokit;
 using namespace siokit::test;
@@ -41,7 +41,8 @@ TEST(EngineHostWebsocket, AddsTheHeadersOfTheApplication) {
 TEST(EngineHostWebsocket, ReadsFramesRightBehindTheHandshake) {
   world w;
   websocket_client c(w);
-  c.send(handshake(websocket_target) + frame_of(opcodes::text, "4one") + frame_of(opcodes::text, "4two"));
+  c.send(websocket_handshake(websocket_target) + frame_of(opcodes::text, "4one") +
+         frame_of(opcodes::text, "4two"));
   EXPECT_TRUE(c.response().starts_with("HTTP/1.1 101 "));
   EXPECT_TRUE(c.next().starts_with("text 0{"));
   EXPECT_EQ(c.next(), "text 4one");
@@ -51,7 +52,7 @@ TEST(EngineHostWebsocket, ReadsFramesRightBehindTheHandshake) {
 TEST(EngineHostWebsocket, ReadsByteByByte) {
   world w;
   websocket_client c(w);
-  c.send_by_byte(handshake(websocket_target) + frame_of(opcodes::text, "4one"));
+  c.send_by_byte(websocket_handshake(websocket_target) + frame_of(opcodes::text, "4one"));
   EXPECT_TRUE(c.response().starts_with("HTTP/1.1 101 "));
   EXPECT_TRUE(c.next().starts_with("text 0{"));
   EXPECT_EQ(c.next(), "text 4one");
@@ -175,7 +176,7 @@ TEST(EngineHostWebsocket, RefusesHandshakes) {
   };
   for (auto const& one : cases) {
     websocket_client c(w, at);
-    c.send(handshake(one.target));
+    c.send(websocket_handshake(one.target));
     std::string const answer = c.response();
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 Bad Request\r\n")) << answer;
     EXPECT_NE(answer.find("\r\nConnection: close\r\n"), answer.npos);
@@ -184,11 +185,11 @@ TEST(EngineHostWebsocket, RefusesHandshakes) {
     EXPECT_TRUE(c.until_ended());
   }
   websocket_client elsewhere(w, at);
-  elsewhere.send(handshake("/other"));
+  elsewhere.send(websocket_handshake("/other"));
   EXPECT_TRUE(elsewhere.response().starts_with("HTTP/1.1 404 "));
   EXPECT_TRUE(elsewhere.until_ended());
   websocket_client old(w, at);
-  std::string request = handshake(websocket_target);
+  std::string request = websocket_handshake(websocket_target);
   request.replace(request.find("Version: 13"), 11, "Version: 12");
   EXPECT_TRUE((old.send(request), old.response()).starts_with("HTTP/1.1 400 "));
 }
@@ -203,14 +204,14 @@ TEST(EngineHostWebsocket, LetsNoHandshakeDangle) {
   };
   auto const at = w.listen();
   websocket_client c(w, at);
-  c.send(handshake(websocket_target));
+  c.send(websocket_handshake(websocket_target));
   ASSERT_TRUE(w.until([&] { return bool(asked); }));
   c.close();
   ASSERT_TRUE(w.until([&] { return w.engine.size() == 0; }));
 
   asked = {};
   websocket_client late(w, at);
-  late.send(handshake(websocket_target));
+  late.send(websocket_handshake(websocket_target));
   ASSERT_TRUE(w.until([&] { return bool(asked); }));
   // Admitted, but gone before the host hears of it.
   ASSERT_TRUE(w.engine.admit(asked, sid("late"), net::now()));
@@ -224,7 +225,7 @@ TEST(EngineHostWebsocket, LetsNoHandshakeDangle) {
 TEST(EngineHostUpgrade, MovesASessionFromPollingToAWire) {
   world w;
   auto const at = w.listen();
-  client polls(w, at);
+  raw_client polls(w, at);
   websocket_client c(w, at);
   polls.ask(get(polling));
   polls.send(get(poll_of(0)));
@@ -241,7 +242,7 @@ TEST(EngineHostUpgrade, MovesASessionFromPollingToAWire) {
 TEST(EngineHostUpgrade, ClosesASecondWireAndAWrongProbe) {
   world w;
   auto const at = w.listen();
-  client polls(w, at);
+  raw_client polls(w, at);
   polls.ask(get(polling));
   websocket_client first(w, at), second(w, at);
   std::string const target = websocket_target + "&sid=" + sid_of(0);
@@ -326,14 +327,14 @@ TEST(EngineHostPressure, AnswersEveryRequestOfABurst) {
     for (handle const one : all) w.echo(one, event.data);
     return true;
   };
-  std::deque<client> posters;
+  std::deque<raw_client> posters;
   for (int i = 0; i < 8; ++i) posters.emplace_back(w, at);
   posters[0].ask(get(polling));
   ASSERT_TRUE(w.until([&] { return w.host->connections() == 13; }));
   // What the broadcast has to send waits for the end of the turn; the many answers of one session may not.
   listeners[0].say(opcodes::text, "4all");
-  for (client& one : posters) one.send(post(poll_of(5), "4123456789x"));
-  for (client& one : posters) EXPECT_TRUE(one.response().starts_with("HTTP/1.1 413 "));
+  for (raw_client& one : posters) one.send(post(poll_of(5), "4123456789x"));
+  for (raw_client& one : posters) EXPECT_TRUE(one.response().starts_with("HTTP/1.1 413 "));
   for (websocket_client& one : listeners) EXPECT_EQ(one.next(), "text 4all");
 }
 
@@ -430,7 +431,8 @@ TEST(EngineHostWebsocket, SurvivesAnEventThatWasNotPulledBeforeTheException) {
   c.next();
   fail = true;
   c.send(frame_of(opcodes::text, "4one") + frame_of(opcodes::text, "4two"));
-  other.send(handshake(websocket_target));  // its bytes must not come over those of the pending event
+  other.send(
+      websocket_handshake(websocket_target));  // its bytes must not come over those of the pending event
   EXPECT_THROW(w.until([] { return false; }), std::runtime_error);
   EXPECT_EQ(c.next(), "text 4one");
   EXPECT_EQ(c.next(), "text 4two");
@@ -449,7 +451,7 @@ TEST(EngineHostWebsocket, StaysOpenWhenTheApplicationThrowsAtItsOpening) {
       throw std::runtime_error("handler");
     };
     websocket_client c(w);
-    c.send(handshake(websocket_target) + frame_of(opcodes::text, "4early"));
+    c.send(websocket_handshake(websocket_target) + frame_of(opcodes::text, "4early"));
     EXPECT_THROW(w.until([] { return false; }), std::runtime_error);
     EXPECT_TRUE(c.response().starts_with("HTTP/1.1 101 "));
     EXPECT_TRUE(c.next().starts_with("text 0{"));
@@ -472,8 +474,8 @@ TEST(EngineHostWebsocket, MayBeDestroyedAtAnyEvent) {
     auto const at = w.listen();
     websocket_client c(w, at), other(w, at);
     other.send("GET ");
-    c.send(handshake(websocket_target) + frame_of(opcodes::text, "4one") + frame_of(opcodes::text, "4two") +
-           frame_of(opcodes::close, ""));
+    c.send(websocket_handshake(websocket_target) + frame_of(opcodes::text, "4one") +
+           frame_of(opcodes::text, "4two") + frame_of(opcodes::close, ""));
     EXPECT_TRUE(c.until_ended());
     EXPECT_FALSE(w.host);
     w.context.restart();
@@ -519,4 +521,4 @@ TEST(EngineHostWebsocket, BroadcastsOfOneTurnLeaveTogether) {
   }
 }
 
-}  // namespace
+}  // namespace net_engine_host_websocket_test

@@ -2,19 +2,11 @@
 #include "net/host_world.hpp"
 #include "siokit/net/server.hpp"
 
-namespace {
+namespace net_engine_options_test {
 
 using namespace siokit;
 using namespace siokit::test;
 using namespace std::chrono_literals;
-using ::testing::AssertionFailure;
-using ::testing::AssertionResult;
-using ::testing::AssertionSuccess;
-
-AssertionResult has(std::string const& text, std::string_view part) {
-  if (text.find(part) != text.npos) return AssertionSuccess();
-  return AssertionFailure() << "no \"" << part << "\" in:\n" << text;
-}
 
 std::string const websocket =
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -27,7 +19,7 @@ TEST(EngineOptions, Cors) {
   w.host->route("/engine.io/file", [](net::http_request const&, net::http_reply reply) { reply.send(200); });
   w.host->route("/outside", [](net::http_request const&, net::http_reply reply) { reply.send(200); });
   auto const at = w.listen();
-  client c(w, at), wire(w, at), refused(w, at);
+  raw_client c(w, at), wire(w, at), refused(w, at);
   EXPECT_TRUE(has(c.ask(get(polling, origin)), allowed));
   EXPECT_TRUE(has(c.ask(post(poll_of(0), "4a", origin)), allowed));
   EXPECT_TRUE(has(c.ask(get(polling + "&sid=none", origin)), allowed));
@@ -52,7 +44,7 @@ TEST(EngineOptions, CorsDecidedForEachRequest) {
   w.host->on_cors([](engineio::cors_options& options, engineio::request const& in) {
     options.origin = in.target.find("&open") != in.target.npos ? engineio::cors_origin("*") : false;
   });
-  client c(w);
+  raw_client c(w);
   EXPECT_TRUE(has(c.ask(get(polling + "&open")), "\r\nAccess-Control-Allow-Origin: *\r\n"));
   EXPECT_FALSE(has(c.ask(get(polling)), "Access-Control"));
   EXPECT_TRUE(c.ask("OPTIONS " + polling + "&open HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 204 "));
@@ -62,7 +54,7 @@ TEST(EngineOptions, CorsDecidedForEachRequest) {
 TEST(EngineOptions, CookieOfThePollingHandshakeAlone) {
   world w({}, {.cookie = {{.name = "woot"}}});
   auto const at = w.listen();
-  client c(w, at), wire(w, at);
+  raw_client c(w, at), wire(w, at);
   EXPECT_TRUE(
       has(c.ask(get(polling)), "\r\nSet-Cookie: woot=" + sid_of(0) + "; Path=/; HttpOnly; SameSite=Lax\r\n"));
   EXPECT_FALSE(has(c.ask(post(poll_of(0), "4a")), "Set-Cookie"));
@@ -76,7 +68,7 @@ TEST(EngineOptions, HeadersMayNameTheSession) {
   w.host->on_initial_headers([&](auto&, auto const&, std::string_view sid) { seen += sid; });
   w.host->on_headers([&](auto&, auto const&, std::string_view sid) { (seen += '|') += sid; });
   auto const at = w.listen();
-  client c(w, at), wire(w, at);
+  raw_client c(w, at), wire(w, at);
   EXPECT_NE(c.ask(get(polling)), "");
   EXPECT_NE(c.ask(post(poll_of(0), "4a")), "");
   EXPECT_NE(c.ask(get(polling + "&sid=none")), "");
@@ -86,7 +78,7 @@ TEST(EngineOptions, HeadersMayNameTheSession) {
 
 TEST(EngineOptions, CompressesLongAnswersToPolls) {
   world w({}, {.http_compression = {.threshold = 100}});
-  client c(w);
+  raw_client c(w);
   std::string const zip = "Accept-Encoding: gzip\r\n", text = "4" + std::string(200, 'x');
   EXPECT_NE(c.ask(get(polling)), "");
   auto const compressed = [&](std::string const& packet, std::string const& headers) {
@@ -102,7 +94,7 @@ TEST(EngineOptions, CompressesLongAnswersToPolls) {
   EXPECT_FALSE(compressed(text.substr(0, 99), zip));
   EXPECT_TRUE(compressed(text.substr(0, 100), zip));
   world off({}, {.http_compression = {.enabled = false, .threshold = 0}});
-  client plain(off);
+  raw_client plain(off);
   EXPECT_FALSE(has(plain.ask(get(polling, zip)), "Content-Encoding"));
 }
 
@@ -130,7 +122,7 @@ TEST(EngineOptions, MiddlewaresGoOnAnswerOrFail) {
     log += "[" + std::to_string(why.code) + " " + std::string(why.context) + "]";
   });
   auto const at = w.listen();
-  client c(w, at), wire(w, at);
+  raw_client c(w, at), wire(w, at);
   std::string const shaken = c.ask(get(polling));
   EXPECT_TRUE(has(shaken, "HTTP/1.1 200 OK\r\n"));
   EXPECT_TRUE(has(shaken, "\r\nX-One: 1\r\nX-Three: 3\r\n"));
@@ -155,7 +147,7 @@ TEST(EngineOptions, MiddlewaresMayAnswerLater) {
   std::vector<net::request_next> kept;
   w.host->use([&](net::http_request const&, net::request_next next) { kept.push_back(std::move(next)); });
   auto const at = w.listen();
-  client c(w, at), other(w, at);
+  raw_client c(w, at), other(w, at);
   auto const held = [&](std::size_t count) { return w.until([&] { return kept.size() == count; }); };
   auto const go_on = [&] {
     auto next = std::move(kept.back());
@@ -211,7 +203,7 @@ TEST(EngineOptions, AMiddlewareThatThrowsFails) {
     if (!good) throw std::runtime_error("oh");
     next();
   });
-  client c(w);
+  raw_client c(w);
   c.send(get(polling));
   EXPECT_THROW(w.until([] { return false; }), std::runtime_error);
   EXPECT_TRUE(c.response().starts_with("HTTP/1.1 400 "));
@@ -230,7 +222,7 @@ TEST(EngineOptions, TellsWhatWasRefused) {
     log += std::to_string(why.code) + " " + why.message + " " + std::string(why.context) + ";";
   });
   auto const at = w.listen();
-  client c(w, at), wire(w, at);
+  raw_client c(w, at), wire(w, at);
   static_cast<void>(c.ask(get("/engine.io/?EIO=4")));
   static_cast<void>(c.ask(get(polling + "&sid=none")));
   static_cast<void>(c.ask(post(polling, "")));
@@ -335,7 +327,7 @@ TEST(ServerOptions, ClientFiles) {
   w.host->route("/engine.io/socket.io.js", [&](net::http_request const& in, net::http_reply reply) {
     file.answer(in, std::move(reply));
   });
-  client c(w);
+  raw_client c(w);
   std::string const path = "/engine.io/socket.io.js?x", plain = c.ask(get(path));
   EXPECT_TRUE(has(plain, "\r\nCache-Control: public, max-age=0\r\nETag: " + file.etag() + "\r\n"));
   EXPECT_TRUE(has(plain, "\r\nContent-Type: application/javascript; charset=utf-8\r\n"));
@@ -353,4 +345,4 @@ TEST(ServerOptions, ClientFiles) {
   EXPECT_NE(net::static_file("a/b", "y").etag(), net::static_file("a/b", "z").etag());
 }
 
-}  // namespace
+}  // namespace net_engine_options_test

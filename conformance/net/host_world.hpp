@@ -1,6 +1,6 @@
 // conformance/net/host_world.hpp - a host with an echo application, and clients on real loopback sockets.
 // SPDX-License-Identifier: MIT
-// One thread: waiting for something runs the io_context until it is there, five seconds at most.
+// One thread: waiting for something runs the io_context until it is there, ten seconds at most.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 #include <asio/write.hpp>
 #include <functional>
 
+#include "net/run_until.hpp"
 #include "siokit/net/engine_host.hpp"
 
 namespace siokit::test {
@@ -52,16 +53,7 @@ struct world {
   }
   void send(handle session, message item) { static_cast<void>(engine.send(session, std::move(item))); }
 
-  /// Runs until `done`; false after five seconds.
-  bool until(std::function<bool()> const& done) {
-    auto const limit = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    while (!done()) {
-      if (std::chrono::steady_clock::now() > limit) return false;
-      context.restart();
-      context.run_one_for(std::chrono::milliseconds(2));
-    }
-    return true;
-  }
+  bool until(std::function<bool()> const& done) { return run_until(context, done); }
   bool until_log(std::string_view line) {
     return until([&] { return !log.empty() && log.back() == line; });
   }
@@ -81,9 +73,15 @@ struct world {
   int admitted = 0;
 };
 
+inline ::testing::AssertionResult has(std::string const& text, std::string_view part) {
+  if (text.find(part) != text.npos) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "no \"" << part << "\" in:\n" << text;
+}
+
 /// A client that does nothing by itself.
-struct client {
-  explicit client(world& home, std::optional<tcp::endpoint> at = {}) : around(home), socket(home.context) {
+struct raw_client {
+  explicit raw_client(world& home, std::optional<tcp::endpoint> at = {})
+      : around(home), socket(home.context) {
     socket.connect(at ? *at : home.listen());
     socket.set_option(tcp::no_delay(true));
     socket.non_blocking(true);

@@ -56,7 +56,7 @@ struct tls_peer {
     return until([&] { return in.find(text) != in.npos; });
   }
 
-  client raw;
+  raw_client raw;
   net::tls_context settings;
   std::optional<net::tls_filter> filter;
   std::string in;
@@ -241,7 +241,7 @@ TEST(Http2, KeepsOtherProtocolsOnTheSameListener) {
   world w({}, with_http2());
   auto const at = w.listen(secured());
   tls_peer old(w, at, "\x08http/1.1"), older(w, at, {}), strange(w, at, "\x04nope");
-  old.send(handshake(websocket_target));
+  old.send(websocket_handshake(websocket_target));
   EXPECT_TRUE(old.until_in("0{\"sid\""));
   EXPECT_TRUE(old.in.starts_with("HTTP/1.1 101 "));
   EXPECT_FALSE(old.filter->chose_http2());

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace {
+namespace net_http_compression_test {
 
 using namespace siokit::net;
 
@@ -61,4 +61,4 @@ TEST(HttpCompression, ComesBackAsItWas) {
   EXPECT_LT(both.compress(content_coding::gzip, std::string(100'000, 'x')).size(), 1000u);
 }
 
-}  // namespace
+}  // namespace net_http_compression_test

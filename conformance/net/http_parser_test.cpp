@@ -4,7 +4,7 @@
 
 #include <memory>
 
-namespace {
+namespace net_http_parser_test {
 
 using namespace siokit;
 using net::http_head;
@@ -484,4 +484,4 @@ TEST(http_parser, knows_a_message_that_was_cut) {
             "200 1.1 keep body length=2 [Content-Length=2]\nbody a\nerror 400\n");
 }
 
-}  // namespace
+}  // namespace net_http_parser_test

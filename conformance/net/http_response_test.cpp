@@ -4,7 +4,7 @@
 
 #include <vector>
 
-namespace {
+namespace net_http_response_test {
 
 using namespace siokit;
 using net::append_response_head;
@@ -97,4 +97,4 @@ TEST(http_response, writes_the_date) {
   }
 }
 
-}  // namespace
+}  // namespace net_http_response_test

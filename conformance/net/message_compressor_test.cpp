@@ -3,7 +3,7 @@
 
 #include "net/websocket_client.hpp"
 
-namespace {
+namespace net_message_compressor_test {
 
 using namespace siokit;
 using namespace siokit::test;
@@ -81,7 +81,7 @@ struct compressing : websocket_client {
   using websocket_client::websocket_client;
   std::string open() {
     decoder = websocket::decoder(websocket::role::client, {}, true);
-    std::string request = handshake(websocket_target);
+    std::string request = websocket_handshake(websocket_target);
     request.insert(request.size() - 2, "Sec-WebSocket-Extensions: " + offer + "\r\n");
     return ask(request);
   }
@@ -149,4 +149,4 @@ TEST(PerMessageDeflate, HostileMessages) {
   EXPECT_EQ(c.next(), "close 1002");
 }
 
-}  // namespace
+}  // namespace net_message_compressor_test

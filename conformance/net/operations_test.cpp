@@ -6,23 +6,13 @@
 #include "net/host_world.hpp"
 #include "siokit/net/server.hpp"
 
-namespace {
+namespace net_operations_test {
 
 using namespace siokit::test;
 using namespace std::chrono_literals;
 using siokit::net::trusted_proxies;
 
 std::string const handshake_target = "/socket.io/?EIO=4&transport=polling";
-
-bool run_until(siokit::server& io, std::function<bool()> const& done) {
-  auto const limit = std::chrono::steady_clock::now() + 5s;
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > limit) return false;
-    io.context().restart();
-    io.context().run_one_for(2ms);
-  }
-  return true;
-}
 
 /// One request and its answer on a socket of any kind.
 template <class Protocol>
@@ -32,7 +22,7 @@ std::string ask(siokit::server& io, typename Protocol::endpoint const& at, std::
   asio::write(socket, asio::buffer(request));
   socket.non_blocking(true);
   std::string in;
-  run_until(io, [&] {
+  run_until(io.context(), [&] {
     char buffer[4096];
     std::error_code failure;
     in.append(buffer, socket.read_some(asio::buffer(buffer), failure));
@@ -60,10 +50,10 @@ TEST(Operations, DrainClosesSessionsOneByOne) {
   };
   auto const passed = [&begin] { return std::chrono::steady_clock::now() - begin; };
   for (int const left : {30, 20, 10}) {
-    EXPECT_TRUE(run_until(io, [&] { return open() <= static_cast<std::size_t>(left); }));
+    EXPECT_TRUE(run_until(io.context(), [&] { return open() <= static_cast<std::size_t>(left); }));
     EXPECT_GE(passed(), 1s * (40 - left) / 40 - 50ms) << "evenly";
   }
-  EXPECT_TRUE(run_until(io, [&] { return io.engine().size() == 0; }));
+  EXPECT_TRUE(run_until(io.context(), [&] { return io.engine().size() == 0; }));
 }
 
 TEST(Operations, DrainWithNobodyIsClose) {
@@ -171,4 +161,4 @@ TEST(Operations, AHandshakeHasTheAddressThatATrustedProxyNames) {
             std::string::npos);
 }
 
-}  // namespace
+}  // namespace net_operations_test

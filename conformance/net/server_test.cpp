@@ -5,7 +5,7 @@
 
 #include "net/host_world.hpp"
 
-namespace {
+namespace net_server_test {
 
 using namespace siokit::test;
 using namespace std::chrono_literals;
@@ -20,15 +20,7 @@ struct running_server {
     EXPECT_TRUE(at);
     where = *at;
   }
-  bool until(std::function<bool()> const& done) {
-    auto const limit = std::chrono::steady_clock::now() + 5s;
-    while (!done()) {
-      if (std::chrono::steady_clock::now() > limit) return false;
-      io.context().restart();
-      io.context().run_one_for(2ms);
-    }
-    return true;
-  }
+  bool until(std::function<bool()> const& done) { return siokit::test::run_until(io.context(), done); }
   std::string ask(std::string_view request) {
     tcp::socket socket(io.context());
     socket.connect(where);
@@ -213,4 +205,4 @@ TEST(Server, TellsThatAPortIsInUseByOneFamily) {
   EXPECT_TRUE(bound.error().starts_with("cannot listen on every address, port ")) << bound.error();
 }
 
-}  // namespace
+}  // namespace net_server_test

@@ -10,7 +10,7 @@
 
 #include "siokit/net/tls_context.hpp"
 
-namespace {
+namespace net_tls_filter_test {
 
 using namespace siokit;
 using net::tls_context;
@@ -525,4 +525,4 @@ TEST(tls_context, is_shared) {
   EXPECT_FALSE(tls_context());
 }
 
-}  // namespace
+}  // namespace net_tls_filter_test

@@ -8,7 +8,7 @@ namespace siokit::test {
 
 inline std::string const websocket_target = "/engine.io/?EIO=4&transport=websocket";
 
-inline std::string handshake(std::string_view target) {
+inline std::string websocket_handshake(std::string_view target) {
   return get(target,
              "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
@@ -20,11 +20,11 @@ inline std::string frame_of(std::uint8_t opcode, std::string_view payload) {
   return out;
 }
 
-struct websocket_client : client {
-  using client::client;
+struct websocket_client : raw_client {
+  using raw_client::raw_client;
 
   /// The answer to the handshake.
-  std::string open(std::string_view target = websocket_target) { return ask(handshake(target)); }
+  std::string open(std::string_view target = websocket_target) { return ask(websocket_handshake(target)); }
   void say(std::uint8_t opcode, std::string_view payload) { send(frame_of(opcode, payload)); }
 
   /// The next thing the server says, in words; empty when nothing comes.

@@ -159,6 +159,10 @@ export class Wire {
   #code;
   pongs = true;
 
+  async closeCode() {
+    return (await this.closed).code;
+  }
+
   /** Tries to open one: `{status: 101, headers, wire}`, or the refusal `{status, headers, body}`. */
   static attempt(url, { headers } = {}) {
     const socket = new WebSocket(url.replace(/^http/, "ws"), { headers, perMessageDeflate: false });

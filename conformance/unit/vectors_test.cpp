@@ -9,7 +9,7 @@
 #include "siokit/socketio/decoder.hpp"
 #include "siokit/socketio/encoder.hpp"
 
-namespace {
+namespace vectors_test {
 
 using namespace siokit;
 using nlohmann::json;
@@ -263,4 +263,4 @@ TEST(vectors, socketio_packets_are_valid_or_not) {
   }
 }
 
-}  // namespace
+}  // namespace vectors_test

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string>
 
-namespace {
+namespace core_base64_test {
 
 using namespace siokit;
 
@@ -116,4 +116,4 @@ TEST(base64, writes_no_more_than_three_quarters) {
   }
 }
 
-}  // namespace
+}  // namespace core_base64_test

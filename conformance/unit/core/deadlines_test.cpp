@@ -4,7 +4,7 @@
 
 #include <map>
 
-namespace {
+namespace core_deadlines_test {
 
 using namespace siokit;
 using namespace std::chrono_literals;
@@ -92,4 +92,4 @@ TEST(deadline_heap, agrees_with_a_map) {
   }
 }
 
-}  // namespace
+}  // namespace core_deadlines_test

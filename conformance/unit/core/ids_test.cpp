@@ -6,7 +6,7 @@
 
 #include "siokit/core/header.hpp"
 
-namespace {
+namespace core_ids_test {
 
 using namespace siokit;
 
@@ -50,4 +50,4 @@ TEST(header, names_compare_without_case) {
   EXPECT_FALSE(same_header_name("a[", "a{")) << "only letters have a case";
 }
 
-}  // namespace
+}  // namespace core_ids_test

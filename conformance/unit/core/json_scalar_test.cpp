@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace core_json_scalar_test {
 
 using namespace siokit;
 
@@ -254,4 +254,4 @@ constexpr bool readable = requires {
 static_assert(readable<short> && readable<unsigned char> && readable<float>);
 static_assert(!readable<bool> && !readable<char> && !readable<std::string>);
 
-}  // namespace
+}  // namespace core_json_scalar_test

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace core_json_scan_test {
 
 using namespace siokit;
 using namespace std::literals;
@@ -410,4 +410,4 @@ TEST(json_slices, of_text_that_was_never_accepted_come_to_an_end) {
   EXPECT_GT(valid, 10u);
 }
 
-}  // namespace
+}  // namespace core_json_scan_test

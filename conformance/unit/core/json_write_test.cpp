@@ -10,7 +10,7 @@
 
 #include "siokit/core/message.hpp"
 
-namespace {
+namespace core_json_write_test {
 
 using namespace siokit;
 
@@ -207,4 +207,4 @@ constexpr bool writable = requires(std::string out, T value) {
 static_assert(writable<char const*> && writable<unsigned char> && writable<long>);
 static_assert(!writable<char> && !writable<void*> && !writable<int*> && !writable<long double>);
 
-}  // namespace
+}  // namespace core_json_write_test

@@ -6,7 +6,7 @@
 
 #include "siokit/core/outbox.hpp"
 
-namespace {
+namespace core_message_test {
 
 using namespace siokit;
 
@@ -137,4 +137,4 @@ TEST(outbox, wraps_around) {
   }
 }
 
-}  // namespace
+}  // namespace core_message_test

@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-namespace {
+namespace core_msgpack_json_test {
 
 using namespace siokit;
 
@@ -263,4 +263,4 @@ TEST(msgpack_json, round_trips_and_noise) {
   }
 }
 
-}  // namespace
+}  // namespace core_msgpack_json_test

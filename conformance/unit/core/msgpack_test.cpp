@@ -5,7 +5,7 @@
 #include <deque>
 #include <string>
 
-namespace {
+namespace core_msgpack_test {
 
 using namespace siokit;
 using kind = msgpack_token::kind;
@@ -114,4 +114,4 @@ TEST(msgpack, believes_no_length_that_cannot_be_true) {
   EXPECT_FALSE(msgpack_reader(nested).skip());
 }
 
-}  // namespace
+}  // namespace core_msgpack_test

@@ -4,7 +4,7 @@
 
 #include <array>
 
-namespace {
+namespace core_unique_function_test {
 
 using siokit::unique_function;
 
@@ -55,4 +55,4 @@ TEST(unique_function, takes_move_only_arguments_and_void_results) {
   EXPECT_EQ(value, 9);
 }
 
-}  // namespace
+}  // namespace core_unique_function_test

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace core_utf8_test {
 
 using namespace siokit;
 
@@ -310,4 +310,4 @@ TEST(utf8, scrubs_what_is_none) {
   EXPECT_EQ(utf8_scrubbed(""), "");
 }
 
-}  // namespace
+}  // namespace core_utf8_test

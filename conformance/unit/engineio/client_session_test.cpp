@@ -4,7 +4,7 @@
 
 #include "unit/link.hpp"
 
-namespace {
+namespace engineio_client_session_test {
 
 using namespace siokit;
 using namespace siokit::engineio;
@@ -435,4 +435,4 @@ TEST(engineio_client_session, upgrades_as_soon_as_the_poll_is_over) {
   EXPECT_EQ(w.take_events(), "text:hello upgraded ") << "without waiting for a NOOP";
 }
 
-}  // namespace
+}  // namespace engineio_client_session_test

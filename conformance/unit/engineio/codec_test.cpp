@@ -5,7 +5,7 @@
 #include "siokit/engineio/payload.hpp"
 #include "siokit/engineio/request.hpp"
 
-namespace {
+namespace engineio_codec_test {
 
 using namespace siokit;
 using namespace siokit::engineio;
@@ -119,4 +119,4 @@ TEST(engineio_config, path_with_and_without_slash) {
   EXPECT_FALSE(config.serves("/engine.io?EIO=4"));
 }
 
-}  // namespace
+}  // namespace engineio_codec_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace {
+namespace engineio_cookie_test {
 
 using namespace siokit::engineio;
 
@@ -22,4 +22,4 @@ TEST(engineio_cookie, official_forms) {
   EXPECT_EQ(encode_cookie({.http_only = false, .same_site = same_site::unset}, "a"), "io=a; Path=/");
 }
 
-}  // namespace
+}  // namespace engineio_cookie_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace {
+namespace engineio_cors_test {
 
 using namespace siokit;
 using namespace siokit::engineio;
@@ -95,4 +95,4 @@ TEST(engineio_cors, reflects_nothing_that_would_leave_its_line) {
             "Vary: Access-Control-Request-Headers\n");
 }
 
-}  // namespace
+}  // namespace engineio_cors_test

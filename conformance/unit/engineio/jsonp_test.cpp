@@ -4,7 +4,7 @@
 
 #include "siokit/engineio/server.hpp"
 
-namespace {
+namespace engineio_jsonp_test {
 
 using namespace siokit;
 using namespace siokit::engineio;
@@ -107,4 +107,4 @@ TEST(engineio_compress, an_answer_may_be_compressed_when_one_of_its_messages_may
   }
 }
 
-}  // namespace
+}  // namespace engineio_jsonp_test

@@ -3,7 +3,7 @@
 
 #include "world.hpp"
 
-namespace {
+namespace engineio_metrics_test {
 
 using namespace engineio_test;
 
@@ -48,6 +48,27 @@ TEST(engineio_metrics, a_session_from_poll_to_websocket) {
   EXPECT_TRUE(has(page, R"(siokit_sessions{transport="websocket"} 0)"));
 }
 
+TEST(engineio_observer, the_steps_of_an_upgrade) {
+  struct steps final : observer {
+    std::string log;
+    void on_opened(server_session const&) noexcept override { log += "opened;"; }
+    void on_upgrading(server_session const&) noexcept override { log += "upgrading;"; }
+    void on_upgraded(server_session const&) noexcept override { log += "upgraded;"; }
+  } seen;
+  world w({.observer = &seen});
+  w.get("EIO=4&transport=polling");
+  wire const first = w.open_wire("EIO=4&transport=websocket&sid=sid1");
+  EXPECT_EQ(seen.log, "opened;");
+  w.receive(first, "2probe");
+  w.receive(first, "2probe");
+  EXPECT_EQ(seen.log, "opened;upgrading;");
+  w.lose(first);
+  wire const second = w.open_wire("EIO=4&transport=websocket&sid=sid1");
+  w.receive(second, "2probe");
+  w.receive(second, "5");
+  EXPECT_EQ(seen.log, "opened;upgrading;upgrading;upgraded;");
+}
+
 TEST(engineio_metrics, pings_refusals_and_errors) {
   metrics counted;
   world w({.observer = &counted});
@@ -72,4 +93,4 @@ TEST(engineio_metrics, pings_refusals_and_errors) {
   EXPECT_TRUE(has(page, R"(siokit_sessions_closed_total{reason="parse error"} 1)"));
 }
 
-}  // namespace
+}  // namespace engineio_metrics_test

@@ -3,7 +3,7 @@
 
 #include "world.hpp"
 
-namespace {
+namespace engineio_revision3_test {
 
 using namespace engineio_test;
 using namespace std::string_literals;
@@ -439,4 +439,4 @@ TEST(engineio_revision3, ends) {
   }
 }
 
-}  // namespace
+}  // namespace engineio_revision3_test

@@ -1,7 +1,7 @@
 // A scripted peer against engineio::server, in virtual time.
 #include "world.hpp"
 
-namespace {
+namespace engineio_server_test {
 
 using namespace engineio_test;
 
@@ -521,4 +521,4 @@ TEST(engineio_server, the_revision_is_checked_after_the_application) {
   EXPECT_EQ(w.answer(asked), R"(403 {"code":4,"message":"Forbidden"})");
 }
 
-}  // namespace
+}  // namespace engineio_server_test

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace engineio_webtransport_test {
 
 using namespace siokit;
 using namespace siokit::engineio;
@@ -147,4 +147,4 @@ TEST(webtransport, the_first_packet) {
   EXPECT_FALSE(read_webtransport_open({frame_kind::binary, "0"}));
 }
 
-}  // namespace
+}  // namespace engineio_webtransport_test

@@ -2,7 +2,7 @@
 
 #include "unit/hub/world.hpp"
 
-namespace {
+namespace hub_broadcast_test {
 
 using namespace hub_test;
 
@@ -210,4 +210,4 @@ TEST(rooms, a_listener_may_disconnect_who_joins) {
   EXPECT_EQ(w.heard(a) + w.heard(b), "4141");
 }
 
-}  // namespace
+}  // namespace hub_broadcast_test

@@ -5,7 +5,7 @@
 #include "siokit/siokit.hpp"
 #include "unit/link.hpp"
 
-namespace {
+namespace hub_client_test {
 
 using namespace siokit;
 using namespace std::chrono_literals;
@@ -135,6 +135,24 @@ TEST(hub_client, listeners_once_any_and_off) {
   EXPECT_TRUE(w.peer().emit("a"));
   EXPECT_EQ(w.take(), "");
   EXPECT_FALSE(s.on("disconnect", [] {}));
+
+  auto const tell = [&w](std::string who) {
+    return [&w, who](std::string_view event, args const&) { w.log += who + ":" + std::string(event) + " "; };
+  };
+  s.on_any(tell("any"));
+  s.prepend_any(tell("front"));
+  s.on_any_outgoing(tell("sent"));
+  s.prepend_any_outgoing(tell("sent first"));
+  s.on("a", [&] { w.log += "on "; });
+  s.off();
+  EXPECT_TRUE(w.peer().emit("a"));
+  EXPECT_TRUE(s.emit("b"));
+  EXPECT_EQ(w.take(), "sent first:b sent:b front:a any:a ");
+  s.off_any();
+  s.off_any_outgoing();
+  EXPECT_TRUE(w.peer().emit("a"));
+  EXPECT_TRUE(s.emit("b"));
+  EXPECT_EQ(w.take(), "");
 }
 
 TEST(hub_client, outgoing_events_are_told_when_they_leave) {
@@ -367,4 +385,4 @@ TEST(hub_client, auth_may_be_changed_while_it_is_asked_for) {
   EXPECT_EQ(w.take(), R"({"later":1})");
 }
 
-}  // namespace
+}  // namespace hub_client_test

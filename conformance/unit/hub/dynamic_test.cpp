@@ -2,7 +2,7 @@
 
 #include "unit/hub/world.hpp"
 
-namespace {
+namespace hub_dynamic_test {
 
 using namespace hub_test;
 
@@ -145,4 +145,4 @@ TEST(dynamic_nsp, there_is_a_limit) {
   w.join(client, "/room-1");
 }
 
-}  // namespace
+}  // namespace hub_dynamic_test

@@ -4,7 +4,7 @@
 
 #include "world.hpp"
 
-namespace {
+namespace hub_exceptions_test {
 
 using namespace hub_test;
 using hub::socket;
@@ -112,5 +112,5 @@ TEST(exceptions, of_a_client_that_a_destructor_refuses_come_later) {
   EXPECT_EQ(w.heard(client), R"(44/late,{"message":"refused"})");
 }
 
-}  // namespace
+}  // namespace hub_exceptions_test
 #endif

@@ -3,7 +3,7 @@
 // behind.
 #include "world.hpp"
 
-namespace {
+namespace hub_failure_test {
 
 using namespace hub_test;
 
@@ -113,4 +113,4 @@ TEST(failures, at_every_step) {
   }
 }
 
-}  // namespace
+}  // namespace hub_failure_test

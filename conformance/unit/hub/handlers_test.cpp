@@ -3,7 +3,7 @@
 
 #include "world.hpp"
 
-namespace {
+namespace hub_handlers_test {
 
 using namespace hub_test;
 using hub::socket;
@@ -128,6 +128,65 @@ TEST(handlers, once_off_and_any) {
   EXPECT_EQ(log, "any x1;own end;");
 }
 
+TEST(handlers, catch_alls_in_front_and_their_end) {
+  world w;
+  int const client = w.connect();
+  hub::socket& s = *w.io.of("/").find(w.id(client));
+  std::string log;
+  auto const tell = [&log](std::string_view who) {
+    return [&log, who](socket&, std::string_view event, args const&) {
+      log.append(who).append(" ").append(event).append(";");
+    };
+  };
+  s.on_any(tell("first"));
+  s.on_any([&](socket& to, std::string_view event, args const& all) {
+    tell("adds")(to, event, all);
+    if (event == "x") to.prepend_any(tell("front"));
+  });
+  s.on("x", [&] { log += "listener;"; });
+  w.say(client, R"(42["x"])");
+  EXPECT_EQ(log, "first x;adds x;listener;") << "a walk does not see what is added before it";
+  s.prepend_any(tell("very front"));
+  log.clear();
+  w.say(client, R"(42["y"])");
+  EXPECT_EQ(log, "very front y;front y;first y;adds y;");
+
+  s.off();
+  log.clear();
+  w.say(client, R"(42["x"])");
+  EXPECT_EQ(log, "very front x;front x;first x;adds x;");
+  s.off_any();
+  s.on("x", [&] { log += "listener;"; });
+  log.clear();
+  w.say(client, R"(42["x"])");
+  EXPECT_EQ(log, "listener;");
+
+  w.io.of("/").on_any(tell("second of all"));
+  w.io.prepend_any(tell("first of all"));
+  log.clear();
+  w.say(client, R"(42["z"])");
+  EXPECT_EQ(log, "first of all z;second of all z;");
+  w.io.off_any();
+  s.on_any_outgoing(tell("sent"));
+  s.prepend_any_outgoing(tell("sent first"));
+  log.clear();
+  s.emit("w");
+  w.say(client, R"(42["z"])");
+  EXPECT_EQ(log, "sent first w;sent w;");
+  s.off_any_outgoing();
+  log.clear();
+  s.emit("w");
+  w.say(client, R"(42["z"])");
+  EXPECT_EQ(log, "");
+
+  w.io.on_disconnect([&](socket&, hub::disconnect_reason) { log += "namespace;"; });
+  s.on_disconnect([&](socket&, hub::disconnect_reason) { log += "socket;"; });
+  s.off();
+  w.io.off();
+  w.say(client, "41");
+  EXPECT_EQ(log, "");
+}
+
 TEST(handlers, arguments_are_read_by_their_types) {
   world w;
   std::string log;
@@ -198,4 +257,4 @@ TEST(handlers, a_wake_is_asked_for_outside_a_turn) {
   EXPECT_GT(wakes, 0);
 }
 
-}  // namespace
+}  // namespace hub_handlers_test

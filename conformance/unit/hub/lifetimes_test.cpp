@@ -1,7 +1,7 @@
 // What lives how long, and who is told: the corners of the handler rules.
 #include "world.hpp"
 
-namespace {
+namespace hub_lifetimes_test {
 
 using namespace hub_test;
 using hub::socket;
@@ -343,4 +343,4 @@ TEST(lifetimes, many_rooms_are_left_and_joined_again) {
   EXPECT_EQ(w.io.of("/").members("room 9").size(), 1u);
 }
 
-}  // namespace
+}  // namespace hub_lifetimes_test

@@ -2,7 +2,7 @@
 
 #include "unit/hub/world.hpp"
 
-namespace {
+namespace hub_packet_middleware_test {
 
 using namespace hub_test;
 
@@ -104,4 +104,4 @@ TEST(packet_middleware, may_add_others_and_disconnect) {
   EXPECT_EQ(w.heard(w.client), "41");
 }
 
-}  // namespace
+}  // namespace hub_packet_middleware_test

@@ -6,7 +6,7 @@
 #include "unit/link.hpp"
 #include "world.hpp"
 
-namespace {
+namespace hub_parser_test {
 
 using namespace hub_test;
 using hub::client_socket;
@@ -272,4 +272,4 @@ TEST(hub_parser, a_client_hears_at_once_of_what_cannot_be_encoded) {
   EXPECT_FALSE(q.client.socket().connected());
 }
 
-}  // namespace
+}  // namespace hub_parser_test

@@ -2,7 +2,7 @@
 
 #include "unit/hub/world.hpp"
 
-namespace {
+namespace hub_recovery_test {
 
 using namespace hub_test;
 
@@ -243,4 +243,4 @@ TEST(recovery, the_server_forgets_in_time) {
   EXPECT_EQ(w.io.next_deadline(), never);
 }
 
-}  // namespace
+}  // namespace hub_recovery_test

@@ -1,7 +1,7 @@
 // Clients of revision 3: what the hub does for them and for nobody else.
 #include "world.hpp"
 
-namespace {
+namespace hub_revision3_test {
 
 using namespace hub_test;
 using hub::socket;
@@ -217,4 +217,4 @@ TEST(hub_revision3, disconnects) {
   EXPECT_EQ(w.io.size(), 0u);
 }
 
-}  // namespace
+}  // namespace hub_revision3_test

@@ -3,7 +3,7 @@
 
 #include "world.hpp"
 
-namespace {
+namespace hub_server_group_test {
 
 using namespace hub_test;
 
@@ -139,4 +139,4 @@ TEST(server_group, nobody_else) {
   EXPECT_EQ(log, "none;none;");
 }
 
-}  // namespace
+}  // namespace hub_server_group_test

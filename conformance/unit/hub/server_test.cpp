@@ -1,7 +1,7 @@
 // The hub as an application sees it: joining, events, acknowledgements, rooms, reasons.
 #include "world.hpp"
 
-namespace {
+namespace hub_server_test {
 
 using namespace hub_test;
 using hub::socket;
@@ -362,4 +362,4 @@ TEST(hub, volatile_events_need_a_ready_transport) {
   EXPECT_EQ(w.heard(client), R"(42["volatile",0] 42["end"])");
 }
 
-}  // namespace
+}  // namespace hub_server_test

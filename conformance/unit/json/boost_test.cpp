@@ -6,7 +6,7 @@
 
 #include "json/both_ways.hpp"
 
-namespace {
+namespace json_boost_test {
 
 using namespace json_test;
 namespace json = boost::json;
@@ -49,4 +49,4 @@ TEST(json_boost, numbers_that_are_no_json) {
   EXPECT_EQ(written(json::value{{"NaN", {-infinite, 1, "1e99999"}}}), R"([{"NaN":[null,1,"1e99999"]}])");
 }
 
-}  // namespace
+}  // namespace json_boost_test

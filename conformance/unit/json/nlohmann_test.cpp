@@ -5,7 +5,7 @@
 #include "json/both_ways.hpp"
 #include "siokit/siokit.hpp"
 
-namespace {
+namespace json_nlohmann_test {
 
 using namespace json_test;
 using nlohmann::json;
@@ -48,4 +48,4 @@ TEST(json_nlohmann, handlers_may_take_it) {
   });
 }
 
-}  // namespace
+}  // namespace json_nlohmann_test

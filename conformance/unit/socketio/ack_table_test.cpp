@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-namespace {
+namespace socketio_ack_table_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -135,4 +135,4 @@ TEST(socketio_ack_table, agrees_with_a_simple_one) {
   }
 }
 
-}  // namespace
+}  // namespace socketio_ack_table_test

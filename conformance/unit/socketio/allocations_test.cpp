@@ -10,7 +10,7 @@
 #include "siokit/socketio/encoder.hpp"
 #include "unit/heap.hpp"
 
-namespace {
+namespace socketio_allocations_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -120,4 +120,4 @@ TEST(socketio_allocations, a_binary_packet_is_one_block_and_a_few_small_ones) {
   EXPECT_LT(heap_since(before).bytes, 2 * part.size() + 2'000);
 }
 
-}  // namespace
+}  // namespace socketio_allocations_test

@@ -9,7 +9,7 @@
 
 #include "siokit/socketio/encoder.hpp"
 
-namespace {
+namespace socketio_args_test {
 
 using namespace siokit;
 using socketio::args;
@@ -109,11 +109,12 @@ struct point {
   int y = 0;
 };
 
-}  // namespace
+}  // namespace socketio_args_test
 
 /// A type of the user's own, as an array of two numbers.
 template <>
-struct siokit::argument<point> {
+struct siokit::argument<socketio_args_test::point> {
+  using point = socketio_args_test::point;
   static result<point> read(std::string_view json, attachments_view attachments) {
     return argument<std::tuple<int, int>>::read(json, attachments).map([](auto const& both) {
       return point{std::get<0>(both), std::get<1>(both)};
@@ -122,7 +123,7 @@ struct siokit::argument<point> {
   static void write(argument_writer& out, point const& value) { out.write(std::tuple(value.x, value.y)); }
 };
 
-namespace {
+namespace socketio_args_test {
 
 TEST(args, user_types) {
   EXPECT_EQ(written(point{1, 2}, std::vector<point>{{3, 4}}), "[[1,2],[[3,4]]]");
@@ -131,11 +132,11 @@ TEST(args, user_types) {
   EXPECT_FALSE(args_of("[[5]]").get<point>(0));
 }
 
-}  // namespace
+}  // namespace socketio_args_test
 
 // The view itself.
 
-namespace {
+namespace socketio_args_test {
 
 using namespace siokit::socketio;
 
@@ -250,4 +251,4 @@ TEST(socketio_args, live_on_when_they_are_owned) {
   EXPECT_TRUE(moved.view().empty());
 }
 
-}  // namespace
+}  // namespace socketio_args_test

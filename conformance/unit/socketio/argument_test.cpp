@@ -13,7 +13,7 @@
 
 #include "siokit/socketio/encoder.hpp"
 
-namespace {
+namespace socketio_argument_test {
 
 struct point {
   int x = 0;
@@ -28,20 +28,25 @@ struct upload {
 };
 enum class colour { red, green };
 
-}  // namespace
+}  // namespace socketio_argument_test
 
 template <>
-struct siokit::argument<point> : siokit::object_argument<point> {
+struct siokit::argument<socketio_argument_test::point>
+    : siokit::object_argument<socketio_argument_test::point> {
+  using point = socketio_argument_test::point;
   static constexpr auto fields = std::tuple(siokit::field("x", &point::x), siokit::field("y", &point::y));
 };
 template <>
-struct siokit::argument<upload> : siokit::object_argument<upload> {
+struct siokit::argument<socketio_argument_test::upload>
+    : siokit::object_argument<socketio_argument_test::upload> {
+  using upload = socketio_argument_test::upload;
   static constexpr auto fields =
       std::tuple(siokit::field("name", &upload::name), siokit::field("data", &upload::data),
                  siokit::field("w\"", &upload::where));
 };
 template <>
-struct siokit::argument<colour> {
+struct siokit::argument<socketio_argument_test::colour> {
+  using colour = socketio_argument_test::colour;
   static result<colour> read(std::string_view json, attachments_view attachments) {
     auto const name = read_argument<std::string_view>(json, attachments);
     if (!name) return tl::unexpected(name.error());
@@ -52,7 +57,7 @@ struct siokit::argument<colour> {
   static void write(argument_writer& out, colour value) { out.write(value == colour::red ? "red" : "green"); }
 };
 
-namespace {
+namespace socketio_argument_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -273,4 +278,4 @@ TEST(socketio_argument, a_type_of_yours_says_itself_what_it_is) {
                 !writable<std::vector<void*>>);
 }
 
-}  // namespace
+}  // namespace socketio_argument_test

@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace {
+namespace socketio_auth_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -118,4 +118,4 @@ TEST(socketio_auth, reads_what_it_writes) {
   EXPECT_EQ(read_connect_error(packet_of(refused)).data, "[1]");
 }
 
-}  // namespace
+}  // namespace socketio_auth_test

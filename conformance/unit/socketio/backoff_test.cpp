@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace {
+namespace socketio_backoff_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -50,4 +50,4 @@ TEST(backoff, strange_options_are_bounded) {
   }
 }
 
-}  // namespace
+}  // namespace socketio_backoff_test

@@ -6,7 +6,7 @@
 #include "siokit/socketio/encoder.hpp"
 #include "unit/link.hpp"
 
-namespace {
+namespace socketio_client_session_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -853,4 +853,4 @@ TEST(socketio_client_session, closing_does_not_take_for_ever) {
   EXPECT_TRUE(w.client->at_rest());
 }
 
-}  // namespace
+}  // namespace socketio_client_session_test

@@ -6,7 +6,7 @@
 #include "siokit/socketio/encoder.hpp"
 #include "siokit/socketio/reason.hpp"
 
-namespace {
+namespace socketio_codec_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -146,4 +146,4 @@ TEST(socketio_reason, words_of_the_official_server) {
   EXPECT_FALSE(recoverable(disconnect_reason::client_namespace_disconnect));
 }
 
-}  // namespace
+}  // namespace socketio_codec_test

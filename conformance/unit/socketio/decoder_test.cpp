@@ -8,7 +8,7 @@
 
 #include "siokit/socketio/args.hpp"
 
-namespace {
+namespace socketio_decoder_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -189,4 +189,4 @@ TEST(socketio_decoder, stands_any_order_of_any_messages) {
   EXPECT_GT(errors, 1000u);
 }
 
-}  // namespace
+}  // namespace socketio_decoder_test

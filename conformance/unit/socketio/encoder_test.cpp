@@ -8,7 +8,7 @@
 
 #include "siokit/socketio/decoder.hpp"
 
-namespace {
+namespace socketio_encoder_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -226,4 +226,4 @@ TEST(socketio_encoder, says_again_what_was_decoded) {
   }
 }
 
-}  // namespace
+}  // namespace socketio_encoder_test

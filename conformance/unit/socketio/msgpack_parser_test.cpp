@@ -11,7 +11,7 @@
 #include "siokit/socketio/decoder.hpp"
 #include "siokit/socketio/encoder.hpp"
 
-namespace {
+namespace socketio_msgpack_parser_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -245,4 +245,4 @@ TEST(msgpack_parser, says_what_it_cannot_write) {
   EXPECT_EQ(written(encode_event("/", {}, "a", many)), to_string(errc::too_many_attachments));
 }
 
-}  // namespace
+}  // namespace socketio_msgpack_parser_test

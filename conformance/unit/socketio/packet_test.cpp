@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace socketio_packet_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -266,4 +266,4 @@ TEST(socketio_packet, stands_every_change_of_a_byte) {
   }
 }
 
-}  // namespace
+}  // namespace socketio_packet_test

@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace {
+namespace socketio_placeholder_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -104,4 +104,4 @@ TEST(socketio_placeholder, stands_every_cut) {
   }
 }
 
-}  // namespace
+}  // namespace socketio_placeholder_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace {
+namespace socketio_reason_test {
 
 using namespace siokit;
 using namespace siokit::socketio;
@@ -40,4 +40,4 @@ TEST(socketio_reason, follows_from_the_end_of_the_session) {
   }
 }
 
-}  // namespace
+}  // namespace socketio_reason_test

@@ -8,7 +8,7 @@
 
 #include "unit/heap.hpp"
 
-namespace {
+namespace websocket_decoder_test {
 
 using namespace siokit;
 using namespace siokit::websocket;
@@ -591,4 +591,4 @@ TEST(websocket_decoder, noise) {
   EXPECT_GT(events, 5'000u) << "the noise is too loud to test anything";
 }
 
-}  // namespace
+}  // namespace websocket_decoder_test

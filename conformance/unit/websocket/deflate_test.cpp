@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace {
+namespace websocket_deflate_test {
 
 using namespace siokit;
 using namespace siokit::websocket;
@@ -77,4 +77,4 @@ TEST(websocket_deflate, offers_that_make_no_sense_are_declined) {
   }
 }
 
-}  // namespace
+}  // namespace websocket_deflate_test

@@ -4,7 +4,7 @@
 
 #include <limits>
 
-namespace {
+namespace websocket_frame_test {
 
 using namespace siokit;
 using namespace siokit::websocket;
@@ -124,4 +124,4 @@ TEST(websocket_frame, close_code_of_errors) {
   }
 }
 
-}  // namespace
+}  // namespace websocket_frame_test

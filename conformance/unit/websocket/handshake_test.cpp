@@ -4,7 +4,7 @@
 
 #include <vector>
 
-namespace {
+namespace websocket_handshake_test {
 
 using namespace siokit;
 using namespace siokit::websocket;
@@ -217,4 +217,4 @@ TEST(websocket_handshake, refuses_texts_that_are_no_request) {
   }
 }
 
-}  // namespace
+}  // namespace websocket_handshake_test

@@ -16,6 +16,8 @@ struct refusal;
 class observer {
  public:
   virtual void on_opened(server_session const&) noexcept {}
+  /// The client asks whether its WebSocket works. It may stay with polling for all that.
+  virtual void on_upgrading(server_session const&) noexcept {}
   virtual void on_upgraded(server_session const&) noexcept {}
   /// `detail`: what exactly was wrong, errc::ok when nothing was.
   virtual void on_closed(server_session const&, close_reason, error /*detail*/) noexcept {}

@@ -113,7 +113,8 @@ inline void server_session::receive_probe(frame const& in, time_point now) {
   bool const text = in.kind == frame_kind::text;
   bool const open_probe = state.stage == upgrade::probing || state.stage == upgrade::probed;
   if (open_probe && text && in.data == "2probe") {
-    state.stage = upgrade::probed;
+    bool const again = std::exchange(state.stage, upgrade::probed) == upgrade::probed;
+    if (!again && config_->observer != nullptr) config_->observer->on_upgrading(*this);
     state.pong_due = true;
     state.noop_deadline = later(now, noop_interval);
   } else if (state.stage == upgrade::probed && text && in.data.starts_with('5')) {

@@ -58,9 +58,8 @@ inline void client::abandon() noexcept {
   forget(open_, ping_, upgrade_, reconnect_failed_, error_, reconnect_error_, close_, attempt_, reconnect_);
   bad_arguments_.remove_all();
   for (auto const& each : sockets_) {
-    forget(each->outgoing_, each->on_connect_, each->on_connect_error_, each->on_disconnect_);
-    each->listeners_.remove_all();
-    each->auth_.remove_all();
+    each->off();
+    forget(each->any_, each->outgoing_, each->auth_);
     each->acks_.clear();
   }
 }
@@ -139,7 +138,7 @@ inline void client::on_received(client_socket& to, socketio::client_event const&
   if (json_escaped(name)) name = decoded = impl::json_text(name);
   client_ack reply;
   if (in.wants_ack) reply = client_ack(lifeline_.ref(), to.nsp_, session_.stay(to.nsp_), in.number);
-  to.listeners_.any().walk([&](auto& call) { call(to, name, in.arguments); });
+  to.any_.walk([&](auto& call) { call(name, in.arguments); });
   to.listeners_.walk(name, [&](client_socket::listeners::event_handler& call) {
     auto const outcome = call(to, in.arguments, reply);
     if (outcome) return true;
@@ -208,15 +207,22 @@ inline listener_id client_socket::add(std::string_view event, bool once, listene
   return id;
 }
 inline listener_id client_socket::on_any(any_handler callable) {
-  if (!callable) return {};
+  return client_->add(any_, std::move(callable));
+}
+inline listener_id client_socket::prepend_any(any_handler callable) {
   auto const id = client_->next_listener();
-  listeners_.add_any(id, [call = std::move(callable)](client_socket&, std::string_view event,
-                                                      args const& all) mutable { call(event, all); });
+  any_.prepend(id, std::move(callable));
   return id;
 }
 inline listener_id client_socket::on_any_outgoing(any_handler callable) {
   client_->session_.tell_sent();
   return client_->add(outgoing_, std::move(callable));
+}
+inline listener_id client_socket::prepend_any_outgoing(any_handler callable) {
+  client_->session_.tell_sent();
+  auto const id = client_->next_listener();
+  outgoing_.prepend(id, std::move(callable));
+  return id;
 }
 inline listener_id client_socket::on_connect(unique_function<void()> callable) {
   return client_->add(on_connect_, std::move(callable));
@@ -228,8 +234,12 @@ inline listener_id client_socket::add_disconnect(disconnect_handler call) {
   return client_->add(on_disconnect_, std::move(call));
 }
 inline void client_socket::off(listener_id which) noexcept {
-  if (listeners_.remove(which) || outgoing_.remove(which) || on_connect_.remove(which)) return;
-  if (!on_connect_error_.remove(which)) on_disconnect_.remove(which);
+  auto const remove = [which](auto&... lists) { static_cast<void>((lists.remove(which) || ...)); };
+  remove(listeners_, any_, outgoing_, on_connect_, on_connect_error_, on_disconnect_);
+}
+inline void client_socket::off() noexcept {
+  auto const clear = [](auto&... lists) { (lists.remove_all(), ...); };
+  clear(listeners_, on_connect_, on_connect_error_, on_disconnect_);
 }
 
 template <class... Args>
@@ -242,19 +252,16 @@ result<void> client_socket::emit_with(socketio::client_session::emit_options opt
     if (numbered) id = options.ack = session.next_ack(nsp_);
     return send(options, socketio::encode_event(nsp(), id, event, args...));
   } else {
-    auto all = std::forward_as_tuple(std::forward<Args>(args)...);
-    constexpr std::size_t last = sizeof...(Args) - 1;
     std::uint64_t const id = options.ack = last_ack_ = session.next_ack(nsp_);
     options.wants_ack = true;
-    auto packet = [&]<std::size_t... I>(std::index_sequence<I...>) {
-      return socketio::encode_event(nsp(), id, event, std::get<I>(all)...);
-    }
-    (std::make_index_sequence<last>{});
-    using callback = std::tuple_element_t<last, decltype(all)>;
-    acks_.emplace(id, make_ack_handler(std::forward<callback>(std::get<last>(all))));
-    auto const sent = send(options, std::move(packet));
-    if (!sent) acks_.erase(id);
-    return sent;
+    return impl::with_callback(
+        [&]<class Callback>(Callback&& callback, auto const&... values) {
+          acks_.emplace(id, make_ack_handler(std::forward<Callback>(callback)));
+          auto const sent = send(options, socketio::encode_event(nsp(), id, event, values...));
+          if (!sent) acks_.erase(id);
+          return sent;
+        },
+        std::forward<Args>(args)...);
   }
 }
 

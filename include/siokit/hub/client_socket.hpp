@@ -171,8 +171,11 @@ class client_socket {
   }
   /// Called for every event, before the listeners of the event itself.
   listener_id on_any(any_handler callable);
+  /// The same, before all that are there.
+  listener_id prepend_any(any_handler callable);
   /// Called for every event that is sent.
   listener_id on_any_outgoing(any_handler callable);
+  listener_id prepend_any_outgoing(any_handler callable);
   listener_id on_connect(unique_function<void()> callable);
   listener_id on_connect_error(unique_function<void(connect_error const&)> callable);
   /// `callable`: void(disconnect_reason), or void(disconnect_reason, std::string_view description).
@@ -187,6 +190,10 @@ class client_socket {
   }
   void off(listener_id which) noexcept;
   void off(std::string_view event) noexcept { listeners_.remove_all(event); }
+  /// All but those of on_any() and on_any_outgoing().
+  void off() noexcept;
+  void off_any() noexcept { any_.remove_all(); }
+  void off_any_outgoing() noexcept { outgoing_.remove_all(); }
 
  protected:
   /// An emit without options.
@@ -212,6 +219,7 @@ class client_socket {
   client* client_;
   std::uint32_t nsp_;
   listeners listeners_;
+  listener_list<any_handler> any_;
   listener_list<any_handler> outgoing_;
   listener_list<unique_function<void()>> on_connect_;
   listener_list<unique_function<void(connect_error const&)>> on_connect_error_;

@@ -292,6 +292,16 @@ template <class First, class... Rest>
 inline constexpr bool ends_in_callback<First, Rest...> = sizeof...(Rest) == 0 ? has_parameters<First>
                                                                               : ends_in_callback<Rest...>;
 
+/// Calls `then(callback, others...)`, where the callback is the last of `args`.
+template <class Then, class... Args>
+decltype(auto) with_callback(Then&& then, Args&&... args) {
+  constexpr std::size_t last = sizeof...(Args) - 1;
+  return [&]<std::size_t... I>(std::index_sequence<I...>, auto all)->decltype(auto) {
+    return then(std::get<last>(std::move(all)), std::get<I>(all)...);
+  }
+  (std::make_index_sequence<last>{}, std::forward_as_tuple(std::forward<Args>(args)...));
+}
+
 }  // namespace impl
 
 /// Makes a listener of any callable with a fixed list of parameters.

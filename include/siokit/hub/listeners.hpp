@@ -3,6 +3,7 @@
 // memory is freed when no dispatch is under way. Looking up an event allocates nothing.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -26,8 +27,14 @@ class listener_list {
  public:
   /// An empty callable is no listener.
   void add(listener_id id, bool once, Handler call) {
-    if (!call) return;
-    items_.push_back(std::make_unique<item>(item{id, once, false, false, std::move(call)}));
+    if (call) items_.push_back(std::make_unique<item>(item{id, once, std::move(call)}));
+  }
+  /// The same, before all others.
+  void prepend(listener_id id, Handler call) {
+    add(id, false, std::move(call));
+    if (items_.empty() || items_.back()->id != id) return;
+    items_.back()->first = true;
+    sweep();
   }
   bool remove(listener_id id) noexcept {
     for (auto& entry : items_) {
@@ -78,12 +85,17 @@ class listener_list {
   struct item {
     listener_id id;
     bool once;
-    bool removed;
-    bool spent;  // once, and called
     Handler call;
+    bool removed = false;
+    bool spent = false;  // once, and called
+    bool first = false;  // to be moved to the front, which a walk must not see
   };
   void sweep() noexcept {
-    if (walks_ == 0) std::erase_if(items_, [](auto const& entry) { return entry->removed || entry->spent; });
+    if (walks_ != 0) return;
+    std::erase_if(items_, [](auto const& entry) { return entry->removed || entry->spent; });
+    for (auto each = items_.begin(); each != items_.end(); ++each) {
+      if (std::exchange((*each)->first, false)) std::rotate(items_.begin(), each, each + 1);
+    }
   }
 
   std::vector<std::unique_ptr<item>> items_;
@@ -107,9 +119,10 @@ class basic_listeners {
     }
     return any_.remove(id);
   }
+  /// Those of events by their names.
   void remove_all() noexcept {
     for (auto& [event, list] : by_event_) list.remove_all();
-    any_.remove_all();
+    std::erase_if(by_event_, [](auto const& each) { return each.second.empty(); });
   }
   void remove_all(std::string_view event) noexcept {
     auto const found = by_event_.find(event);
@@ -119,7 +132,6 @@ class basic_listeners {
   }
 
   using any_handler = unique_function<void(Socket&, std::string_view, args const&)>;
-  void add_any(listener_id id, any_handler call) { any_.add(id, false, std::move(call)); }
 
   template <class Visit>
   void walk(std::string_view event, Visit&& visit) {

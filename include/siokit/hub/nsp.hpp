@@ -43,6 +43,8 @@ class nsp {
   }
   /// Called for every event, before the listeners of the event itself.
   listener_id on_any(hub::listeners::any_handler callable);
+  /// The same, before all that are there.
+  listener_id prepend_any(hub::listeners::any_handler callable);
   /// Called before, and after, a socket has left its rooms.
   listener_id on_disconnecting(disconnect_handler callable);
   listener_id on_disconnect(disconnect_handler callable);
@@ -53,6 +55,9 @@ class nsp {
   listener_id on_leave_room(member_handler callable);
   void off(listener_id which) noexcept;
   void off(std::string_view event) noexcept { listeners_.remove_all(event); }
+  /// All but those of on_any().
+  void off() noexcept;
+  void off_any() noexcept { listeners_.any().remove_all(); }
 
   /// Runs before a client may join, in the order of registration; see middleware.hpp.
   void use(middleware callable) {

@@ -21,8 +21,11 @@ listener_id nsp::add_to(List& list, Handler callable) {
   return id;
 }
 inline listener_id nsp::on_any(listeners::any_handler callable) {
+  return add_to(listeners_.any(), std::move(callable));
+}
+inline listener_id nsp::prepend_any(listeners::any_handler callable) {
   auto const id = server_->next_listener();
-  listeners_.add_any(id, std::move(callable));
+  listeners_.any().prepend(id, std::move(callable));
   return id;
 }
 inline listener_id nsp::on_connection(connection_handler callable) {
@@ -50,6 +53,12 @@ inline void nsp::off(listener_id which) noexcept {
   auto const remove = [which](auto&... lists) { static_cast<void>((lists.remove(which) || ...)); };
   remove(listeners_, server_side_, on_connection_, on_disconnecting_, on_disconnect_, on_create_room_,
          on_delete_room_, on_join_room_, on_leave_room_);
+}
+
+inline void nsp::off() noexcept {
+  auto const clear = [](auto&... lists) { (lists.remove_all(), ...); };
+  clear(listeners_, server_side_, on_connection_, on_disconnecting_, on_disconnect_, on_create_room_,
+        on_delete_room_, on_join_room_, on_leave_room_);
 }
 
 inline void nsp::tell_joined(std::string_view room, std::string_view id, bool created) {
@@ -141,13 +150,11 @@ void broadcast::for_each(Visit&& visit) const {
 template <class... Args>
 result<void> broadcast::emit(std::string_view event, Args&&... args) const {
   if constexpr (impl::ends_in_callback<Args...>) {
-    auto all = std::forward_as_tuple(std::forward<Args>(args)...);
-    constexpr std::size_t last = sizeof...(Args) - 1;
-    return [&]<std::size_t... I>(std::index_sequence<I...>) {
-      using callback = std::tuple_element_t<last, decltype(all)>;
-      return ask(std::forward<callback>(std::get<last>(all)), event, std::get<I>(all)...);
-    }
-    (std::make_index_sequence<last>{});
+    return impl::with_callback(
+        [&]<class Callback>(Callback&& callback, auto const&... values) {
+          return ask(std::forward<Callback>(callback), event, values...);
+        },
+        std::forward<Args>(args)...);
   } else {
     result<void> outcome = emit_here(event, args...);
     for (nsp* const child : nsp_->children()) {

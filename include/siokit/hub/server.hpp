@@ -92,6 +92,7 @@ class server {
   }
   listener_id on_disconnect(disconnect_handler callable) { return root().on_disconnect(std::move(callable)); }
   listener_id on_any(listeners::any_handler callable) { return root().on_any(std::move(callable)); }
+  listener_id prepend_any(listeners::any_handler callable) { return root().prepend_any(std::move(callable)); }
   template <class Callable>
   listener_id on(std::string_view event, Callable&& callable) {
     return root().on(event, std::forward<Callable>(callable));
@@ -102,6 +103,8 @@ class server {
   }
   void off(listener_id which) noexcept { root().off(which); }
   void off(std::string_view event) noexcept { root().off(event); }
+  void off() noexcept { root().off(); }
+  void off_any() noexcept { root().off_any(); }
   void use(middleware callable) { root().use(std::move(callable)); }
   template <class... Args>
   result<void> emit(std::string_view event, Args&&... args) {

@@ -18,18 +18,16 @@ listener_id nsp::on_server_side(std::string_view event, Callable&& callable) {
 template <class... Args>
 result<void> nsp::server_side_emit(std::string_view event, Args&&... args) {
   if constexpr (impl::ends_in_callback<Args...>) {
-    auto all = std::forward_as_tuple(std::forward<Args>(args)...);
-    constexpr std::size_t last = sizeof...(Args) - 1;
-    return [&]<std::size_t... I>(std::index_sequence<I...>) {
-      using callback = std::tuple_element_t<last, decltype(all)>;
-      static_assert(std::is_invocable_v<callback, std::error_code, responses const&>,
-                    "servers answer as many: void(std::error_code, responses const&)");
-      auto packet = socketio::encode_event(name_, {}, event, std::get<I>(all)...);
-      if (!packet) return result<void>(tl::unexpected(packet.error()));
-      server_->ask_servers(*this, *packet, std::forward<callback>(std::get<last>(all)));
-      return result<void>();
-    }
-    (std::make_index_sequence<last>{});
+    return impl::with_callback(
+        [&]<class Callback>(Callback&& callback, auto const&... values) -> result<void> {
+          static_assert(std::is_invocable_v<Callback, std::error_code, responses const&>,
+                        "servers answer as many: void(std::error_code, responses const&)");
+          auto packet = socketio::encode_event(name_, {}, event, values...);
+          if (!packet) return tl::unexpected(packet.error());
+          server_->ask_servers(*this, *packet, std::forward<Callback>(callback));
+          return {};
+        },
+        std::forward<Args>(args)...);
   } else {
     auto packet = socketio::encode_event(name_, {}, event, args...);
     if (!packet) return tl::unexpected(packet.error());

@@ -135,9 +135,13 @@ class socket {
   listener_id on(std::string_view event, Callable&& callable);
   template <class Callable>
   listener_id once(std::string_view event, Callable&& callable);
+  /// Called for every event, before the listeners of the event itself.
   listener_id on_any(hub::listeners::any_handler callable);
+  /// The same, before all that are there.
+  listener_id prepend_any(hub::listeners::any_handler callable);
   /// Called for every event that was sent to this socket, alone or with others.
   listener_id on_any_outgoing(hub::listeners::any_handler callable);
+  listener_id prepend_any_outgoing(hub::listeners::any_handler callable);
   /// Hears of events that a packet middleware has stopped.
   listener_id on_error(error_handler callable);
   /// Sees every event of this socket before its listeners; see packet_middleware.hpp.
@@ -146,6 +150,10 @@ class socket {
   listener_id on_disconnect(disconnect_handler callable);
   void off(listener_id which) noexcept;
   void off(std::string_view event) noexcept;
+  /// All but those of on_any() and on_any_outgoing().
+  void off() noexcept;
+  void off_any() noexcept;
+  void off_any_outgoing() noexcept;
 
   /// Leaves the namespace; `close`: every namespace, then the connection. Reason: server namespace
   /// disconnect.

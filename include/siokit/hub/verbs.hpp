@@ -213,13 +213,11 @@ result<void> socket_emit::emit(std::string_view event, Args&&... args) const {
   if (to.state_ == socket::state::disconnected) return local_error(errc::not_connected);
   bool const dropped = volatile_flag_ && !to.writable();
   if constexpr (impl::ends_in_callback<Args...>) {
-    auto all = std::forward_as_tuple(std::forward<Args>(args)...);
-    constexpr std::size_t last = sizeof...(Args) - 1;
-    return [&]<std::size_t... I>(std::index_sequence<I...>) {
-      using callback = std::tuple_element_t<last, decltype(all)>;
-      return to.ask(*this, dropped, std::forward<callback>(std::get<last>(all)), event, std::get<I>(all)...);
-    }
-    (std::make_index_sequence<last>{});
+    return impl::with_callback(
+        [&]<class Callback>(Callback&& callback, auto const&... values) {
+          return to.ask(*this, dropped, std::forward<Callback>(callback), event, values...);
+        },
+        std::forward<Args>(args)...);
   } else {
     if (dropped) return {};
     return to.send_event(*this, event, args...);
@@ -302,12 +300,22 @@ listener_id socket::once(std::string_view event, Callable&& callable) {
 }
 inline listener_id socket::on_any(listeners::any_handler callable) {
   auto const id = server().next_listener();
-  extras().listeners.add_any(id, std::move(callable));
+  extras().listeners.any().add(id, false, std::move(callable));
+  return id;
+}
+inline listener_id socket::prepend_any(listeners::any_handler callable) {
+  auto const id = server().next_listener();
+  extras().listeners.any().prepend(id, std::move(callable));
   return id;
 }
 inline listener_id socket::on_any_outgoing(listeners::any_handler callable) {
   auto const id = server().next_listener();
   extras().outgoing.add(id, false, std::move(callable));
+  return id;
+}
+inline listener_id socket::prepend_any_outgoing(listeners::any_handler callable) {
+  auto const id = server().next_listener();
+  extras().outgoing.prepend(id, std::move(callable));
   return id;
 }
 inline listener_id socket::on_error(error_handler callable) {
@@ -336,6 +344,17 @@ inline void socket::off(listener_id which) noexcept {
 }
 inline void socket::off(std::string_view event) noexcept {
   if (extras_) extras_->listeners.remove_all(event);
+}
+inline void socket::off() noexcept {
+  if (!extras_) return;
+  auto const clear = [](auto&... lists) { (lists.remove_all(), ...); };
+  clear(extras_->listeners, extras_->on_disconnecting, extras_->on_disconnect, extras_->on_error);
+}
+inline void socket::off_any() noexcept {
+  if (extras_) extras_->listeners.any().remove_all();
+}
+inline void socket::off_any_outgoing() noexcept {
+  if (extras_) extras_->outgoing.remove_all();
 }
 
 inline void socket::disconnect(bool close) {

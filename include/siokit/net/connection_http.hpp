@@ -55,7 +55,8 @@ inline http_request connection::present_request() const noexcept {
   out.method = head.method;
   out.target = head.target;
   out.headers = head.headers;
-  out.remote_address = http_->client_address;
+  out.remote_address =
+      loop_->options().trusted_proxies.empty() ? http_->remote_address : http_->client_address;
   out.secure = tls_ != nullptr || is_stream();
   out.body = http_->body;
   if (!head.upgrade) return out;
@@ -78,7 +79,7 @@ inline void connection::on_head() {
   state.body_to = http_state::sink::nowhere;
   state.middlewares_done = 0;
   state.decision = http_state::verdict::none;
-  state.client_address = client_address();
+  if (!loop_->options().trusted_proxies.empty()) state.client_address = client_address();
   name_ = loop_->rename(name_);
   http_request const request = present_request();
   auto const& config = loop_->engine().config();
@@ -96,7 +97,6 @@ inline void connection::on_head() {
 /// Who asks: the peer, or whom a trusted proxy names.
 inline std::string connection::client_address() const {
   auto const& proxies = loop_->options().trusted_proxies;
-  if (proxies.empty()) return http_->remote_address;
   std::string forwarded;  // several headers are one list
   for (auto const& [name, value] : http_->parser.head().headers) {
     if (!same_header_name(name, "x-forwarded-for")) continue;

@@ -37,7 +37,7 @@ struct http_state {
   ref<connection> parent;             // of a request of HTTP/2: whose stream it is
   std::int32_t stream = 0;
   std::string remote_address;
-  std::string client_address;  // of the present request
+  std::string client_address;  // of the present request, when proxies are trusted
   std::string body;
   std::vector<owned_header> headers;  // of the answer, as far as they are known
   std::size_t middlewares_done = 0;

@@ -261,11 +261,7 @@ export const wireEngine = [
     async run({ server }) {
       const wire = await joined(server, "websocket");
       wire.send("4".repeat(wire.handshake.maxPayload + 1));
-      await same(
-        "the code",
-        wire.closed.then(({ code }) => code),
-        1009,
-      );
+      await same("the code", wire.closeCode(), 1009);
     },
   },
   {
@@ -408,19 +404,11 @@ export const wireEngine = [
       for (const wrong of ["4hello", "2", "2prob", "3probe", "1", "x", Buffer.from([1])]) {
         const wire = await Wire.open(session.at({ transport: "websocket" }));
         wire.send(wrong);
-        await same(
-          `${wrong} in place of 2probe: the code`,
-          wire.closed.then(({ code }) => code),
-          1005,
-        );
+        await same(`${wrong} in place of 2probe: the code`, wire.closeCode(), 1005);
       }
       const wire = await probed(session);
       wire.send("4hello");
-      await same(
-        "4hello in place of 5: the code",
-        wire.closed.then(({ code }) => code),
-        1005,
-      );
+      await same("4hello in place of 5: the code", wire.closeCode(), 1005);
       await alive(session);
     },
   },
@@ -451,11 +439,7 @@ export const wireEngine = [
       const session = await joined(server, "polling");
       const wire = await probed(session);
       await session.send("1");
-      await same(
-        "the code",
-        wire.closed.then(({ code }) => code),
-        1005,
-      );
+      await same("the code", wire.closeCode(), 1005);
       await gone(session);
     },
   },
