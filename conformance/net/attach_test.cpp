@@ -40,7 +40,7 @@ TEST(Attach, OthersRequestsAreNotTaken) {
   world w;
   other_server other(w);
   raw_client c(w, other.at());
-  std::array<header, 1> const headers{{{"Connection", "keep-alive"}}};
+  std::array<header, 2> const headers{{{"Connection", "Upgrade, HTTP2-Settings"}, {"Upgrade", "h2c"}}};
   ASSERT_FALSE(other.hand_over({.method = "GET", .target = polling, .headers = headers}));
   std::string const answer = c.response();
   EXPECT_TRUE(has(answer, "\r\nConnection: close\r\n"));

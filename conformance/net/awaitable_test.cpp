@@ -76,7 +76,7 @@ TEST(Awaitable, ItAsksTheClientAndWaits) {
     int const n = co_await siokit::emit_with_ack<int>(s, "how many", "apples")(asio::use_awaitable);
     w.log += std::to_string(n) + ";";
     auto how = asio::redirect_error(asio::use_awaitable, w.failure);
-    co_await siokit::emit_with_ack<int>(s.get()->timeout(1ms), "never")(how);
+    co_await siokit::emit_with_ack<int>(s, "never").timeout(1ms)(how);
     w.log += w.failure.message() + ";";
     co_await siokit::emit_with_ack<int>(s, "disconnect")(how);
     w.log += w.failure.message() + ";";
@@ -96,6 +96,26 @@ TEST(Awaitable, ItAsksTheClientAndWaits) {
                              siokit::make_error_code(siokit::errc::bad_json).message() + ";disconnect;" +
                              siokit::make_error_code(siokit::errc::gone).message() + ";";
   EXPECT_TRUE(w.until([&] { return w.log == wanted; })) << w.log << "\n" << wanted;
+}
+
+TEST(Awaitable, AQuestionToNobodyIsAnsweredByTheServersThread) {
+  world w;
+  std::optional<siokit::socket_ref> gone;
+  w.io.on_connection([&](siokit::socket& s) {
+    gone = s.ref();
+    s.disconnect();
+  });
+  w.connect();
+  EXPECT_TRUE(w.until([&] { return w.log == "disconnect;"; }));
+  auto const here = std::this_thread::get_id();
+  w.io.post([&] {
+    siokit::emit_with_ack<int>(*gone, "x")([&](std::error_code failure, int) {
+      EXPECT_EQ(std::this_thread::get_id(), here);
+      w.log += failure.message();
+    });
+  });
+  EXPECT_TRUE(w.until([&] { return w.log.ends_with(make_error_code(siokit::errc::gone).message()); }))
+      << w.log;
 }
 
 TEST(Awaitable, AQuestionEndsWithItsServer) {

@@ -342,6 +342,7 @@ TEST(Http2, RefusesBodiesAndHeadsThatAreTooLarge) {
   EXPECT_EQ(c.get("/route", {{"x-long", std::string(20'000, 'x')}}).status(), "431");
   EXPECT_EQ(c.get("/" + std::string(9'000, 'x')).status(), "414");
   EXPECT_EQ(c.get("/route", fields(101, {"x", "y"})).status(), "431");
+  EXPECT_EQ(c.get("/route", fields(1300, {"cookie", "a=b"})).status(), "431") << "nothing is left out";
   EXPECT_EQ(c.get("/a b").closed, NGHTTP2_PROTOCOL_ERROR);
   EXPECT_EQ(c.get("/route").status(), "200") << "the connection goes on";
 }
@@ -388,6 +389,26 @@ TEST(Http2, ALostConnectionLosesAllItsPolls) {
   EXPECT_EQ(c.get("/").status(), "404");
   c.tls.raw.close();
   EXPECT_TRUE(w.until([&] { return w.host->connections() == 0 && w.engine.size() == 0; }));
+}
+
+TEST(Http2, MayBeToldSomethingWhileItsConnectionIsLost) {
+  world w({}, with_http2());
+  std::vector<handle> open;
+  w.on_event = [&](engineio::event const& event) {
+    if (event.type == engineio::event::kind::opened) open.push_back(event.session);
+    if (event.type == engineio::event::kind::closed) {
+      for (handle const each : open) w.send(each, text_message("4somebody has left"));
+    }
+    return false;
+  };
+  h2_client c(w);
+  c.handshake(0);
+  c.handshake(1);
+  c.ask("GET", poll_of(0));
+  c.ask("GET", poll_of(1));
+  EXPECT_EQ(c.get("/").status(), "404");
+  c.tls.raw.close();  // the answer to one of the polls is on its way when its connection is over
+  EXPECT_TRUE(w.until([&] { return w.host->connections() == 0 && w.engine.size() < 2; }));
 }
 
 TEST(Http2, OutlivesHandlersThatThrow) {

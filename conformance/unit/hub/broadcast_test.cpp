@@ -1,6 +1,7 @@
 #include "siokit/hub/broadcast.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <set>
 
 #include "unit/hub/world.hpp"
@@ -175,6 +176,11 @@ TEST(broadcast, names_several_rooms_in_any_way) {
   EXPECT_EQ(w.heard(w.a), R"(42["1"] 42["4"])");
   EXPECT_EQ(w.heard(w.b), R"(42["1"] 42["2"] 42["4"])");
   EXPECT_EQ(w.heard(w.c), R"(42["1"] 42["3"] 42["4"])");
+  auto const made = [](int n) { return "r" + std::to_string(n) + " a long name that is made on the way"; };
+  std::vector<int> const numbers = {1, 2};
+  EXPECT_TRUE(w.at(w.c).join(numbers | std::views::transform(made)));
+  EXPECT_EQ(w.at(w.c).rooms()[2], made(1));
+  EXPECT_TRUE(w.at(w.c).leave({made(1), made(2)}));
   w.io.in({"r1", "r3"}).sockets_leave(two);
   EXPECT_EQ(w.io.of("/").rooms(), std::vector<std::string_view>{"r3"});
   EXPECT_TRUE(w.at(w.a).leave(w.at(w.a).rooms()));

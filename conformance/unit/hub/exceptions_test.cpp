@@ -55,6 +55,21 @@ TEST(exceptions, keep_no_acknowledgement_waiting) {
   EXPECT_EQ(log, "012disconnect");
 }
 
+TEST(exceptions, of_who_hears_of_outgoing_events_lose_no_answer) {
+  world w;
+  int const client = w.guest();
+  w.io.find(w.id(client))->on_any_outgoing([](socket&, std::string_view, siokit::args const&) {
+    throw std::runtime_error("oh");
+  });
+  std::string log;
+  EXPECT_THROW(
+      static_cast<void>(w.io.emit(
+          "ask", [&](std::error_code, hub::responses const& all) { log = std::to_string(all.size()); })),
+      std::runtime_error);
+  w.say(client, "430[1]");
+  EXPECT_EQ(log, "1");
+}
+
 TEST(exceptions, do_not_keep_a_connection_open) {
   world w;
   w.io.on_disconnect([](socket&, hub::disconnect_reason) { throw std::runtime_error("oh"); });

@@ -46,6 +46,13 @@ TEST(json_nlohmann, handlers_may_take_it) {
     static_cast<void>(s.emit("y", value));
     reply(value);
   });
+  // It could be made of an enumeration: they are listeners of events all the same.
+  EXPECT_TRUE(io.on("x", [](siokit::socket&, json const&) {}));
+  EXPECT_TRUE(io.on("x", [](siokit::socket&, std::optional<json> const&) {}));
+  io.on_connection([](siokit::socket& s) { EXPECT_TRUE(s.on("x", [](siokit::socket&, json const&) {})); });
+  siokit::hub::client client({}, 1);
+  EXPECT_TRUE(client.socket().on("x", [](json const&) {}));
+  EXPECT_TRUE(client.socket().on("x", [](json const&, std::string_view) {}));
 }
 
 }  // namespace json_nlohmann_test

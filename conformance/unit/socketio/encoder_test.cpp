@@ -176,6 +176,7 @@ TEST(encoder, raw_json_is_one_value) {
     EXPECT_EQ(failure.blame, side::local);
     EXPECT_FALSE(encode_ack("/", 1, std::vector<raw_json>{{"1"}, {bad}})) << bad;
   }
+  EXPECT_EQ(encode_ack("/", 1, raw_json{"\"\xff\""}).error().code, errc::bad_utf8);
   EXPECT_EQ(encode_ack("/", 1, raw_json{"[1"}).error().offset, 2u) << "within that JSON";
   EXPECT_EQ(wire(encode_ack("/", 1, raw_json{" 1 "})), "431[ 1 ]");
   EXPECT_EQ(encode_json(std::vector<int>{1}), "[1]");

@@ -256,8 +256,9 @@ result<void> client_socket::emit_with(socketio::client_session::emit_options opt
     options.wants_ack = true;
     return impl::with_callback(
         [&]<class Callback>(Callback&& callback, auto const&... values) {
+          auto packet = socketio::encode_event(nsp(), id, event, values...);
           acks_.emplace(id, make_ack_handler(std::forward<Callback>(callback)));
-          auto const sent = send_packet(options, socketio::encode_event(nsp(), id, event, values...));
+          auto const sent = send_packet(options, std::move(packet));
           if (!sent) acks_.erase(id);
           return sent;
         },

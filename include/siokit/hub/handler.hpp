@@ -286,10 +286,18 @@ template <class Callable, class... P>
   };
 }
 
-/// Can be called with just these, and is done when it returns.
+template <class List, class... Args>
+inline constexpr bool is_list_of = false;
+template <class... P, class... Args>
+inline constexpr bool is_list_of<type_list<P...>, Args...> =
+    std::is_same_v<type_list<std::remove_cvref_t<P>...>, type_list<std::remove_cvref_t<Args>...>>;
+
+/// Has just these parameters, not others that they convert to, and is done when it returns.
 template <class Callable, class... Args>
 inline constexpr bool is_called_with = [] {
-  if constexpr (!has_parameters<Callable> || !std::is_invocable_v<Callable&, Args...>) {
+  if constexpr (!has_parameters<Callable>) {
+    return false;
+  } else if constexpr (!is_list_of<parameter_list<Callable>, Args...>) {
     return false;
   } else {
     return !is_task<std::invoke_result_t<Callable&, Args...>>;

@@ -224,8 +224,8 @@ inline result<void> broadcast::deliver_asking(std::uint64_t id, message const& p
     else
       static_cast<void>(hub.engine_->send(to.connection_, *form));  // who is closed by it is told of that
   });
-  hub.tell_outgoing(sent_to, packet);
   all->release();
+  hub.tell_outgoing(sent_to, packet);  // last, for it may throw
   return {};
 }
 

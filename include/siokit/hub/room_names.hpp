@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <ranges>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,7 +25,13 @@ class room_names {
            std::convertible_to<std::ranges::range_reference_t<Names const>, std::string_view>)
       room_names(Names const& several)
       : is_one_(false) {
-    for (auto const& each : several) copied_.emplace_back(each);
+    using name = std::ranges::range_reference_t<Names const>;
+    if constexpr (std::is_lvalue_reference_v<name> || std::same_as<name, std::string_view>) {
+      for (auto const& each : several) copied_.emplace_back(each);
+    } else {  // made on the way, such as those of a view
+      for (auto&& each : several) owned_.emplace_back(std::string_view(each));
+      copied_.assign(owned_.begin(), owned_.end());
+    }
     several_ = copied_;
   }
   room_names(room_names const&) = delete;
@@ -38,6 +45,7 @@ class room_names {
   std::string_view one_;
   std::span<std::string_view const> several_;
   std::vector<std::string_view> copied_;
+  std::vector<std::string> owned_;
   bool is_one_ = true;
 };
 

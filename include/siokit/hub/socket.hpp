@@ -68,7 +68,6 @@ class socket_emit {
   /// a timeout.
   template <class... Args>
   result<void> emit(std::string_view event, Args&&... args) const;
-  [[nodiscard]] socket& target() const noexcept { return *socket_; }
 
  private:
   friend class socket;

@@ -21,6 +21,8 @@ class socket_ref {
   /// The socket, null when it is gone. Valid until the handler or the posted call returns.
   [[nodiscard]] socket* get() const noexcept;
   explicit operator bool() const noexcept { return get() != nullptr; }
+  /// The server of the socket, null when that is gone.
+  [[nodiscard]] hub::server* server() const noexcept { return hub_.get(); }
 
   /// socket::emit, or errc::gone.
   template <class... Args>
@@ -29,11 +31,11 @@ class socket_ref {
   result<void> disconnect(bool close = false) const;
 
  private:
-  friend class server;
+  friend class hub::server;
   friend class socket;
-  socket_ref(lifeline_ref<server> hub, handle at) noexcept : hub_(std::move(hub)), at_(at) {}
+  socket_ref(lifeline_ref<hub::server> hub, handle at) noexcept : hub_(std::move(hub)), at_(at) {}
 
-  lifeline_ref<server> hub_;
+  lifeline_ref<hub::server> hub_;
   handle at_;
 };
 

@@ -96,8 +96,8 @@ inline void server::close() {
 // socket_ref, ack, next, admission.
 
 inline socket* socket_ref::get() const noexcept {
-  server* hub = hub_.get();
-  return hub == nullptr ? nullptr : hub->find_socket(at_);
+  hub::server* const owner = hub_.get();
+  return owner == nullptr ? nullptr : owner->find_socket(at_);
 }
 
 template <class... Args>

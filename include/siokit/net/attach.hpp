@@ -43,7 +43,7 @@ namespace impl {
   bool host = false, length = false, chunked = false, handshake = upgraded;
   for (auto const& [name, value] : in.headers) {
     chunked |= same_header_name(name, "transfer-encoding");
-    handshake |= same_header_name(name, "upgrade");
+    handshake |= same_header_name(name, "upgrade") && same_header_name(value, "websocket");
   }
   bool const close = !in.keep_alive && !handshake;
   for (auto const& [name, value] : in.headers) {

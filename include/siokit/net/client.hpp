@@ -393,7 +393,7 @@ template <class... Results>
 template <class Token>
 auto ack_operation<Results...>::operator()(Token&& token) && {
   static_assert((std::is_default_constructible_v<Results> && ...), "a failure has results too: empty ones");
-  static_assert((!std::is_same_v<Results, std::string_view> && ...), "results are kept: take std::string");
+  static_assert((!hub::impl::is_view<Results> && ...), "results are kept: take std::string and its like");
   return asio::async_initiate<Token, void(std::error_code, Results...)>(
       [self = std::move(*this)](auto&& handler) mutable {
         auto waiting = impl::make_operation<Results...>(std::forward<decltype(handler)>(handler),

@@ -50,7 +50,7 @@ class connection final : public counted {
   // --- From anywhere.
 
   [[nodiscard]] bool awaits_answer() const noexcept {
-    return loop_ != nullptr && mode_ == mode::http && http_ && http_->awaiting;
+    return loop_ != nullptr && !broken_ && mode_ == mode::http && http_ && http_->awaiting;
   }
 
   /// What the middleware says that is asked, or waited for.
@@ -281,7 +281,8 @@ inline void connection::hold(std::span<char const> in) {
 inline void connection::resume() {
   resume_listed_ = false;
   if (loop_ == nullptr) return;
-  if (broken_) return cut();
+  bool const lost = broken_;
+  if (lost && !(is_stream() && held_)) return cut();  // a request of HTTP/2 that came before the end is read
   if (backlog_) wait_writable();
   if (mode_ == mode::http2) http_->http2->resume();
   if (mode_ == mode::http && http_ && http_->is_decided()) {
@@ -309,6 +310,7 @@ inline void connection::resume() {
     if (!more.empty() && held_ && moved_on) loop_->resume_later(*this);
   }
   if (loop_ == nullptr) return;
+  if (lost) return cut();
   if (is_stream() && !held_) http_->parent->http_->http2->taken(http_->stream);
   if (room() > 0) wait_readable();
 }

@@ -101,7 +101,7 @@ int http2_session::note(void* self, std::int32_t id, Work&& work) noexcept {
   try {
     if (auto const found = me.streams_.find(id); found != me.streams_.end()) {
       work(me, found->second);
-      me.touched_.push_back(id);
+      if (me.touched_.empty() || me.touched_.back() != id) me.touched_.push_back(id);
     }
     return 0;
   } catch (...) {
@@ -176,7 +176,7 @@ inline int http2_session::on_begin_frame(nghttp2_frame_hd const& frame) noexcept
   return continuations_ > continuations_max ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
-/// What is beyond the limit is not kept: the parser will refuse the request anyway.
+/// What is beyond the limit is not kept: open() refuses the request.
 inline void http2_session::on_header(stream& s, std::string_view name, std::string_view value) const {
   if (s.has_head) return;  // a trailer
   if (s.head_bytes > shared().options().head.head_bytes_max) return;
@@ -245,6 +245,11 @@ inline http2_session::http2_session(connection& home) : home_(home), resets_sinc
 
 inline void http2_session::receive(std::span<char const> in) {
   if (ending_) return;
+  constexpr auto period = std::chrono::seconds(10);
+  if (shared().now() >= later(resets_since_, period)) {
+    resets_since_ = shared().now();
+    resets_ = 0;
+  }
   auto const* const bytes = reinterpret_cast<std::uint8_t const*>(in.data());
   auto const failure = nghttp2_session_mem_recv(session_.get(), bytes, in.size());
   if (failure == NGHTTP2_ERR_NOMEM) throw std::bad_alloc();
@@ -258,11 +263,7 @@ inline void http2_session::receive(std::span<char const> in) {
 /// So that nobody has more begun than is ever answered. It also limits the resets of our own that wait for a
 /// peer who does not read, as acks_max does with what he asks for in frames of control.
 inline void http2_session::limit_resets() {
-  constexpr auto period = std::chrono::seconds(10);
   if (!ending_ && resets_ > shared().options().http2.resets_max) end(NGHTTP2_ENHANCE_YOUR_CALM);
-  if (shared().now() < later(resets_since_, period)) return;
-  resets_since_ = shared().now();
-  resets_ = 0;
 }
 
 /// Does what the callbacks have written down.
@@ -283,6 +284,11 @@ inline void http2_session::work() {
 
 inline void http2_session::open(std::int32_t id, stream& s) {
   began_ = s.opened = true;
+  if (going_) {  // the peer will be told that it is not served
+    nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+    return;
+  }
+  if (s.head_bytes > shared().options().head.head_bytes_max) return respond(id, 431, {}, {}, false);
   nghttp2_extpri const in_turns{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};  // no answer waits for the end of another
   nghttp2_session_change_extpri_stream_priority(session_.get(), id, &in_turns, 1);
   auto text = request_of(id, s);
@@ -329,7 +335,7 @@ inline std::optional<std::string> http2_session::request_of(std::int32_t id, str
 
 inline void http2_session::taken(std::int32_t id) {
   auto const found = streams_.find(id);
-  if (found == streams_.end() || found->second.unread == 0) return;
+  if (home_.loop_ == nullptr || found == streams_.end() || found->second.unread == 0) return;
   nghttp2_session_consume_stream(session_.get(), id, std::exchange(found->second.unread, 0));
   shared().resume_later(home_);
 }
@@ -339,7 +345,7 @@ inline void http2_session::taken(std::int32_t id) {
 inline void http2_session::respond(std::int32_t id, unsigned status, std::span<header const> fields,
                                    std::string_view body, bool bodyless) {
   auto const found = streams_.find(id);
-  if (found == streams_.end()) return;
+  if (found == streams_.end() || home_.loop_ == nullptr) return;
   std::string const code = std::to_string(status), length = std::to_string(body.size());
   std::vector<owned_header> lower;
   lower.reserve(fields.size());

@@ -150,8 +150,9 @@ class server : private impl::server_parts, public hub::server {
   }
 
   /// The server of a socket. Precondition: it is one of this class.
-  [[nodiscard]] static server& owning(hub::socket& s) noexcept {
-    auto& io = static_cast<server&>(s.nsp().server());
+  [[nodiscard]] static server& owning(hub::socket& s) noexcept { return owning(s.nsp().server()); }
+  [[nodiscard]] static server& owning(hub::server& hub) noexcept {
+    auto& io = static_cast<server&>(hub);
     SIOKIT_ASSERT(io.runs_tasks_);
     return io;
   }

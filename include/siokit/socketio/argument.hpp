@@ -21,6 +21,7 @@
 #include "siokit/core/json_scan.hpp"
 #include "siokit/core/json_write.hpp"
 #include "siokit/core/message.hpp"
+#include "siokit/core/utf8.hpp"
 #include "siokit/socketio/args.hpp"
 #include "siokit/socketio/placeholder.hpp"
 
@@ -50,6 +51,7 @@ class argument_writer {
   void checked_json(std::string_view text) {
     auto const read = scan_json(text, json_depth_max);
     if (!read && failure_.code == errc::ok) failure_ = {read.error().code, side::local, read.error().offset};
+    if (!utf8_valid(text) && failure_.code == errc::ok) failure_ = {errc::bad_utf8, side::local, 0};
     json(text);
   }
   /// A string or a number as JSON.

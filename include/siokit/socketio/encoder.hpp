@@ -128,7 +128,7 @@ template <class... Args>
 /// An EVENT, or a BINARY_EVENT when some argument is binary. `id`: an acknowledgement is asked for. `nsp`
 /// begins with '/' and holds no comma. A value of type args or owned_args stands for all the arguments it
 /// holds.
-/// Errors, local: reserved_event; what scan_json() says of a raw_json, with the offset in it;
+/// Errors, local: reserved_event; what scan_json() says of a raw_json, with the offset in it, or bad_utf8;
 /// illegal_attachments if JSON given as it is (raw_json, args) names an attachment that the packet does not
 /// have.
 template <class... Args>
@@ -150,6 +150,7 @@ template <class... Args>
 /// binary, in part or whole.
 template <class T>
 [[nodiscard]] result<std::string> encode_json(T const& value) {
+  static_assert(!std::is_same_v<T, args> && !std::is_same_v<T, owned_args>, "that may be several values");
   return impl::encode_array(packet_type::ack, "/", {}, value).and_then([](message const& packet) {
     std::string_view text = packet.packets().next().data;
     text.remove_prefix(text.find('[') + 1);
