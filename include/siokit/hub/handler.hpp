@@ -295,13 +295,12 @@ inline constexpr bool is_list_of<type_list<P...>, Args...> =
 /// Has just these parameters, not others that they convert to, and is done when it returns.
 template <class Callable, class... Args>
 inline constexpr bool is_called_with = [] {
-  if constexpr (!has_parameters<Callable>) {
-    return false;
-  } else if constexpr (!is_list_of<parameter_list<Callable>, Args...>) {
-    return false;
-  } else {
-    return !is_task<std::invoke_result_t<Callable&, Args...>>;
+  if constexpr (has_parameters<Callable>) {
+    if constexpr (is_list_of<parameter_list<Callable>, Args...>) {
+      return !is_task<std::invoke_result_t<Callable&, Args...>>;
+    }
   }
+  return false;
 }();
 
 template <class... Args>
