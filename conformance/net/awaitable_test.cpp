@@ -15,6 +15,10 @@
 #include <asio/use_awaitable.hpp>
 #include <asio/use_future.hpp>
 
+// GCC 12 at -O1 sees one where Asio inlines the new, but not the delete, of a frame.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
 namespace net_awaitable_test {
 
 using namespace std::chrono_literals;
@@ -180,4 +184,5 @@ TEST(Awaitable, SocketAndServerMayGoMeanwhile) {
 }
 
 }  // namespace net_awaitable_test
+#pragma GCC diagnostic pop
 #endif
