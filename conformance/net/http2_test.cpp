@@ -197,6 +197,14 @@ struct h2_client {
   void handshake(int number = 0) {
     EXPECT_TRUE(get(polling).body.starts_with("0{\"sid\":\"" + sid_of(number)));
   }
+  /// Opens two sessions, and a poll of each, which the server has when this returns.
+  void poll_for_two() {
+    handshake(0);
+    handshake(1);
+    ask("GET", poll_of(0));
+    ask("GET", poll_of(1));
+    EXPECT_EQ(get("/").status(), "404");
+  }
 
   tls_peer tls;
   nghttp2_session* session = nullptr;
@@ -382,11 +390,7 @@ TEST(Http2, AResetPollIsALostOne) {
 TEST(Http2, ALostConnectionLosesAllItsPolls) {
   world w({}, with_http2());
   h2_client c(w);
-  c.handshake(0);
-  c.handshake(1);
-  c.ask("GET", poll_of(0));
-  c.ask("GET", poll_of(1));
-  EXPECT_EQ(c.get("/").status(), "404");
+  c.poll_for_two();
   c.tls.raw.close();
   EXPECT_TRUE(w.until([&] { return w.host->connections() == 0 && w.engine.size() == 0; }));
 }
@@ -402,11 +406,7 @@ TEST(Http2, MayBeToldSomethingWhileItsConnectionIsLost) {
     return false;
   };
   h2_client c(w);
-  c.handshake(0);
-  c.handshake(1);
-  c.ask("GET", poll_of(0));
-  c.ask("GET", poll_of(1));
-  EXPECT_EQ(c.get("/").status(), "404");
+  c.poll_for_two();
   c.tls.raw.close();  // the answer to one of the polls is on its way when its connection is over
   EXPECT_TRUE(w.until([&] { return w.host->connections() == 0 && w.engine.size() < 2; }));
 }
@@ -420,11 +420,7 @@ TEST(Http2, OutlivesHandlersThatThrow) {
     throw std::runtime_error("handler");
   };
   h2_client c(w);
-  c.handshake(0);
-  c.handshake(1);
-  c.ask("GET", poll_of(0));
-  c.ask("GET", poll_of(1));
-  EXPECT_EQ(c.get("/").status(), "404");
+  c.poll_for_two();
   c.tls.raw.close();
   for (int i = 0; i < 1000 && (thrown < 2 || w.host->connections() > 0); ++i) {
     try {
