@@ -98,6 +98,35 @@ TEST(EngineHostHttp, ServesRoutes) {
   EXPECT_TRUE(has(c.ask(get("/other?b")), "\r\nLocation: /hello?/other\r\n"));
 }
 
+TEST(EngineHostHttp, ServesRoutesWithParametersAndMethods) {
+  world w;
+  auto const answer = [&](char const* route, char const* text) {
+    w.host->route(route, [text](net::http_request const& in, net::http_reply reply) {
+      reply.send(200, text + (":" + in.parameter("id")) + "," + in.parameter("no"));
+    });
+  };
+  answer("GET /users/{id}", "user");
+  answer("DELETE /users/{id}", "gone");
+  answer("/users/{id}/devices/{no}", "device");
+  answer("/users/all", "all");
+  raw_client c(w);
+  EXPECT_EQ(body_of(c.ask(get("/users/a%2Fb+c?x=1"))), "user:a/b+c,");
+  EXPECT_EQ(body_of(c.ask(get("/users/1/devices/2"))), "device:1,2");
+  EXPECT_EQ(body_of(c.ask(get("/users/all"))), "all:,");
+  c.send("HEAD /users/7 HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(c.response(false).starts_with("HTTP/1.1 200 "));
+  c.send("DELETE /users/7 HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(body_of(c.response()), "gone:7,");
+  std::string const refused = c.ask(post("/users/7", "body"));
+  EXPECT_TRUE(refused.starts_with("HTTP/1.1 405 "));
+  EXPECT_TRUE(has(refused, "\r\nAllow: DELETE, GET\r\n"));
+  for (auto const path : {"/users/", "/users", "/users/1/", "/users/1/devices", "/users/1/devices/2/3"}) {
+    EXPECT_TRUE(c.ask(get(path)).starts_with("HTTP/1.1 404 ")) << path;
+  }
+  answer("GET /users/{id}", "again");
+  EXPECT_EQ(body_of(c.ask(get("/users/8"))), "again:8,");
+}
+
 TEST(EngineHostHttp, AnswersPipelinedRequestsInTheirOrder) {
   world w;
   std::vector<net::http_reply> kept;

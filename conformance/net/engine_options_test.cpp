@@ -39,6 +39,18 @@ TEST(EngineOptions, Cors) {
   EXPECT_FALSE(has(refusal, allowed));
 }
 
+TEST(EngineOptions, CorsOfRoutesElsewhere) {
+  world w({}, {.cors = {{.origin = true}}, .route_cors = true});
+  w.host->route("POST /outside", [](net::http_request const&, net::http_reply reply) { reply.send(200); });
+  raw_client c(w);
+  EXPECT_TRUE(has(c.ask(post("/outside", "", origin)), allowed));
+  EXPECT_TRUE(has(c.ask(get("/outside", origin)), allowed));
+  EXPECT_TRUE(has(c.ask(get("/nowhere", origin)), allowed));
+  std::string const preflight = c.ask("OPTIONS /outside HTTP/1.1\r\nHost: a\r\n" + origin + "\r\n");
+  EXPECT_TRUE(preflight.starts_with("HTTP/1.1 204 No Content\r\n"));
+  EXPECT_TRUE(has(preflight, allowed));
+}
+
 TEST(EngineOptions, CorsDecidedForEachRequest) {
   world w({}, {.cors = {{.credentials = true}}});
   w.host->on_cors([](engineio::cors_options& options, engineio::request const& in) {

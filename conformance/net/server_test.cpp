@@ -118,9 +118,11 @@ TEST(Server, ListensOnlyWhereItWasTold) {
   s.io.post([&] { s.io.close(); });
   s.io.run();
   siokit::server local({.host = "localhost", .port = 0});
+  EXPECT_EQ(local.url(), "");
   auto const url = local.listen();
   ASSERT_TRUE(url) << url.error();
   EXPECT_TRUE(url->starts_with("http://localhost:")) << *url;
+  EXPECT_EQ(local.url(), *url);
   siokit::server nowhere({.host = "no address", .port = 0});
   EXPECT_EQ(nowhere.listen().error(), "host: no address is not an IP address");
 }

@@ -30,6 +30,7 @@ using hub::responses;
 using hub::server_ack;
 using hub::server_group;
 using hub::socket;
+using hub::socket_observer;
 using hub::socket_ref;
 using hub::why_not_recovered;
 using socketio::args;

@@ -23,6 +23,8 @@ class observer {
   virtual void on_closed(server_session const&, close_reason, error /*detail*/) noexcept {}
   /// A message came.
   virtual void on_received(server_session const&, frame const&) noexcept {}
+  /// A message was given to be sent.
+  virtual void on_queued(server_session const&, message const&) noexcept {}
   /// So many packets left, on a WebSocket or as the body of an answer to a poll; bytes before compression.
   virtual void on_sent(server_session const&, std::size_t /*packets*/, std::size_t /*bytes*/) noexcept {}
   /// A client of revision 4 has answered a ping. One that had sent something else in between is not timed.

@@ -11,9 +11,12 @@
 
 namespace siokit::inline v0::engineio {
 
+/// What a '+' means: a blank in queries and forms, itself in paths.
+enum class plus : std::uint8_t { blank, itself };
+
 /// Decodes percent encoding and '+'. A '%' without two hex digits stays as it is; what is not UTF-8 then
 /// becomes U+FFFD.
-[[nodiscard]] inline std::string percent_decode(std::string_view text) {
+[[nodiscard]] inline std::string percent_decode(std::string_view text, plus meaning = plus::blank) {
   constexpr auto digit = [](char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -27,7 +30,7 @@ namespace siokit::inline v0::engineio {
       out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
       i += 2;
     } else {
-      out += text[i] == '+' ? ' ' : text[i];
+      out += text[i] == '+' && meaning == plus::blank ? ' ' : text[i];
     }
   }
   return utf8_valid(out) ? out : utf8_scrubbed(out);

@@ -85,6 +85,9 @@ class server {
   result<void> send(handle session, message item);
   void close(handle session, time_point now, bool discard = false);
 
+  /// In place of the option `observer`; may pass on to it what it hears.
+  void observe(engineio::observer* by) noexcept { config_.observer = by; }
+
   // Outputs. Pull each until it returns nullopt, events first.
 
   [[nodiscard]] std::optional<event> poll_event(time_point now);
@@ -348,7 +351,10 @@ inline void server::advance(time_point now) {
 
 inline result<void> server::send(handle session, message item) {
   result<void> outcome = local_error(errc::gone);
-  with(session, [&](server_session& s) { outcome = s.send(std::move(item)); });
+  with(session, [&](server_session& s) {
+    outcome = s.send(item);
+    if (outcome && config_.observer != nullptr) config_.observer->on_queued(s, item);
+  });
   return outcome;
 }
 

@@ -59,7 +59,7 @@ inline void server::on_engine_event(engineio::event const& in, time_point now) {
     case kind::message:
       if (connection* from = find_connection(in.session)) on_message(*from, in);
       return;
-    case kind::upgraded: return;
+    case kind::upgraded: return on_upgraded(in.session);
     case kind::closed: {
       connection const* ended = find_connection(in.session);
       if (ended == nullptr) return;
@@ -69,6 +69,19 @@ inline void server::on_engine_event(engineio::event const& in, time_point now) {
       closing_.push_back({in.session.slot, reason, detail});
       return finish_closing();
     }
+  }
+}
+
+inline void server::on_upgraded(handle session) {
+  connection const* const owner = observer_ == nullptr ? nullptr : find_connection(session);
+  if (owner == nullptr) return;
+  std::vector<socket_ref> all;  // the observer may end some
+  for (auto slot = owner->first_socket; slot != none; slot = sockets_[slot]->next_of_connection_) {
+    all.push_back(sockets_[slot]->ref());
+  }
+  for (auto const& each : all) {
+    socket* const one = each.get();
+    if (one != nullptr && one->connected()) run_for(each, [&] { observer_->on_upgraded(*one); });
   }
 }
 
@@ -123,6 +136,7 @@ inline void server::on_received(socket& to, socketio::event const& in) {
     json_unescape(name, unescaped);
     name = unescaped;
   }
+  if (observer_ != nullptr) run_for(to.ref(), [&] { observer_->on_received(to, name, in.arguments); });
   ack reply = in.wants_ack ? ack(to.ref(), in.id) : ack();
   if (!to.extras_ || to.extras_->middlewares.empty()) return deliver(to, name, in.arguments, reply);
   pass_middlewares(siokit::ref(new impl::held_event(to.ref(), name, in.arguments.own(), std::move(reply))));
@@ -156,20 +170,21 @@ inline void server::deliver(socket& to, std::string_view name, args const& argum
 }
 
 /// Listeners get the event as it was encoded.
-inline void server::tell_outgoing(socket& to, message const& packet) {
-  if (!to.extras_ || to.extras_->outgoing.empty()) return;
+inline void server::tell_outgoing(std::span<socket_ref const> sent_to, message const& packet) {
+  if (sent_to.empty()) return;
   turn const scope(*this);
   socketio::read_back(packet, [&](socketio::packet_view const& in, args const& arguments) {
     std::string name;
     json_unescape(in.name_raw(), name);
-    run_for(to.ref(), [&] { to.extras_->outgoing.walk([&](auto& call) { call(to, name, arguments); }); });
+    for (auto const& each : sent_to) {
+      socket* const to = each.get();
+      if (to == nullptr) continue;
+      run_for(each, [&] {
+        if (observer_ != nullptr) observer_->on_sent(*to, name, arguments);
+        if (to->extras_) to->extras_->outgoing.walk([&](auto& call) { call(*to, name, arguments); });
+      });
+    }
   });
-}
-
-inline void server::tell_outgoing(std::vector<socket_ref> const& sent_to, message const& packet) {
-  for (auto const& each : sent_to) {
-    if (socket* const to = each.get()) tell_outgoing(*to, packet);
-  }
 }
 
 inline void server::on_acknowledged(socket& to, socketio::event const& in) {
@@ -300,7 +315,10 @@ inline void server::run_endings(std::size_t until) {
         if (newest.was_connected && socketio::recoverable(reason) && !shutting_down_) keep(which);
         leave_rooms(which);
         break;
-      case step::disconnect: tell_levels(&nsp::on_disconnect_); break;
+      case step::disconnect:
+        if (observer_ != nullptr) run_for(which.ref(), [&] { observer_->on_disconnected(which, reason); });
+        tell_levels(&nsp::on_disconnect_);
+        break;
       case step::own_disconnect:
         if (which.extras_) tell(which.extras_->on_disconnect);
         break;

@@ -270,6 +270,7 @@ inline void server::accept(socket& candidate) {
   }
   static_cast<void>(send_packet(candidate.connection_, std::move(*welcome)));
   run_for(candidate.ref(), [&] {
+    if (observer_ != nullptr) observer_->on_connected(candidate);
     space.for_levels([&](nsp& each) {
       each.on_connection_.walk([&](connection_handler& call) {
         if (candidate.connected()) call(candidate);

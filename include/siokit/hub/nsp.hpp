@@ -142,11 +142,7 @@ class nsp {
   }
   template <class List, class Handler>
   listener_id add_to(List& list, Handler callable);
-  [[nodiscard]] bool hears_of_rooms() const noexcept {
-    bool const here = !on_create_room_.empty() || !on_delete_room_.empty() || !on_join_room_.empty() ||
-                      !on_leave_room_.empty();
-    return here || (parent_ != nullptr && parent_->hears_of_rooms());
-  }
+  [[nodiscard]] bool hears_of_rooms() const noexcept;
   void tell_joined(std::string_view room, std::string_view id, bool created);
   void tell_left(std::string_view room, std::string_view id, bool deleted);
   [[nodiscard]] middleware* middleware_at(std::size_t index) noexcept;

@@ -61,13 +61,21 @@ inline void nsp::off() noexcept {
         on_delete_room_, on_join_room_, on_leave_room_);
 }
 
+inline bool nsp::hears_of_rooms() const noexcept {
+  bool const here = !on_create_room_.empty() || !on_delete_room_.empty() || !on_join_room_.empty() ||
+                    !on_leave_room_.empty() || server_->observer_ != nullptr;
+  return here || (parent_ != nullptr && parent_->hears_of_rooms());
+}
+
 inline void nsp::tell_joined(std::string_view room, std::string_view id, bool created) {
+  if (server_->observer_ != nullptr) server_->observer_->on_joined(*this, room, id);
   for_levels([&](nsp& each) {
     if (created) each.on_create_room_.walk([&](room_handler& call) { call(room); });
     each.on_join_room_.walk([&](member_handler& call) { call(room, id); });
   });
 }
 inline void nsp::tell_left(std::string_view room, std::string_view id, bool deleted) {
+  if (server_->observer_ != nullptr) server_->observer_->on_left(*this, room, id);
   for_levels([&](nsp& each) {
     each.on_leave_room_.walk([&](member_handler& call) { call(room, id); });
     if (deleted) each.on_delete_room_.walk([&](room_handler& call) { call(room); });
@@ -187,7 +195,7 @@ inline result<void> broadcast::deliver(message const& packet) const {
   for_each([&](socket& to) {
     // A recipient whose queue is full is closed by its own session; the others are served.
     static_cast<void>(hub.engine_->send(to.connection_, *form));
-    if (to.extras_ && !to.extras_->outgoing.empty()) sent_to.push_back(to.ref());
+    if (hub.tells_outgoing(to)) sent_to.push_back(to.ref());
   });
   hub.tell_outgoing(sent_to, packet);
   return {};
@@ -215,7 +223,7 @@ inline result<void> broadcast::deliver_asking(std::uint64_t id, message const& p
   std::vector<socket_ref> sent_to;
   for_each([&](socket& to) {
     ++all->missing;
-    if (to.extras_ && !to.extras_->outgoing.empty()) sent_to.push_back(to.ref());
+    if (hub.tells_outgoing(to)) sent_to.push_back(to.ref());
     auto const expected = hub.expect_ack(to, id, within_, [all](std::error_code failure, args const& answer) {
       all->settle(failure, answer);
     });

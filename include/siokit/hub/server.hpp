@@ -12,6 +12,7 @@
 #include "siokit/hub/config.hpp"
 #include "siokit/hub/dynamic.hpp"
 #include "siokit/hub/nsp.hpp"
+#include "siokit/hub/socket_observer.hpp"
 #include "siokit/socketio/server_session.hpp"
 
 namespace siokit::inline v0::hub {
@@ -80,6 +81,8 @@ class server {
   void on_bad_arguments(unique_function<void(socket&, std::string_view, error)> callable) {
     bad_arguments_.replace(std::move(callable));
   }
+  /// Hears of all sockets, in place of the one before; null: nobody does. It outlives the server.
+  void observe(socket_observer* by) noexcept { observer_ = by; }
   /// New handshakes are refused from now on, and sessions end with `server shutting down`: before close().
   void refuse_clients() noexcept { shutting_down_ = true; }
   /// Disconnects everybody with `server shutting down`; new handshakes are refused from now on.
@@ -138,6 +141,11 @@ class server {
   [[nodiscard]] socket* find(std::string_view id) const noexcept { return root_->find(id); }
   [[nodiscard]] std::vector<socket_ref> sockets() const { return root_->sockets(); }
 
+  /// The namespace of this name, null when there is none.
+  [[nodiscard]] nsp* find_nsp(std::string_view name) const noexcept {
+    auto const known = nsps_.find(name);
+    return known == nsps_.end() ? nullptr : known->second.get();
+  }
   /// All namespaces there are.
   [[nodiscard]] std::vector<nsp*> nsps() const {
     std::vector<nsp*> all;
@@ -249,14 +257,17 @@ class server {
 
   void on_engine_event(engineio::event const& in, time_point now);
   void on_message(connection& from, engineio::event const& in);
+  void on_upgraded(handle session);
   void on_packet(connection& from, socketio::event const& in);
   void on_connect(connection& from, socketio::event const& in);
   void on_received(socket& to, socketio::event const& in);
   void on_acknowledged(socket& to, socketio::event const& in);
   void deliver(socket& to, std::string_view name, args const& arguments, ack& reply);
   void pass_middlewares(siokit::ref<impl::held_event> held);
-  void tell_outgoing(socket& to, message const& packet);
-  void tell_outgoing(std::vector<socket_ref> const& sent_to, message const& packet);
+  [[nodiscard]] bool tells_outgoing(socket const& to) const noexcept {
+    return observer_ != nullptr || (to.extras_ && !to.extras_->outgoing.empty());
+  }
+  void tell_outgoing(std::span<socket_ref const> sent_to, message const& packet);
   [[nodiscard]] impl::server_side& server_side() {
     if (!side_) side_ = std::make_unique<impl::server_side>();
     return *side_;
@@ -343,6 +354,7 @@ class server {
   listener_list<allow_request_handler> allow_request_;
   listener_list<unique_function<void(socket&, std::string_view, error)>> bad_arguments_;
   unique_function<time_point()> wake_;
+  socket_observer* observer_ = nullptr;
   std::unique_ptr<impl::server_side> side_;
   socket_ref running_;
   time_point turn_time_{};

@@ -39,9 +39,10 @@ inline result<void> server::send_packet(socket& to, message packet) {
 }
 
 inline result<void> server::send_event(socket& to, message packet) {
-  if (!to.extras_ || to.extras_->outgoing.empty()) return send_packet(to, std::move(packet));
+  if (!tells_outgoing(to)) return send_packet(to, std::move(packet));
   auto const sent = send_packet(to, packet);
-  if (sent) tell_outgoing(to, packet);
+  socket_ref const only = to.ref();
+  if (sent) tell_outgoing({&only, 1}, packet);
   return sent;
 }
 

@@ -84,12 +84,15 @@ inline void connection::on_head() {
   http_request const request = present_request();
   auto const& config = loop_->engine().config();
   bool const served = config.serves(head.target);
-  if (served && !apply_cors(request)) return;
+  if ((served || loop_->options().route_cors) && !apply_cors(request)) return;
   // A route below the path of the engine, such as that of a file, goes before it.
   if (served && (request.path() == config.path || !loop_->routes().has(request.path()))) {
     return run_middlewares();
   }
-  if (!loop_->routes().find(request.path())) return respond(404, {}, {});
+  if (auto const route = loop_->routes().find(head.method, request.path()); !route.call) {
+    owned_header const allow[] = {{"Allow", route.allow}};
+    return route.allow.empty() ? respond(404, {}, {}) : respond(405, {}, allow);
+  }
   state.body_to = http_state::sink::route;
   await_body();
 }
@@ -209,9 +212,10 @@ inline void connection::on_complete() {
       break;
     }
     case http_state::sink::route: {
-      http_request const request = present_request();
-      auto const handler = loop_->routes().find(request.path());
-      loop_->input([&](engineio::server&) { handler(request, loop_->make_reply(name_)); });
+      http_request request = present_request();
+      auto const route = loop_->routes().find(request.method, request.path());
+      request.route = route.route;
+      loop_->input([&](engineio::server&) { route.call(request, loop_->make_reply(name_)); });
       break;
     }
     case http_state::sink::nowhere:

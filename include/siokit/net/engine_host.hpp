@@ -106,10 +106,12 @@ class engine_host {
 
   // --- Plain HTTP.
 
-  /// Answers requests for exactly this path, which may lie below that of the engine but not be it. The last
-  /// handler of a path counts.
-  void route(std::string path, route_handler handler) {
-    loop_->routes().add(std::move(path), std::move(handler));
+  /// Answers requests for this path, which may lie below that of the engine but not be it: "/users",
+  /// "POST /users" for one method alone, "/users/{id}" for any user, whom http_request::parameter("id")
+  /// names. A path without parameters goes before one with them; methods that a path does not know are
+  /// answered 405. The last handler of a route counts.
+  void route(std::string_view path, route_handler handler) {
+    loop_->routes().add(path, std::move(handler));
   }
   /// Answers requests that have no route: 404 unless set.
   void otherwise(route_handler handler) {

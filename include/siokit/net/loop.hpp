@@ -31,6 +31,8 @@ namespace siokit::inline v0::net {
 struct host_options {
   /// For every request below the path of the engine, refusals and routes included; none: no such headers.
   std::optional<engineio::cors_options> cors{};
+  /// They are for routes elsewhere too.
+  bool route_cors = false;
   /// Set by the answer to a polling handshake; none: no cookie.
   std::optional<engineio::cookie_options> cookie{};
   /// Of answers to polls.

@@ -32,6 +32,7 @@ struct server_parts {
   std::unique_ptr<asio::io_context> own_context;
   asio::io_context& context;
   engineio::server sessions;
+  std::vector<std::shared_ptr<void>> kept;
 };
 
 /// A call of server::after().
@@ -61,6 +62,8 @@ class server : private impl::server_parts, public hub::server {
 
   /// Opens the listener of the options. Returns its URL; on failure one line that says what and why.
   [[nodiscard]] tl::expected<std::string, std::string> listen();
+  /// The URL that listen() returned; empty before.
+  [[nodiscard]] std::string const& url() const noexcept { return url_; }
   /// Opens a listener, plain or TLS, as many as wanted; that of the options then opens only by listen(). Port
   /// 0 takes a free one. Returns where it listens; invalid_argument when an option is wrong.
   [[nodiscard]] tl::expected<asio::ip::tcp::endpoint, std::error_code> listen(
@@ -114,8 +117,11 @@ class server : private impl::server_parts, public hub::server {
   template <class Callable>
   timer after(duration delay, Callable&& f);
 
-  /// Answers plain HTTP at exactly this path. A handler that throws answers 500.
-  void route(std::string path, route_handler handler);
+  /// Keeps what belongs to the server until its last handler and socket are gone.
+  void keep(std::shared_ptr<void> what) { kept.push_back(std::move(what)); }
+  /// Answers plain HTTP at this path: "/health", "POST /users", "/users/{id}"; see engine_host::route(). A
+  /// handler that throws answers 500.
+  void route(std::string_view path, route_handler handler);
   using header_hook = engine_host::header_hook;
   /// Adds a middleware for requests to the engine: `io.engine.use` of the official server. One that throws
   /// fails.
@@ -191,6 +197,7 @@ class server : private impl::server_parts, public hub::server {
   std::vector<std::weak_ptr<impl::server_timer>> timers_;
   std::optional<std::vector<handle>> draining_;  // what drain() has still to close
   tls_context tls_;                              // of the listener of the options
+  std::string url_;                              // the same
   bool prepared_ = false;
   bool listening_ = false;
   bool closed_ = false;
@@ -256,11 +263,10 @@ inline void server::cancel_timers() noexcept {
   }
 }
 
-inline void server::route(std::string path, route_handler handler) {
-  host_.route(std::move(path),
-              [this, call = std::move(handler)](http_request const& in, http_reply reply) mutable {
-                guarded_turn([&] { call(in, std::move(reply)); });
-              });
+inline void server::route(std::string_view path, route_handler handler) {
+  host_.route(path, [this, call = std::move(handler)](http_request const& in, http_reply reply) mutable {
+    guarded_turn([&] { call(in, std::move(reply)); });
+  });
 }
 
 inline server::header_hook server::guarded_hook(header_hook callable) {
@@ -302,7 +308,7 @@ inline tl::expected<std::string, std::string> server::listen() {
     failure = host_.listen(asio::local::stream_protocol::endpoint(settings.host.substr(scheme.size())));
     if (failure) return tl::unexpected("cannot listen on " + settings.host + ": " + failure.message());
     listening_ = true;
-    return settings.host;
+    return url_ = settings.host;
   }
 #endif
   bool const anywhere = settings.host.empty();
@@ -325,7 +331,7 @@ inline tl::expected<std::string, std::string> server::listen() {
                           bound.error().message());
   }
   listening_ = true;
-  return (tls ? "https://" : "http://") + shown + ":" + std::to_string(bound->port());
+  return url_ = (tls ? "https://" : "http://") + shown + ":" + std::to_string(bound->port());
 }
 
 inline void server::run() {
