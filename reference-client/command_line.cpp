@@ -131,6 +131,8 @@ void add_verbs(CLI::App& app, settings& s) {
   listen->add_option("-e,--event", s.only, "Only these events");
   listen->add_option("-c,--count", s.count, "End after so many");
   add_milliseconds(*listen, "--for", s.wait, "End after this time");
+  listen->add_option("--fallback", s.fallbacks, "Servers to go to when that one dies, in this order")
+      ->type_name("URL ...");
 
   auto* emit = add("emit", "Send one event", verb::emit);
   add_event(*emit, s, {});
@@ -157,6 +159,20 @@ void add_verbs(CLI::App& app, settings& s) {
       ->check(CLI::Range(1u, 10'000u));
   add_milliseconds(*load, "--duration", s.duration, "How long");
   add_milliseconds(*load, "--timeout", s.ack_timeout, "How long to wait for an answer");
+
+  auto* discover = add("discover", "Find the servers that run on this machine; needs no URL", verb::discover);
+  discover->add_option("--client-version", s.client_version, "What they are to be compatible with")
+      ->type_name("VERSION");
+}
+
+/// What is wrong with where it is to connect to.
+std::string problem_with(std::string const& text, settings const& s) {
+  auto const server = siokit::net::parse_url(text);
+  if (!server) return server.error();
+  if (auto const good = s.client.config(*server); !good) return good.error();
+  if (!server->secure) return {};
+  auto const tls = s.client.make_tls();
+  return tls ? std::string() : tls.error();
 }
 
 }  // namespace
@@ -171,9 +187,11 @@ int read_command_line(int argc, char const* const* argv, settings& s) {
       "  siokit-client http://localhost:3000 emit upload @photo.png --ack --timeout 2000\n"
       "  siokit-client https://example.org -a '{\"token\":\"x\"}' -H 'X-Env: test' repl\n"
       "  siokit-client http://localhost:3000 ping echo -c 10\n"
-      "  siokit-client http://localhost:3000 load echo --clients 100 --in-flight 4 --duration 5000\n\n"
+      "  siokit-client http://localhost:3000 load echo --clients 100 --in-flight 4 --duration 5000\n"
+      "  siokit-client http://localhost:8765 listen --fallback http://localhost:8766\n"
+      "  siokit-client discover                                     servers that run on this machine\n\n"
       "Exit codes: 0 done, 1 no connection, 2 usage, 3 no answer in time.\n");
-  app.add_option("url", s.url, "http://, https://, ws:// or wss://; its path is the namespace")->required();
+  app.add_option("url", s.url, "http://, https://, ws:// or wss://; its path is the namespace");
   add_connection_options(app, s);
   add_client_options(app, s);
   add_tls_options(app, s);
@@ -197,17 +215,14 @@ int read_command_line(int argc, char const* const* argv, settings& s) {
   } catch (CLI::ParseError const& error) {
     problem = error.what();
   }
-  if (problem.empty()) {
-    auto const server = siokit::net::parse_url(s.url);
-    if (!server) {
-      problem = server.error();
-    } else if (auto const good = s.client.config(*server); !good) {
-      problem = good.error();
-    } else if (auto const proxy = s.client.proxy.empty() ? server : siokit::net::parse_url(s.client.proxy);
-               !proxy) {
-      problem = "proxy: " + proxy.error();
-    } else if (server->secure) {
-      if (auto const tls = s.client.make_tls(); !tls) problem = tls.error();
+  if (s.command != settings::verb::discover && problem.empty()) {
+    problem = s.url.empty() ? "url is required" : problem_with(s.url, s);
+    for (auto const& each : s.fallbacks) {
+      if (problem.empty()) problem = problem_with(each, s);
+    }
+    if (problem.empty() && !s.client.proxy.empty()) {
+      auto const proxy = siokit::net::parse_url(s.client.proxy);
+      if (!proxy) problem = "proxy: " + proxy.error();
     }
   }
   if (problem.empty()) return -1;

@@ -14,6 +14,7 @@ int run_emit(settings const& s);
 int run_repl(settings const& s);
 int run_ping(settings const& s);
 int run_load(settings const& s);
+int run_discover(settings const& s);
 
 /// A line on standard output, at once: the reader may be a pipe.
 inline void print(std::string_view text) {

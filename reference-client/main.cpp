@@ -1,5 +1,5 @@
 // siokit-client: the curl of Socket.IO.   SPDX-License-Identifier: MIT
-// Reads the options and runs one verb: listen, emit, repl, ping or load.
+// Reads the options and runs one verb: listen, emit, repl, ping, load or discover.
 #include <exception>
 
 #include "arguments.hpp"
@@ -29,6 +29,7 @@ int main(int argc, char** argv) try {
     case settings::verb::repl: return run_repl(s);
     case settings::verb::ping: return run_ping(s);
     case settings::verb::load: return run_load(s);
+    case settings::verb::discover: return run_discover(s);
   }
   return exit_usage;
 } catch (std::exception const& error) {

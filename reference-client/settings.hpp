@@ -17,7 +17,7 @@ enum exit_code : int {
 };
 
 struct settings {
-  enum class verb : std::uint8_t { listen, emit, repl, ping, load };
+  enum class verb : std::uint8_t { listen, emit, repl, ping, load, discover };
 
   std::string url;
   siokit::client_options client;
@@ -32,6 +32,8 @@ struct settings {
   bool ack = false;                              // emit
   std::chrono::milliseconds ack_timeout{5'000};  // emit, ping
   std::vector<std::string> only;                 // listen: events
+  std::vector<std::string> fallbacks;            // listen: servers to go to when the first one dies
+  std::string client_version;                    // discover: what servers are to be compatible with
   std::uint64_t count = 0;                       // listen, ping; 0: without end
   std::chrono::milliseconds wait{0};             // listen; 0: for ever
   std::chrono::milliseconds interval{1'000};     // ping

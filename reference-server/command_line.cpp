@@ -1,10 +1,13 @@
 // The options of siokit-server.   SPDX-License-Identifier: MIT
+#include "command_line.hpp"
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "apps/testbed/testbed.hpp"
+#include "admin.hpp"
+#include "apps/app.hpp"
 #include "command_line_engine.hpp"
-#include "settings.hpp"
+#include "configuration.hpp"
 
 namespace {
 
@@ -152,71 +155,130 @@ void add_limits(CLI::App& app, settings& s) {
       ->check(CLI::Range(1, 65'535));
 }
 
-void add_program_options(CLI::App& app, settings& s) {
-  app.add_option("--app", s.app, "Which application to run")
+void add_admin_options(CLI::App& app, settings& s) {
+  auto* group = app.add_option_group("Admin UI", "For the page of @socket.io/admin-ui");
+  group->add_flag("--admin-ui", s.admin_ui, "Let it connect to the namespace /admin");
+  group->add_option("--admin-user", s.admin_user, "Who may; without, everybody, which production refuses");
+  group->add_option("--admin-password", s.admin_password, "Clear, or a bcrypt hash");
+  group->add_option("--admin-mode", s.admin_mode, "production: figures alone")
       ->capture_default_str()
-      ->check(CLI::IsMember({"testbed"}))
-      ->group("Application");
-  app.add_option("--contract", s.contract, "What the test-bed offers: " + testbed::names())
-      ->capture_default_str()
-      ->group("Application");
-  app.add_option("--profile", s.profile, "A variant of the contract: see docs/testbed.md")
-      ->group("Application");
-  app.add_flag("--allow-misbehaviour", s.allow_misbehaviour,
-               "Clients may ask for faults by the query parameter misbehave: see docs/testbed.md")
-      ->group("Application");
-  app.add_option("--log-level", s.log_level, "trace, debug, info, warn, error or off")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
-      ->group("Log");
-  app.add_flag("--log-json", s.log_json, "One JSON object a line")->group("Log");
+      ->check(CLI::IsMember({"development", "production"}));
+  group->add_flag("--admin-readonly", s.admin_readonly, "Admins look, and change nothing");
 }
 
-/// Looks for `--name VALUE` and `--name=VALUE`.
-void look_for(std::string const& name, int argc, char const* const* argv, std::string& value) {
+void add_program_options(CLI::App& app, settings& s) {
+  auto* group = app.add_option_group("Program");
+  app.add_option("verb", s.verb,
+                 "serve, or start, stop, restart, status, health of one in the background, or install")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"serve", "start", "stop", "restart", "status", "health", "install"}));
+  group->add_option("--app", s.app, "Which application to run: " + apps::names())->capture_default_str();
+  group->add_option("--environment", s.environment,
+                    "Defaults for a place: development, production or docker");
+  group->add_option("--config", s.config, "A JSON file of options: see docs/apps.md")->type_name("FILE");
+  group->add_option("--log-level", s.log_level, "trace, debug, info, warn, error or off")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
+  group->add_flag("--log-json", s.log_json, "One JSON object a line");
+  group->add_option("--log-file", s.log_file, "Where the log goes, in place of standard error")
+      ->type_name("FILE");
+  group->add_option("--pid-file", s.pid_file, "Written while the server listens; `start` gives it")
+      ->type_name("FILE");
+  group->add_flag("-v,--verbose", s.verbose, "With status: what the server says of itself");
+  group->add_option("--mode", s.install_mode, "With install: user or system")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"user", "system"}));
+  group->add_option("--root", s.install_root, "With install: a folder in place of /")->type_name("DIR");
+}
+
+/// The first word that looks like an option and is none, or says nothing behind its "=". CLI11 would take the
+/// next word for the value of the second, and that of the first for the verb.
+std::optional<std::string> wrong_option(CLI::App const& app, int argc, char const* const* argv) {
   for (int i = 1; i < argc; ++i) {
     std::string_view const word = argv[i];
-    if (word == name && i + 1 < argc) value = argv[i + 1];
-    if (word.starts_with(name + "=")) value = word.substr(name.size() + 1);
+    if (!word.starts_with("--") || word.size() == 2) continue;
+    std::string const name(word.substr(0, word.find('=')));
+    auto const* const option = app.get_option_no_throw(name);
+    if (option == nullptr) return name + ": there is no such option; see --help";
+    if (word.ends_with('=')) return name + ": it is empty";
+    if (name.size() == word.size() && option->get_items_expected_max() > 0) ++i;  // its value
   }
+  return std::nullopt;
 }
 
-/// The defaults of contract and profile must be in place before the options are read, so these names are
-/// looked for first.
-bool apply_contract(int argc, char const* const* argv, settings& s, std::string& problem) {
-  std::string name = s.contract;
-  look_for("--contract", argc, argv, name);
-  look_for("--profile", argc, argv, s.profile);
-  auto const* found = testbed::find(name);
-  if (found == nullptr) {
-    problem = "--contract: " + name + " is none of " + testbed::names();
-    return false;
+/// An option whose value is nothing: of a shell's variable that is not set, say. A cookie may have no path.
+std::optional<std::string> empty_option(CLI::App const& app) {
+  for (auto const* const each : app.get_options()) {
+    auto const& values = each->results();
+    if (each->get_name() == "--cookie-path") continue;
+    if (std::find(values.begin(), values.end(), "") != values.end())
+      return each->get_name() + ": it is empty";
   }
-  found->defaults(s);
-  bool const known = found->profile != nullptr ? found->profile(s) : s.profile.empty();
-  if (!known) problem = "--profile: " + name + " has no profile " + s.profile;
-  return known;
+  for (auto const* const group : app.get_subcommands([](CLI::App const*) { return true; })) {
+    if (auto problem = empty_option(*group)) return problem;
+  }
+  return std::nullopt;
+}
+
+/// What contradicts another option, or this build.
+std::optional<std::string> contradiction(CLI::App const& app, settings const& s) {
+  if (!s.connection_state_recovery) {
+    for (std::string const name : {"--max-disconnection-duration", "--skip-middlewares"}) {
+      if (app.count(name) > 0) return name + ": it goes together with --connection-state-recovery";
+    }
+  }
+  if (s.verb != "serve" && app.count("--pid-file") > 0) return "--pid-file: `start` says where that is";
+  if (s.tls_cert.empty() != s.tls_key.empty()) return "--tls-cert and --tls-key go together";
+  if (s.http2 && s.tls_cert.empty()) return "--http2: it needs --tls-cert";
+#ifndef SIOKIT_SERVER_HTTP2
+  if (s.http2) return "--http2: this program was built without nghttp2";
+#endif
+  return problem_of_admin(s);
+}
+
+/// Reads everything but the words of the command line, which win over it.
+std::optional<std::string> read_weaker(apps::command_words const& words, settings& s,
+                                       std::unique_ptr<apps::app>& chosen) {
+  auto const named = words.value_of("--app", "");
+  s.app_named = !named.empty();
+  if (s.app_named) s.app = named;
+  chosen = apps::make(s.app);
+  if (chosen == nullptr) return "--app: " + s.app + " is none of " + apps::names();
+  if (auto problem = chosen->set_defaults(s, words)) return problem;
+  s.environment = words.value_of("--environment", s.environment);
+  s.config = words.value_of("--config", s.config);
+  return read_configuration(s);
 }
 
 }  // namespace
 
-int read_command_line(int argc, char const* const* argv, settings& s) {
+int read_command_line(int argc, char const* const* argv, settings& s, std::unique_ptr<apps::app>& chosen) {
   CLI::App app("A Socket.IO server to test clients against.", "siokit-server");
   app.footer(
       "Examples:\n"
       "  siokit-server                                   serve on port 3000, open http://127.0.0.1:3000/\n"
       "  siokit-server --port 0 --contract protocol      a free port, the protocol document's test server\n"
-      "  siokit-server --tls-cert cert.pem --tls-key key.pem --port 3443\n");
-  std::string problem;
-  if (apply_contract(argc, argv, s, problem)) {
+      "  siokit-server --app notifier --help             another application, and its options\n"
+      "  siokit-server start --app notifier              in the background; then status, health, restart, "
+      "stop\n"
+      "  siokit-server --tls-cert cert.pem --tls-key key.pem --port 3443\n\n"
+      "Exit codes: 0 done, 1 failed, 2 usage, 3 status of a server that does not run.\n");
+  auto problem = read_weaker({argc, argv}, s, chosen);
+  if (!problem) {
     add_network_options(app, s);
     add_protocol_options(app, s);
     add_socketio_options(app, s);
     add_engine_options(app, s);
     add_limits(app, s);
+    add_admin_options(app, s);
     add_program_options(app, s);
+    chosen->add_options(*app.add_option_group("Application " + s.app), s);
     try {
-      app.parse(argc, argv);
+      problem = wrong_option(app, argc, argv);
+      if (!problem) app.parse(argc, argv);
+      if (!problem) problem = empty_option(app);
+      if (!problem) problem = contradiction(app, s);
+      if (!problem) problem = chosen->problem(s);
     } catch (CLI::CallForHelp const&) {
       std::cout << app.help();
       return 0;
@@ -224,20 +286,7 @@ int read_command_line(int argc, char const* const* argv, settings& s) {
       problem = error.what();
     }
   }
-  if (problem.empty() && !s.connection_state_recovery) {
-    for (std::string const name : {"--max-disconnection-duration", "--skip-middlewares"}) {
-      if (app.count(name) > 0) problem = name + ": it goes together with --connection-state-recovery";
-    }
-  }
-  if (problem.empty() && s.tls_cert.empty() != s.tls_key.empty())
-    problem = "--tls-cert and --tls-key go together";
-  if (problem.empty() && s.http2 && s.tls_cert.empty()) problem = "--http2: it needs --tls-cert";
-#ifndef SIOKIT_SERVER_HTTP2
-  if (problem.empty() && s.http2) problem = "--http2: this program was built without nghttp2";
-#endif
-  if (problem.empty() && s.allow_misbehaviour && !s.tls_cert.empty())
-    problem = "--allow-misbehaviour: not together with TLS";
-  if (problem.empty()) return -1;
-  std::cerr << "siokit-server: " << problem << '\n';
+  if (!problem) return -1;
+  std::cerr << "siokit-server: " << *problem << '\n';
   return 2;
 }

@@ -36,6 +36,8 @@ void add_cors_options(CLI::App& app, settings& s) {
   group->add_option_function<std::string>(
       "--cors-origin", [&s](std::string const& text) { on(s.cors).origin = read_origin(text); },
       "none, reflect, *, an origin, or several joined by commas; * in an origin stands for any text");
+  group->add_flag("--check-origin,!--no-check-origin", s.check_origin,
+                  "Refuse sessions, WebSockets included, to pages of origins that are not named");
   using options = siokit::engineio::cors_options;
   add("--cors-methods", &options::methods, "Methods, joined by commas");
   add("--cors-allowed-headers", &options::allowed_headers, "Headers that pages may send (default: as asked)");

@@ -1,17 +1,20 @@
 // siokit-server: a Socket.IO server to test clients against.   SPDX-License-Identifier: MIT
 // Reads the options, opens the listener, runs the chosen application, and ends cleanly when told to.
 #include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <csignal>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "apps/testbed/testbed.hpp"
+#include "admin.hpp"
+#include "command_line.hpp"
 #include "misbehaviour.hpp"
 #include "operations.hpp"
-#include "page.hpp"
-#include "settings.hpp"
+#include "pages.hpp"
+#include "verbs/verbs.hpp"
 #ifdef SIOKIT_SERVER_HTTP2
 #include "siokit/net/http2.hpp"
 #endif
@@ -34,7 +37,9 @@ class json_text final : public spdlog::custom_flag_formatter {
 };
 
 void set_up_log(settings const& s) {
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("siokit-server"));
+  spdlog::set_default_logger(s.log_file.empty() ? spdlog::stderr_logger_mt("siokit-server")
+                                                : spdlog::basic_logger_mt("siokit-server", s.log_file));
+  spdlog::flush_on(spdlog::level::trace);  // who reads the file wants the last line too
   spdlog::set_level(spdlog::level::from_str(s.log_level));
   auto lines = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   lines->add_flag<json_text>('j').set_pattern(
@@ -95,20 +100,24 @@ siokit::server_options options_of(settings const& s) {
 void add_routes(siokit::server& io, settings const& s) {
   using siokit::net::http_reply;
   using siokit::net::http_request;
-  std::string text(page);  // it connects where this server answers
+  std::string text(pages::page_html);  // it connects where this server answers
   std::string_view const mark = "/socket.io/";
   text.replace(text.find(mark), mark.size(), s.path);
   io.route("/", [text = std::move(text)](http_request const&, http_reply reply) {
     reply.send_ok("text/html; charset=utf-8", text);
   });
+  io.route("/socketio.js", [](http_request const&, http_reply reply) {
+    reply.send_ok("text/javascript; charset=utf-8", pages::socketio_js);
+  });
   io.route("/health", [](http_request const&, http_reply reply) {
     reply.send_ok("application/json", R"({"status":"ok"})");
   });
   auto const started = std::chrono::steady_clock::now();
-  io.route("/stats", [&io, started, contract = s.contract](http_request const&, http_reply reply) {
+  io.route("/stats", [&io, &s, started](http_request const&, http_reply reply) {
     auto const up = std::chrono::steady_clock::now() - started;
     json const stats{{"version", SIOKIT_VERSION_STRING},
-                     {"contract", contract},
+                     {"app", s.app},
+                     {"contract", s.app == "testbed" ? json(s.contract) : json()},
                      {"uptime_ms", std::chrono::duration_cast<std::chrono::milliseconds>(up).count()},
                      {"sessions", io.engine().size()},
                      {"sockets", io.size()},
@@ -134,7 +143,7 @@ tl::expected<std::string, std::string> listen_behind(std::optional<misbehaviour:
 }
 
 /// Runs until a signal comes. Returns the exit code.
-int serve(settings const& s) {
+int serve(settings const& s, apps::app& chosen) {
   siokit::server_options options = options_of(s);
   if (s.cookie && s.cookie->same_site == siokit::engineio::same_site::none && !s.cookie->secure) {
     spdlog::warn("--cookie-same-site none without --cookie-secure: browsers drop such a cookie");
@@ -146,11 +155,11 @@ int serve(settings const& s) {
   session_log counted;
   options.observer = &counted;
   siokit::server io(options);
-  auto const* contract = testbed::find(s.contract);
-  if (contract->socketio != nullptr) contract->socketio(io);
-  if (contract->engineio != nullptr) contract->engineio(io, s);
+  admin const admins(io, s);
   add_routes(io, s);
   serve_metrics(io, counted);
+  if (s.check_origin) refuse_strange_origins(io, s);
+  auto const app = chosen.start(io, s);
   log_sockets(io);
   std::optional<misbehaviour::relay> faults;
   auto const bound = s.allow_misbehaviour ? listen_behind(faults, io, s) : io.listen();
@@ -158,10 +167,15 @@ int serve(settings const& s) {
     std::fprintf(stderr, "siokit-server: %s\n", bound.error().c_str());
     return 1;
   }
+  verbs::announcement const announced(s, *bound);
+  spdlog::info("app={}{} path={} url={}", s.app, s.app == "testbed" ? " contract=" + s.contract : "", s.path,
+               *bound);
   std::printf("listening on %s\n", bound->c_str());
   std::fflush(stdout);
-  spdlog::info("contract={} path={} url={}", s.contract, s.path, *bound);
-  signals const told(io, s.drain_timeout, [&faults] { faults.reset(); });
+  signals const told(io, s.drain_timeout, [&] {
+    faults.reset();
+    app->stop();
+  });
   io.run();
   return 0;
 }
@@ -170,9 +184,12 @@ int serve(settings const& s) {
 
 int main(int argc, char** argv) try {
   settings s;
-  if (int const code = read_command_line(argc, argv, s); code >= 0) return code;
+  std::unique_ptr<apps::app> app;
+  if (int const code = read_command_line(argc, argv, s, app); code >= 0) return code;
+  if (s.verb != "serve") return verbs::run(s, argc, argv);
+  std::signal(SIGPIPE, SIG_IGN);  // who reads the log may go
   set_up_log(s);
-  return serve(s);
+  return serve(s, *app);
 } catch (std::exception const& error) {
   static_cast<void>(std::fprintf(stderr, "siokit-server: %s\n", error.what()));
   return 1;

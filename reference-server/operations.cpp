@@ -48,6 +48,19 @@ void session_log::on_bad_packet(server_session const& session, siokit::error why
   spdlog::debug("bad packet session={}{}", shown(session), detail_of(why));
 }
 
+void refuse_strange_origins(siokit::server& io, settings const& s) {
+  io.allow_request([named = s.cors ? s.cors->origin : siokit::engineio::cors_origin(false)](
+                       siokit::engineio::request_head const& in, siokit::admission decision) {
+    using kind = siokit::engineio::cors_origin::kind;
+    auto const origin = in.find("origin").value_or("");
+    auto const host = in.find("host").value_or("");
+    bool const own = origin.ends_with(host) && origin.substr(0, origin.size() - host.size()).ends_with("://");
+    bool const all = named.type() == kind::any || named.type() == kind::request;
+    if (origin.empty() || own || all || named.has(origin)) return decision.accept();
+    decision.refuse("origin not allowed");
+  });
+}
+
 void log_sockets(siokit::server& io) {
   for (siokit::nsp* const each : io.nsps()) {
     each->on_connection([&io](siokit::socket& s) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 
+#include "settings.hpp"
 #include "siokit/net/server.hpp"
 
 /// Counts what /metrics shows and writes a line for each session that comes, changes or ends.
@@ -25,6 +26,10 @@ void log_sockets(siokit::server& io);
 
 /// Answers /metrics.
 void serve_metrics(siokit::server& io, session_log const& counted);
+
+/// Refuses sessions to pages of origins that are neither the server's own nor among those of --cors-origin,
+/// also over a WebSocket, to which CORS does not apply.
+void refuse_strange_origins(siokit::server& io, settings const& s);
 
 /// Does what signals say until the server ends. `on_end` is called when that begins.
 class signals {

@@ -9,9 +9,11 @@
 
 #include "siokit/net/loop.hpp"
 
-/// One field per option; names and defaults are those of the official server. Contracts change defaults
-/// before the command line is read, so what a user types always wins.
+/// One field per option; names and defaults are those of the official server. Options of one application
+/// alone are its own. Weakest first: these defaults, those of the application, those of the environment, the
+/// configuration file, environment variables, the command line.
 struct settings {
+  bool app_named = false;  ///< --app was given
   std::string host = "127.0.0.1";
   std::string path = "/socket.io/";
   std::chrono::milliseconds ping_interval{25'000};
@@ -23,6 +25,7 @@ struct settings {
   std::string parser = "text";
   std::string initial_packet;
   std::optional<siokit::engineio::cors_options> cors;
+  bool check_origin = false;
   std::optional<siokit::engineio::cookie_options> cookie;
   siokit::net::http_compression_options http_compression;
   std::optional<siokit::net::per_message_deflate_options> per_message_deflate;
@@ -41,9 +44,24 @@ struct settings {
   std::string tls_key;
   std::vector<std::string> trusted_proxies;
   std::chrono::milliseconds drain_timeout{1000};
+  std::string verb = "serve";  ///< see verbs/verbs.hpp
+  bool verbose = false;        ///< of status
+  std::string pid_file;        ///< written while the server listens; empty: none
+  std::string log_file;        ///< in place of standard error
+  std::string install_mode = "user";
+  std::string install_root;
   std::string app = "testbed";
-  std::string contract = "load";
-  std::string profile;
+  std::string contract = "load";  ///< of the testbed
+  std::string profile;            ///< of its contract
+  std::string environment;        ///< development, production or docker; empty: none of them
+  std::string config;             ///< the configuration file; empty: where it usually is, if it is there
+  std::string admin_token;        ///< for routes that operators use; empty: there are none
+  std::string
+      connection_token;  ///< for clients, where the application knows one for all; from the environment
+  std::size_t max_history_size = 10'000;  ///< events that are kept for those who come later
+  std::string admin_user;                 ///< of the Admin UI; empty: nobody is asked
+  std::string admin_password;             ///< or its bcrypt hash
+  std::string admin_mode = "development";
   std::string log_level = "info";
   std::uint16_t port = 3000;
   bool add_trailing_slash = true;
@@ -53,9 +71,8 @@ struct settings {
   bool skip_middlewares = true;
   bool cleanup_empty_child_namespaces = false;
   bool http2 = false;
+  bool admin_ui = false;
+  bool admin_readonly = false;
   bool log_json = false;
   bool allow_misbehaviour = false;
 };
-
-/// Reads the command line. Returns the exit code when the program is to end at once, -1 when it is to go on.
-int read_command_line(int argc, char const* const* argv, settings& out);

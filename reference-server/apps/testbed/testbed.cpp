@@ -1,6 +1,7 @@
 // The table of contracts.   SPDX-License-Identifier: MIT
 #include "testbed.hpp"
 
+#include <CLI/CLI.hpp>
 #include <array>
 
 using namespace std::chrono_literals;
@@ -61,19 +62,57 @@ constexpr std::array contracts{
              apply_engine_bench_profile},
 };
 
-}  // namespace
-
-contract const* find(std::string_view name) {
+contract const* find_contract(std::string_view name) {
   for (auto const& each : contracts) {
     if (each.name == name) return &each;
   }
   return nullptr;
 }
 
-std::string names() {
+std::string contract_names() {
   std::string all;
   for (auto const& each : contracts) (all += all.empty() ? "" : ", ") += each.name;
   return all;
+}
+
+/// All that contracts install lives in the server.
+class installed final : public apps::running {};
+
+class testbed_app final : public apps::app {
+ public:
+  std::optional<std::string> set_defaults(settings& s, apps::command_words const& words) override {
+    s.contract = words.value_of("--contract", s.contract);
+    s.profile = words.value_of("--profile", s.profile);
+    auto const* const found = find_contract(s.contract);
+    if (found == nullptr) return "--contract: " + s.contract + " is none of " + contract_names();
+    found->defaults(s);
+    bool const known = found->profile != nullptr ? found->profile(s) : s.profile.empty();
+    if (known) return std::nullopt;
+    return "--profile: " + s.contract + " has no profile " + s.profile;
+  }
+  void add_options(CLI::App& group, settings& s) override {
+    group.add_option("--contract", s.contract, "What the test-bed offers: " + contract_names())
+        ->capture_default_str();
+    group.add_option("--profile", s.profile, "A variant of the contract: see docs/testbed.md");
+    group.add_flag("--allow-misbehaviour", s.allow_misbehaviour,
+                   "Clients may ask for faults by the query parameter misbehave: see docs/testbed.md");
+  }
+  std::optional<std::string> problem(settings const& s) override {
+    if (s.allow_misbehaviour && !s.tls_cert.empty()) return "--allow-misbehaviour: not together with TLS";
+    return std::nullopt;
+  }
+  std::unique_ptr<apps::running> start(siokit::server& io, settings const& s) override {
+    auto const* const found = find_contract(s.contract);
+    if (found->socketio != nullptr) found->socketio(io);
+    if (found->engineio != nullptr) found->engineio(io, s);
+    return std::make_unique<installed>();
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<apps::app> make() {
+  return std::make_unique<testbed_app>();
 }
 
 }  // namespace testbed

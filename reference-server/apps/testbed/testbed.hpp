@@ -14,11 +14,7 @@
 // docs/testbed.md has the tables: options, namespaces, events and answers of each.
 #pragma once
 
-#include <memory>
-#include <string_view>
-
-#include "settings.hpp"
-#include "siokit/net/server.hpp"
+#include "apps/app.hpp"
 
 namespace testbed {
 
@@ -32,10 +28,7 @@ struct contract {
   bool (*profile)(settings&) = nullptr;  ///< false: there is none of this name
 };
 
-/// The contract of this name, null if there is none.
-contract const* find(std::string_view name);
-/// The names of all contracts, for messages.
-std::string names();
+std::unique_ptr<apps::app> make();
 
 void install_load(siokit::server& io);
 void install_protocol(siokit::server& io);
