@@ -6,20 +6,9 @@
 // their message, disconnect with the reason. All controls have labels; the page loads nothing from elsewhere.
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { chromium } from "playwright-core";
+import { launch } from "./chromium.mjs";
 import { contract, official } from "./harness.mjs";
 
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const args = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const skip = official && "the official server has no page";
 
 contract("load", (server) => {
@@ -28,7 +17,7 @@ contract("load", (server) => {
   let problems;
 
   before(async () => {
-    browser = await chromium.launch({ executablePath, args });
+    browser = await launch();
   });
   after(() => browser?.close());
 

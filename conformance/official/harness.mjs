@@ -90,8 +90,20 @@ export class Server {
     return server;
   }
 
-  async #launch(program, args) {
-    const child = (this.#child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] }));
+  /** @returns {Promise<Server>} an application of siokit-server, on a free port unless `options` name one */
+  static async startApp(name, options = [], env = {}) {
+    assert.ok(process.env.SIOKIT_SERVER, "say what to test: SIOKIT_SERVER=<program>");
+    const server = new Server();
+    const port = options.includes("--port") ? [] : ["--port", "0"];
+    await server.#launch(process.env.SIOKIT_SERVER, ["--app", name, ...port, ...options.map(String)], env);
+    return server;
+  }
+
+  async #launch(program, args, env = {}) {
+    const child = (this.#child = spawn(program, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
+    }));
     const abandon = () => child.kill("SIGKILL");
     process.once("exit", abandon);
     let reportDeath;
@@ -120,6 +132,15 @@ export class Server {
       abandon();
       throw error;
     }
+  }
+
+  /** What the server has written to its log. */
+  get log() {
+    return this.#log;
+  }
+
+  get pid() {
+    return this.#child?.pid;
   }
 
   /** The address of `path` with `query` (undefined values are left out). */
@@ -162,15 +183,9 @@ export class Server {
   }
 }
 
-/**
- * A suite whose tests share one server with that contract. `body` is given a stand-in which becomes the server
- * before the first test runs. `options`: further arguments of the server's command line.
- */
-export function contract(name, body, { profile, parser, options = [], skip = false } = {}) {
-  const full = profile ? `${name}/${profile}` : name;
-  if (running.size > 0 && options.length > 0) skip = `the options of a server in SIOKIT_URL are not known`;
-  if (running.size > 0 && (parser || !running.has(full))) skip = `no such ${full} server in SIOKIT_URL`;
-  describe(`contract ${full}${parser ? `, parser ${parser}` : ""}`, { skip, timeout: 120000 }, () => {
+/** A suite whose tests share a server, which `start` starts before the first and which ends well behind the last. */
+function suite(title, start, body, skip = false) {
+  describe(title, { skip, timeout: 120000 }, () => {
     let server;
     const standIn = new Proxy({}, {
       get(_target, key) {
@@ -179,7 +194,7 @@ export function contract(name, body, { profile, parser, options = [], skip = fal
       },
     });
     before(async () => {
-      server = await Server.start(name, profile, options, parser);
+      server = await start();
     });
     afterEach(() => {
       cleanUp();
@@ -189,4 +204,23 @@ export function contract(name, body, { profile, parser, options = [], skip = fal
     test("the server outlived these tests and ends with code 0 on SIGTERM", () => server.stop());
     after(() => server?.kill());
   });
+}
+
+/**
+ * A suite whose tests share one server with that contract. `body` is given a stand-in which becomes the server
+ * before the first test runs. `options`: further arguments of the server's command line.
+ */
+export function contract(name, body, { profile, parser, options = [], skip = false } = {}) {
+  const full = profile ? `${name}/${profile}` : name;
+  if (running.size > 0 && options.length > 0) skip = `the options of a server in SIOKIT_URL are not known`;
+  if (running.size > 0 && (parser || !running.has(full))) skip = `no such ${full} server in SIOKIT_URL`;
+  const title = `contract ${full}${parser ? `, parser ${parser}` : ""}`;
+  suite(title, () => Server.start(name, profile, options, parser), body, skip);
+}
+
+/** The same for an application of siokit-server; other servers have none. `options` and `env` may be functions. */
+export function app(name, body, { title = name, options = [], env = {} } = {}) {
+  const skip = (official || running.size > 0) && "an application of siokit-server";
+  const value = (given) => (typeof given === "function" ? given() : given);
+  suite(`app ${title}`, async () => Server.startApp(name, await value(options), await value(env)), body, skip);
 }

@@ -9,14 +9,13 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { chromium } from "playwright-core";
 import { Server as OfficialServer } from "socket.io";
 import { io } from "socket.io-client";
+import { launch } from "./chromium.mjs";
 import { eventually, within } from "./harness.mjs";
 
 const program = process.env.SIOKIT_SERVER;
 const bundle = join(dirname(createRequire(import.meta.url).resolve("socket.io-client/package.json")), "dist/socket.io.js");
-const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
 
 const folder = mkdtempSync(join(tmpdir(), "siokit-"));
 const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
@@ -122,8 +121,7 @@ for (const [name, start] of Object.entries(servers)) {
     });
 
     test("a browser polls over h2, then upgrades", async () => {
-      const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-      const browser = await chromium.launch({ executablePath, args });
+      const browser = await launch();
       try {
         const page = await browser.newPage({ ignoreHTTPSErrors: true });
         page.setDefaultTimeout(10000);

@@ -111,6 +111,22 @@ describe("siokit-server", { skip }, () => {
     }
   });
 
+  test("goes on when who reads its log has gone", async () => {
+    const child = spawn(program, ["--port", "0", "--log-level", "debug"], { stdio: ["ignore", "pipe", "pipe"] });
+    try {
+      const [first] = await within(once(createInterface({ input: child.stdout }), "line"), "line of output");
+      child.stderr.destroy();
+      for (let i = 0; i < 2; ++i) {
+        const socket = io(first.split(" ").at(-1), { reconnection: false, forceNew: true });
+        await within(once(socket, "connect"), "connect");
+        socket.disconnect();
+      }
+    } finally {
+      child.kill();
+    }
+    assert.deepEqual(await within(once(child, "exit"), "end"), [0, null]);
+  });
+
   describe("over TLS", () => {
     let folder;
     let child;

@@ -1,8 +1,9 @@
 // The clients of the matrix: how each is installed and started, and what it can't do.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { program as chromium } from "../chromium.mjs";
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const cache = (name) => here(`../.cache/${name}`);
@@ -18,15 +19,29 @@ async function run(program, ...args) {
   if (code !== 0) throw new Error(`${program} ${args[0]}... ended with ${code}: ${output.trim()}`);
 }
 
-/** Calls `install` with the folder's path, unless that was done for what is written in `file` now. */
+/** Calls `install` with a folder that becomes `folder`, unless that was done for what is written in `file` now. */
 async function onceFor(file, folder, install) {
   const wanted = await readFile(file, "utf8");
-  const stamp = `${folder}/installed-for`;
-  if ((await readFile(stamp, "utf8").catch(() => "")) === wanted) return;
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  await install(folder);
-  await writeFile(stamp, wanted);
+  const there = async () => (await readFile(`${folder}/installed-for`, "utf8").catch(() => "")) === wanted;
+  if (await there()) return;
+  const fresh = `${folder}.${process.pid}`; // two programs may do this at once
+  await mkdir(fresh, { recursive: true });
+  await install(fresh);
+  await writeFile(`${fresh}/installed-for`, wanted);
+  if (!(await there())) {
+    await rm(folder, { recursive: true, force: true });
+    await rename(fresh, folder).catch(() => {});
+  }
+  await rm(fresh, { recursive: true, force: true });
+}
+
+/** Where python-socketio is, for PYTHONPATH; installed when it is not there yet. */
+export async function pythonPath() {
+  const wanted = here("drivers/requirements.txt");
+  await onceFor(wanted, cache("python"), (folder) =>
+    run("python3", "-m", "pip", "install", "--quiet", "--target", folder, "--requirement", wanted),
+  );
+  return cache("python");
 }
 
 const noRecovery = "the client knows no connection state recovery";
@@ -76,11 +91,7 @@ export const clients = [
       drop: { polling: "the client takes the end of a polling session for the server's wish, and stays away" },
     },
     async install() {
-      const wanted = here("drivers/requirements.txt");
-      await onceFor(wanted, cache("python"), (folder) =>
-        run("python3", "-m", "pip", "install", "--quiet", "--target", folder, "--requirement", wanted),
-      );
-      return ["env", `PYTHONPATH=${cache("python")}`, "python3", here("drivers/client.py")];
+      return ["env", `PYTHONPATH=${await pythonPath()}`, "python3", here("drivers/client.py")];
     },
   },
   {
@@ -101,8 +112,7 @@ export const clients = [
     title: "socket.io-client 4.8.4 in Chromium",
     revision: 4,
     async install() {
-      const program = process.env.CHROMIUM ?? "/usr/bin/chromium";
-      await access(program).catch(() => Promise.reject(new Error(`there is no ${program}`)));
+      await access(chromium).catch(() => Promise.reject(new Error(`there is no ${chromium}`)));
       return [process.execPath, here("drivers/page.mjs")];
     },
   },

@@ -2,6 +2,7 @@
 // usage: node reference/server.mjs [--port 0] [--contract load] [--profile csr] [--allow-eio3] [--parser msgpack]
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
+import { instrument } from "@socket.io/admin-ui";
 import { Server as EngineServer } from "engine.io";
 import { Server as OfficialServer } from "socket.io";
 import msgpack from "socket.io-msgpack-parser";
@@ -14,6 +15,13 @@ const { values: options } = parseArgs({
     profile: { type: "string", default: "" },
     "allow-eio3": { type: "boolean", default: false },
     parser: { type: "string", default: "text" },
+    "cors-origin": { type: "string", default: "" }, // one with "*" for its port
+    "cors-credentials": { type: "boolean", default: false },
+    "admin-ui": { type: "boolean", default: false },
+    "admin-user": { type: "string" },
+    "admin-password": { type: "string" },
+    "admin-mode": { type: "string", default: "development" },
+    "admin-readonly": { type: "boolean", default: false },
     "serve-client": { type: "string", default: "" }, // the official server has its own files
   },
 });
@@ -35,8 +43,17 @@ function echo(http, allowEIO3) {
 
 class SocketServer extends OfficialServer {
   constructor(http, own) {
-    super(http, { ...own, ...(options.parser === "msgpack" && { parser: msgpack }) });
+    const [host] = options["cors-origin"].split("*");
+    const cors = { origin: (origin, answer) => answer(null, origin?.startsWith(host)), credentials: options["cors-credentials"] };
+    super(http, { ...own, ...(host && { cors }), ...(options.parser === "msgpack" && { parser: msgpack }) });
+    if (options["admin-ui"]) instrument(this, adminOptions());
   }
+}
+
+function adminOptions() {
+  const { "admin-user": username, "admin-password": password, "admin-mode": mode, "admin-readonly": readonly } = options;
+  const auth = username ? { type: "basic", username, password } : false;
+  return { auth, mode, readonly };
 }
 
 const contracts = {

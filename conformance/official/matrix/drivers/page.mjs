@@ -2,18 +2,14 @@
 // usage: node page.mjs (CHROMIUM=path for another browser)
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { chromium } from "playwright-core";
+import { launch } from "../../chromium.mjs";
 
 const say = (message) => process.stdout.write(JSON.stringify(message) + "\n");
 process.on("uncaughtException", (error) => say({ trouble: error.stack }));
 process.on("unhandledRejection", (error) => say({ trouble: `${error?.stack}` }));
 
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"];
-const quiet = ["--disable-background-networking", "--disable-component-update"];
 // To Chromium our page is from nowhere, which may not open WebSockets to this machine.
-const local = ["--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets"];
-const browser = await chromium.launch({ executablePath, args: [...args, ...quiet, ...local] });
+const browser = await launch("--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets");
 
 const bundle = new URL("../../node_modules/socket.io-client/dist/socket.io.min.js", import.meta.url);
 const own = (name) => readFileSync(new URL(name, import.meta.url), "utf8");

@@ -1,0 +1,1 @@
+curl -X POST http://localhost:3000/emit -d '{"namespace":"system","event":"test","data":{}}'

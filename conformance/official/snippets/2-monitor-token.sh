@@ -1,0 +1,1 @@
+export CLAUDE_MPM_SOCKETIO_TOKEN=your-secret-token

@@ -1,0 +1,3 @@
+socket.on('welcome', (data) => {
+  console.log(`Connected as ${data.socketId}`);
+});
