@@ -1,16 +1,17 @@
 # make serve | test | test-<preset> | test-all | conformance | bench | lint | format | deps | clean   (see CONTRIBUTING.md)
 
 JOBS ?= $(shell nproc)
-PORT ?= 3000
+PORT ?=
 ARGS ?=
 export CMAKE_C_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 
 SERVE_PACKAGES = g++ cmake ninja-build libexpected-dev libasio-dev libssl-dev zlib1g-dev node-llhttp \
-  libnghttp2-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libedit-dev
+  libnghttp2-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libedit-dev \
+  libsqlitecpp-dev libcpp-jwt-dev libhiredis-dev librabbitmq-dev libcrypt-dev
 NODE_PACKAGES = $(if $(shell command -v node),,nodejs npm)
 TEST_PACKAGES = $(SERVE_PACKAGES) libgtest-dev libbenchmark-dev libboost-json1.81-dev libuv1-dev libwebsockets-dev openssl \
-  chromium python3 ccache clang-format-14 clang-tidy-14 $(NODE_PACKAGES)
+  redis-server rabbitmq-server chromium python3 python3-pip ccache clang-format-14 clang-tidy-14 $(NODE_PACKAGES)
 ALL_PACKAGES = clang-14 g++-mingw-w64-x86-64
 # For the clients that CLIENTS names; others take part if what they need is there.
 comma = ,
@@ -31,7 +32,7 @@ install = $(if $(or $(filter no,$(DEPS)),$(if $(strip $(1)),,no)),,@conformance/
 serve: deps-serve
 	cmake --preset serve
 	cmake --build --preset serve
-	build/serve/reference-server/siokit-server --port $(PORT) $(ARGS)
+	build/serve/reference-server/siokit-server $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: test-release test-asan-ubsan
 
@@ -72,6 +73,7 @@ bench: deps
 lint: deps
 	@conformance/checks/format.sh $(SOURCES)
 	cmake --preset lint
+	cmake --build build/lint --target all_verify_interface_header_sets --parallel $(JOBS)
 	run-clang-tidy-14 -quiet -extra-arg=-Wno-unknown-warning-option -j $(JOBS) -p build/lint -extra-arg=-Wno-unknown-warning-option \
 	  'conformance/checks/odr/two|reference-(server|client)/'
 
