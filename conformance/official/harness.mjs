@@ -21,7 +21,7 @@ const running = new Map(
 );
 
 /** Milliseconds; far more than any correct server needs. */
-const patience = 5000;
+const patience = 10000;
 
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
