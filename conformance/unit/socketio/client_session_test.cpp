@@ -644,7 +644,10 @@ struct bare {
     static_cast<void>(client.receive(on, {kind, text}, now));
     while (auto const out = client.poll_event(now)) {
       using k = client_event::kind;
-      if (out->type == k::auth_requested) static_cast<void>(client.authorize(nsp, out->number, "", now));
+      if (out->type == k::auth_requested) {
+        static_cast<void>(client.authorize(out->nsp, out->number, "", now));
+        continue;
+      }
       std::string line = std::to_string(static_cast<int>(out->type));
       if (out->type == k::connect_error) line = "connect_error:" + std::string(out->text);
       if (out->type == k::connect) line = "connect";
@@ -852,6 +855,169 @@ TEST(socketio_client_session, closing_does_not_take_for_ever) {
   w.link->pass(60s);
   EXPECT_EQ(w.client->next_deadline(), never);
   EXPECT_TRUE(w.client->at_rest());
+}
+
+// Who leaves while joining; a second namespace keeps the connection.
+
+/// A client that is in /other and has left "/" before the answer to its CONNECT.
+struct left_early : bare {
+  left_early() {
+    auto const other = client.nsp("/other");
+    client.connect(other, now);
+    say("6");
+    say(R"(40/other,{"sid":"o"})");
+    client.disconnect(nsp, now);
+    say("6");
+    static_cast<void>(said());
+    events.clear();
+  }
+  void pass(duration span) {
+    now += span;
+    client.advance(now);
+    say("6");
+  }
+  void come_back() {
+    client.connect(nsp, now);
+    say("6");
+  }
+};
+
+TEST(socketio_client_session, who_left_while_joining_is_taken_out_again) {
+  left_early b;
+  b.say(R"(42["for nobody"])");
+  b.say(R"(40{"sid":"s1"})");
+  b.say(R"(42["for nobody"])");
+  EXPECT_EQ(b.said(), "") << "the server may be sending it away itself";
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "41 ");
+  EXPECT_TRUE(b.events.empty());
+}
+
+TEST(socketio_client_session, who_comes_back_waits_for_the_answer_that_nobody_wants) {
+  left_early b;
+  b.come_back();
+  EXPECT_EQ(b.said(), "") << "a second CONNECT would end the connection";
+  b.say(R"(42["of the first stay"])");
+  b.say(R"(40{"sid":"s1"})");
+  EXPECT_FALSE(b.client.connected(b.nsp));
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "41 ");
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "40 ");
+  b.say(R"(42["of the first stay, late"])");
+  b.say(R"(40{"sid":"s2"})");
+  EXPECT_EQ(b.events, (bare::lines{"connect"}));
+  EXPECT_EQ(b.client.id(b.nsp), "s2");
+}
+
+TEST(socketio_client_session, a_refusal_that_nobody_wants_is_not_told) {
+  left_early b;
+  b.come_back();
+  b.say(R"(44{"message":"no"})");
+  EXPECT_EQ(b.said(), "40 ");
+  EXPECT_TRUE(b.events.empty());
+  b.say(R"(40{"sid":"s2"})");
+  EXPECT_EQ(b.events, (bare::lines{"connect"}));
+}
+
+TEST(socketio_client_session, who_is_sent_away_at_once_does_not_leave_twice) {
+  left_early b;
+  b.come_back();
+  b.say(R"(40{"sid":"s1"})");
+  b.say("41");
+  EXPECT_EQ(b.said(), "40 ");
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "");
+}
+
+TEST(socketio_client_session, an_answer_that_never_comes_is_not_waited_for_for_ever) {
+  left_early b;
+  b.come_back();
+  b.pass(19s);
+  EXPECT_EQ(b.said(), "");
+  b.say("2");
+  b.pass(1s);
+  EXPECT_EQ(b.said(), "3 40 ");
+}
+
+TEST(socketio_client_session, who_left_twice_while_joining_is_taken_out_once) {
+  left_early b;
+  b.come_back();
+  b.client.disconnect(b.nsp, b.now);
+  b.pass(30s);
+  EXPECT_EQ(b.said(), "") << "nobody waits, however long it takes";
+  b.say(R"(40{"sid":"s1"})");
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "41 ");
+}
+
+TEST(socketio_client_session, what_is_late_is_not_told_in_the_next_stay) {
+  left_early b;
+  b.say(R"(40{"sid":"s1"})");
+  b.pass(10ms);
+  b.come_back();
+  EXPECT_EQ(b.said(), "41 ");
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "40 ");
+  b.say(R"(42["late"])");
+  b.say("41");
+  b.say(R"(40{"sid":"s2"})");
+  b.say(R"(42["new"])");
+  EXPECT_EQ(b.events, (bare::lines{"connect", "event:new"}));
+}
+
+TEST(socketio_client_session, what_a_middleware_says_before_connect_is_told) {
+  bare b;
+  b.say(R"(42["early"])");
+  b.say(R"(40{"sid":"s1"})");
+  EXPECT_EQ(b.events, (bare::lines{"event:early", "connect"}));
+}
+
+TEST(socketio_client_session, what_came_before_a_refusal_is_not_told_in_the_next_stay) {
+  bare b;
+  b.client.connect(b.client.nsp("/other"), b.now);
+  b.say("6");
+  b.say(R"(42["early"])");
+  b.say(R"(44{"message":"no"})");
+  b.events.clear();
+  b.client.connect(b.nsp, b.now);
+  b.say("6");
+  b.say(R"(40{"sid":"s2"})");
+  EXPECT_EQ(b.events, (bare::lines{"connect"}));
+}
+
+TEST(socketio_client_session, an_offset_belongs_to_its_stay) {
+  bare b;
+  auto const reconnect = [&] {
+    b.client.wire_lost(b.on);
+    b.say("");
+    b.now += 5s;
+    b.client.advance(b.now);
+    b.say("");
+    static_cast<void>(b.said());
+    b.open();
+  };
+  b.say(R"(40{"sid":"s1","pid":"p1"})");
+  b.say(R"(42["a","offset-1"])");
+  reconnect();
+  b.say(R"(40{"sid":"s2","pid":"p2"})");
+  static_cast<void>(b.said());
+  reconnect();
+  EXPECT_EQ(b.said(), R"(40{"pid":"p2"} )");
+}
+
+TEST(socketio_client_session, who_left_over_this_connection_is_not_restored) {
+  bare b;
+  b.client.connect(b.client.nsp("/other"), b.now);
+  b.say("6");
+  b.say(R"(40{"sid":"s1","pid":"p1"})");
+  b.say(R"(42["a","offset-1"])");
+  b.client.disconnect(b.nsp, b.now);
+  static_cast<void>(b.said());
+  b.now += 10ms;
+  b.client.connect(b.nsp, b.now);
+  b.say("6");
+  EXPECT_EQ(b.said(), "40 ");
 }
 
 }  // namespace socketio_client_session_test

@@ -18,6 +18,9 @@
 //   joining      CONNECT | CONNECT_ERROR        connected | idle
 //   connected    DISCONNECT, disconnect()       idle
 //   all but idle the session ends               wanted
+//
+// Who leaves while joining leaves a guest behind: the server will let somebody in whom nobody wants. Its answer
+// is awaited, it is asked to let go, and only then the namespace is joined again over the same connection.
 #pragma once
 
 #include <deque>
@@ -112,6 +115,7 @@ class client_session {
 
  private:
   enum class stage : std::uint8_t { idle, wanted, asking, joining, connected };
+  enum class guest : std::uint8_t { none, expected, inside };
   enum class phase : std::uint8_t { closed, opening, open };
 
   struct buffered_packet {
@@ -137,6 +141,8 @@ class client_session {
     std::string name;
     std::string id, pid, offset;  // raw
     stage state = stage::idle;
+    guest unwanted = guest::none;
+    bool left_here = false;  // what the server sent before it knew may still come over this connection
     bool recovered = false;
     bool has_offset = false;  // an event with one has come
     std::uint64_t next_ack = 0;
@@ -148,6 +154,7 @@ class client_session {
     time_point queue_deadline = never;  // of its first packet
     time_point left_at = never;         // when DISCONNECT was sent over this connection
     time_point rejoin_at = never;       // when to try again to join behind that
+    time_point guest_deadline = never;  // when it is to go; or, expected, when nobody waits for it any more
     std::deque<received_packet> receive_buffer{};
     std::size_t receive_buffer_bytes = 0;
   };
@@ -180,6 +187,12 @@ class client_session {
   void on_event(std::uint32_t nsp, packet_view const& in, time_point now);
   void on_ack(std::uint32_t nsp, packet_view const& in, time_point now);
   void on_left(std::uint32_t nsp, disconnect_reason reason, error detail);
+  void on_guest_packet(std::uint32_t nsp, packet_type type, time_point now);
+  void on_guest_deadline(std::uint32_t nsp, time_point now);
+  static void forget_early_events(space& of) noexcept {
+    of.receive_buffer.clear();
+    of.receive_buffer_bytes = 0;
+  }
   static void note_offset(space& to, client_event const& event);
   [[nodiscard]] client_event replay(std::uint32_t nsp);
   void send_buffered(std::uint32_t nsp, time_point now);

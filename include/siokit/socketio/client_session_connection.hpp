@@ -46,6 +46,7 @@ inline void client_session::advance(time_point now) {
   for (auto const& each : retired_) each->advance(now);
   for (std::uint32_t nsp = 0; nsp < spaces_.size(); ++nsp) {
     expire_acks(nsp, now);
+    if (spaces_[nsp].guest_deadline <= now) on_guest_deadline(nsp, now);
     if (spaces_[nsp].rejoin_at > now) continue;
     spaces_[nsp].rejoin_at = never;
     connect(nsp, now);
@@ -66,7 +67,8 @@ inline time_point client_session::next_deadline() const noexcept {
   if (engine_) next = earliest(next, engine_->next_deadline());
   for (auto const& each : retired_) next = earliest(next, each->next_deadline());
   for (space const& each : spaces_) {
-    next = earliest(next, earliest(each.acks.next_deadline(), earliest(each.queue_deadline, each.rejoin_at)));
+    next = earliest(next, earliest(each.acks.next_deadline(), each.queue_deadline));
+    next = earliest(next, earliest(each.rejoin_at, each.guest_deadline));
   }
   return next;
 }
@@ -112,7 +114,6 @@ inline std::optional<client_event> client_session::poll_event(time_point now) {
 
 inline void client_session::open_engine(time_point now) {
   phase_ = phase::opening;
-  for (space& each : spaces_) each.left_at = each.rejoin_at = never;
   engine_ = std::make_unique<engineio::client_session>(config_->engine, names_, random(),
                                                        config_->remember_upgrade && websocket_succeeded_);
   if (auto const opened = engine_->open(now); !opened) {
@@ -125,6 +126,11 @@ inline void client_session::open_engine(time_point now) {
 /// Gives the present session up; it ends when it has said what it has to say.
 inline void client_session::retire_engine(time_point now) {
   open_deadline_ = never;
+  for (space& each : spaces_) {
+    each.left_at = each.rejoin_at = each.guest_deadline = never;
+    each.unwanted = guest::none;
+    each.left_here = false;
+  }
   if (!engine_) return;
   websocket_succeeded_ = engine_->websocket_succeeded();
   engine_->close(now);

@@ -25,7 +25,10 @@ inline std::uint32_t client_session::nsp(std::string_view name) {
 inline void client_session::connect(std::uint32_t nsp, time_point now) {
   space& to = spaces_[nsp];
   if (to.state == stage::idle) to.state = stage::wanted;
-  if (phase_ == phase::open && to.state == stage::wanted) {
+  if (to.unwanted == guest::expected && to.guest_deadline == never && config_->timeout > duration{}) {
+    to.guest_deadline = later(now, config_->timeout);
+  }
+  if (phase_ == phase::open && to.state == stage::wanted && to.unwanted == guest::none) {
     // A server that gets DISCONNECT and CONNECT at once takes the second one for a mistake, and closes.
     bool const just_left =
         to.left_at != never && (now < later(to.left_at, rejoin_pause) || !engine_->writable());
@@ -49,7 +52,8 @@ inline result<void> client_session::authorize(std::uint32_t nsp, std::uint64_t n
   if (!members) return tl::unexpected(members.error());
   auth_json.remove_prefix(std::min(auth_json.find('{'), auth_json.size()));
   std::string with_session;
-  if (!to.pid.empty()) {  // members of the application come last, and so count more
+  // Who has left over this connection is not restored: what was missed could not be told from what is late.
+  if (!to.pid.empty() && !to.left_here) {  // members of the application come last, and so count more
     with_session.append(R"({"pid":")").append(to.pid) += '"';
     if (to.has_offset) with_session.append(R"(,"offset":")").append(to.offset) += '"';
     if (*members == 0) {
@@ -68,11 +72,15 @@ inline void client_session::disconnect(std::uint32_t nsp, time_point now) {
   space& from = spaces_[nsp];
   bool const was_connected = from.state == stage::connected;
   if (from.state == stage::idle) return;
+  if (from.state == stage::joining) from.unwanted = guest::expected;
+  if (from.unwanted == guest::expected) from.guest_deadline = never;
   from.state = stage::idle;
   from.rejoin_at = never;
+  forget_early_events(from);
   if (was_connected && engine_) {
     static_cast<void>(send(encode_disconnect(from.name), now, SIZE_MAX));  // however full the outbox is
     from.left_at = now;
+    from.left_here = true;
   }
   settle_interest(now);
   if (was_connected) on_left(nsp, disconnect_reason::io_client_disconnect, {});
@@ -87,8 +95,7 @@ inline void client_session::on_left(std::uint32_t nsp, disconnect_reason reason,
   space& from = spaces_[nsp];
   from.id.clear();
   from.rejoin_at = never;
-  from.receive_buffer.clear();
-  from.receive_buffer_bytes = 0;
+  forget_early_events(from);
   tell({.type = kind::disconnect, .nsp = nsp, .reason = reason, .detail = detail});
   fail_acks(nsp);
 }
@@ -104,8 +111,41 @@ inline void client_session::on_message(frame const& in, time_point now) {
   if (!*decoded) return;
   packet_view const& packet = **decoded;
   for (std::uint32_t nsp = 0; nsp < spaces_.size(); ++nsp) {
-    if (active(nsp) && spaces_[nsp].name == packet.nsp) return on_packet(nsp, packet, now);
+    if (spaces_[nsp].name != packet.nsp) continue;
+    if (spaces_[nsp].unwanted != guest::none) return on_guest_packet(nsp, packet.type, now);
+    // What comes before CONNECT is sent was meant for the stay before.
+    if (spaces_[nsp].state >= stage::joining) return on_packet(nsp, packet, now);
+    return;
   }
+}
+
+/// Somebody is let in who has left already.
+inline void client_session::on_guest_packet(std::uint32_t nsp, packet_type type, time_point now) {
+  space& of = spaces_[nsp];
+  if (of.unwanted == guest::expected && type == packet_type::connect) {
+    of.unwanted = guest::inside;
+    // Not at once: a server that has just asked it to go takes a DISCONNECT for a mistake, and closes.
+    of.guest_deadline = later(now, rejoin_pause);
+    return;
+  }
+  bool const refused = of.unwanted == guest::expected && type == packet_type::connect_error;
+  bool const sent_away = of.unwanted == guest::inside && type == packet_type::disconnect;
+  if (!refused && !sent_away) return;  // meant for it
+  of.unwanted = guest::none;
+  of.guest_deadline = never;
+  if (of.state == stage::wanted) connect(nsp, now);
+}
+
+/// It goes, if it is there; a server that has not answered is not waited for any longer.
+inline void client_session::on_guest_deadline(std::uint32_t nsp, time_point now) {
+  space& of = spaces_[nsp];
+  of.guest_deadline = never;
+  if (std::exchange(of.unwanted, guest::none) == guest::inside) {
+    static_cast<void>(send(encode_disconnect(of.name), now, SIZE_MAX));
+    of.left_at = now;
+    of.left_here = true;
+  }
+  if (of.state == stage::wanted) connect(nsp, now);
 }
 
 inline void client_session::on_packet(std::uint32_t nsp, packet_view const& in, time_point now) {
@@ -116,6 +156,7 @@ inline void client_session::on_packet(std::uint32_t nsp, packet_view const& in, 
     case packet_type::ack:
     case packet_type::binary_ack: return on_ack(nsp, in, now);
     case packet_type::disconnect:
+      if (spaces_[nsp].state == stage::joining && spaces_[nsp].left_here) return;  // it crossed ours
       spaces_[nsp].state = stage::idle;
       settle_interest(now);
       return on_left(nsp, disconnect_reason::io_server_disconnect, {});
@@ -123,6 +164,8 @@ inline void client_session::on_packet(std::uint32_t nsp, packet_view const& in, 
   }
   auto const refusal = read_connect_error(in);
   spaces_[nsp].state = stage::idle;
+  spaces_[nsp].left_here = false;
+  forget_early_events(spaces_[nsp]);
   settle_interest(now);
   view_ = client_event{.type = kind::connect_error, .nsp = nsp, .text = refusal.text, .data = refusal.data};
 }
@@ -137,9 +180,11 @@ inline void client_session::on_joined(std::uint32_t nsp, packet_view const& in, 
     return;
   }
   to.state = stage::connected;
+  if (std::exchange(to.left_here, false)) forget_early_events(to);  // some may be of the stay before
   to.id = reply->id;
   to.recovered = !reply->pid.empty() && reply->pid == to.pid;
   to.pid = reply->pid;
+  if (!to.recovered) to.has_offset = false;  // it counts from the beginning of a stay
   for (std::size_t i = 0; i < to.receive_buffer.size(); ++i) tell({.type = kind::received, .nsp = nsp});
   to.receive_buffer_bytes = 0;
   send_buffered(nsp, now);
