@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import amqp from "amqplib";
 import { answerTo, eventOf, health, nextError, node, open, post } from "./agent.mjs";
-import { Server, app, atEnd, cleanUp, eventually, official } from "./harness.mjs";
-import { Broker, freePorts } from "./rabbitmq.mjs";
+import { Server, app, atEnd, cleanUp, eventually, freePort, official } from "./harness.mjs";
+import { Broker } from "./rabbitmq.mjs";
 import { runSnippet } from "./snippets.mjs";
 
 const exchange = "srvthreds.events";
@@ -333,7 +333,7 @@ describe("agent with RabbitMQ", { skip }, () => {
     await engine.declaredAs((channel) => channel.unbindQueue("engine", exchange, "#"));
     assert.equal((await post(server, eventOf("p-u"))).status, 202);
     await eventually(async () => (await health(server)).engine.unrouted === 1, "count");
-    assert.match(server.log, /no queue that takes them is bound to the exchange srvthreds\.events/);
+    await eventually(() => /no queue that takes them is bound to the exchange srvthreds\.events/.test(server.log), "line in the log");
     await engine.close();
     await server.stop();
   });
@@ -364,7 +364,7 @@ describe("agent without its broker", { skip }, () => {
   afterEach(cleanUp);
 
   test("so many events are kept, then the sender is told; the end comes in time", async () => {
-    const [port] = await freePorts(1);
+    const port = await freePort();
     const server = await Server.startApp("agent", ["--broker", `amqp://127.0.0.1:${port}`, "--broker-backlog", "3"]);
     atEnd(() => server.kill());
     const socket = await open(server, "p-1");

@@ -24,7 +24,7 @@ contract("load", (server) => {
   beforeEach(async () => {
     problems = [];
     page = await browser.newPage();
-    page.setDefaultTimeout(5000);
+    page.setDefaultTimeout(15000);
     page.on("pageerror", (error) => problems.push(`${error}`));
     page.on("request", (request) => {
       const { protocol, host } = new URL(request.url());

@@ -391,7 +391,7 @@ contract("client-suite", (server) => {
       Object.keys(ways).map(async (way) => {
         const socket = await settled(client(server, way), way);
         socket.once("disconnect", (reason) => assert.fail(reason));
-        await next(socket.io, "ping", 8000);
+        await next(socket.io, "ping", 20000);
         await pause(100);
         assert.equal(await ask(socket, "echo", way), way);
         socket.off("disconnect");

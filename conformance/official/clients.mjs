@@ -68,7 +68,7 @@ export async function refusal(socket) {
 
 /** The answer to `socket.emit(...args, ack)`: its first argument. */
 export function ask(socket, ...args) {
-  return socket.timeout(5000).emitWithAck(...args);
+  return socket.timeout(10000).emitWithAck(...args);
 }
 
 /** Asserts what an event brought; a server which keeps sessions for recovery adds one string to each. */

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Server } from "socket.io";
+import { freePort } from "./harness.mjs";
 import { same } from "./matrix/expect.mjs";
 
 const script = fileURLToPath(new URL("conformance.mjs", import.meta.url));
@@ -146,7 +147,7 @@ describe("the conformance tool", { timeout: 120000 }, () => {
 
   /** A server for one test; its address. */
   async function serve(t, listener) {
-    const server = createServer(listener).listen(0, "127.0.0.1");
+    const server = createServer(listener).listen(await freePort(), "127.0.0.1");
     await once(server, "listening");
     t.after(() => {
       server.closeAllConnections();

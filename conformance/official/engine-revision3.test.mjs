@@ -1,10 +1,11 @@
 // Engine.IO revision 3: its official client over every transport, and its payloads byte by byte.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { describe, test } from "node:test";
 import oldEngine from "engine.io-client-3";
 import { WebSocket } from "ws";
 import { engine, next, ways } from "./clients.mjs";
-import { atEnd, contract, eventually, official, pause, within } from "./harness.mjs";
+import { atEnd, contract, eventually, official, within } from "./harness.mjs";
 import { fetchText, exchange } from "./wire.mjs";
 
 const octets = { "Content-Type": "application/octet-stream" };
@@ -145,7 +146,8 @@ contract("engine-echo-v3", (server) => {
     test("close", async () => {
       const { sid } = await handshake();
       const pending = exchange(at({ sid }));
-      await pause(50);
+      if (!pending.request.writableFinished) await within(once(pending.request, "finish"), "sending of the poll");
+      await fetchText(at({ sid, transport: "none" })); // who is answered this has read the poll
       assert.equal((await send(sid, "1:1")).body, "ok");
       assert.equal((await within(pending.response, "answer")).body, "1:6");
       assert.equal((await poll(sid)).status, 400);
@@ -208,7 +210,7 @@ contract("engine-echo-v3", (server) => {
 
     test("a client that does not ping is closed, and never pinged", async () => {
       const { socket, take } = await open();
-      await next(socket, "close", 2000);
+      await next(socket, "close");
       socket.emit("message", "none", false);
       assert.equal(await take(), "none");
     });

@@ -49,6 +49,19 @@ export async function eventually(condition, what, ms = patience) {
   }
 }
 
+/** A port that nobody has, and that the system gives nobody unasked: it is below those of its own choice. */
+export async function freePort() {
+  for (;;) {
+    const probe = net.createServer();
+    const free = new Promise((resolve) => probe.once("listening", () => resolve(true)).once("error", () => resolve(false)));
+    const port = 11000 + Math.floor(Math.random() * 19000);
+    probe.listen(port, "127.0.0.1");
+    if (!(await free)) continue;
+    await new Promise((resolve) => probe.close(resolve));
+    return port;
+  }
+}
+
 const leftovers = [];
 
 /** Registers what must be done when the current test is over, however it ends. */

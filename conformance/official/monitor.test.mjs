@@ -4,13 +4,12 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { io } from "socket.io-client";
-import { app, atEnd, cleanUp, eventually, official, Server, within } from "./harness.mjs";
+import { app, atEnd, cleanUp, eventually, freePort, official, Server, within } from "./harness.mjs";
 import { runSnippet, snippetText } from "./snippets.mjs";
 
 const NAMESPACES = ["/", "/system", "/session", "/claude", "/agent", "/hook", "/todo", "/memory", "/log"];
@@ -360,7 +359,7 @@ app("monitor", (server) => {
     await eventually(() => beats.length > 0, "heartbeat", 35_000);
     assert.deepEqual(shape(beats[0]), ["server_id", "uptime_seconds", "clients", "timestamp"]);
     const { uptime_seconds } = beats[0]; // the clock that may be set is not that of the timer
-    assert.ok(uptime_seconds >= 29 && uptime_seconds <= 32, uptime_seconds);
+    assert.ok(uptime_seconds >= 29 && uptime_seconds <= 40, uptime_seconds);
   });
 });
 
@@ -423,7 +422,7 @@ describe("monitor, started in other ways", { skip, timeout: 120_000 }, () => {
   }
   /** How a server with these options ends, which it does at once: {code, stderr}. */
   async function failure(options) {
-    const ended = promisify(execFile)(process.env.SIOKIT_SERVER, ["--app", "monitor", ...options], { timeout: 4000 });
+    const ended = promisify(execFile)(process.env.SIOKIT_SERVER, ["--app", "monitor", ...options], { timeout: 15000 });
     return ended.then(() => assert.fail("it has ended well"), (error) => error);
   }
   const numbers = async () => (await historyOf(await client(server))).map(({ data }) => data);
@@ -477,7 +476,7 @@ describe("monitor, started in other ways", { skip, timeout: 120_000 }, () => {
     await withServer(options, async () => {
       const root = await client(server);
       for (let n = 0; n < 5000; ++n) root.emit("claude_event", { event: "n", data: n });
-      await eventually(async () => (await stats(server)).events === 5000, "all events");
+      await eventually(async () => (await stats(server)).events === 5000, "all events", 30_000);
       assert.deepEqual(await numbers(), expected);
     });
     await withServer(options, async () => assert.deepEqual(await numbers(), expected));
@@ -511,10 +510,7 @@ describe("monitor, started in other ways", { skip, timeout: 120_000 }, () => {
   });
 
   test("the environment of the document", async () => {
-    const free = createServer().listen(0, "127.0.0.1");
-    await once(free, "listening");
-    const { port } = free.address();
-    free.close();
+    const port = await freePort();
     const run = await runSnippet("5-standalone-environment.sh", "http://127.0.0.1", {
       tokens: { "0.0.0.0": "127.0.0.1", 8765: port },
       after: 'exec "$SIOKIT_SERVER" --app monitor',

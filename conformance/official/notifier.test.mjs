@@ -265,8 +265,8 @@ app("notifier", (server) => {
       await within(left, "both disconnected");
       assert.equal((await call("PATCH", path, { status: "enabled" })).body.status, "enabled");
       const again = await connected(server, user.token);
-      assert.equal((await call("PATCH", path, { expiresAt: Date.now() + 200 })).status, 200);
       const gone = once(again, "disconnect");
+      assert.equal((await call("PATCH", path, { expiresAt: Date.now() + 200 })).status, 200);
       assert.equal((await again.notified("user_expired")).severity, "error");
       await within(gone, "disconnected");
       await call("PATCH", path, { expiresAt: null });

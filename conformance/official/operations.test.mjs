@@ -114,7 +114,7 @@ describe("siokit-server in operation", { skip }, () => {
   });
 
   test("SIGTERM: sessions are closed one after the other, the last one in time", async () => {
-    const url = await start("--drain-timeout", "300");
+    const url = await start("--drain-timeout", "2000");
     const ends = [];
     for (let i = 0; i < 10; i++) {
       const client = await connect(url, { transports: ["websocket"], reconnection: false });
@@ -126,8 +126,8 @@ describe("siokit-server in operation", { skip }, () => {
     assert.equal(code, 0);
     await eventually(() => ends.length === 10, "the end of each session");
     assert.ok(ends.every(([, reason]) => reason === "transport close"), ends.join());
-    assert.ok(ends[9][0] - ends[0][0] >= 100, "spread over the time given");
-    assert.ok(Date.now() - begin < 3000);
+    assert.ok(ends[9][0] - ends[0][0] >= 500, "spread over the time given");
+    assert.ok(ends[9][0] - begin < 7000);
   });
 
   test("SIGINT ends at once", async () => {

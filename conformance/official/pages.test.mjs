@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { Server } from "socket.io";
 import { WebSocket, WebSocketServer } from "ws";
 import { Connection } from "../../reference-server/pages/socketio.js";
-import { atEnd, cleanUp, eventually, within } from "./harness.mjs";
+import { atEnd, cleanUp, eventually, freePort, within } from "./harness.mjs";
 
 // As in a browser: an error that nobody listens to ends nothing.
 globalThis.WebSocket = class extends WebSocket {
@@ -72,7 +72,7 @@ for (const transport of ["polling", "websocket", "upgrade"]) {
       assert.deepEqual(there, all);
       const settled = transport === "polling" ? "polling" : "websocket";
       await eventually(() => connection.transport === settled, settled);
-      assert.equal(io.sockets.sockets.get(socket.id).conn.transport.name, settled);
+      await eventually(() => io.sockets.sockets.get(socket.id).conn.transport.name === settled, `${settled} at the server`);
     });
 
     test("acknowledgements, both ways", async () => {
@@ -119,6 +119,8 @@ for (const transport of ["polling", "websocket", "upgrade"]) {
     });
 
     test("a server that comes back is found again, and questions without an answer are rejected", async () => {
+      await io.close();
+      await start({}, await freePort());
       const connection = connect({ transport });
       const socket = await join(connection, "/chat");
       const first = socket.id;

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
-import { within } from "./harness.mjs";
+import { eventually, within } from "./harness.mjs";
 
 const program = process.env.SIOKIT_SERVER;
 const skip = !program && "SIOKIT_SERVER is not set";
@@ -105,7 +105,7 @@ describe("siokit-server", { skip }, () => {
       socket.disconnect();
       while (!lines.some((line) => line.includes("disconnect nsp=/custom"))) await within(once(child.stderr, "data"), "log line");
       for (const line of lines) assert.equal(typeof JSON.parse(line).message, "string", line);
-      assert.ok(lines.some((line) => JSON.parse(line).message.includes('reason="')));
+      await eventually(() => lines.some((line) => JSON.parse(line).message.includes('reason="')), "reason");
     } finally {
       child.kill();
     }

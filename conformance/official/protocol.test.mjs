@@ -5,7 +5,7 @@ import { contract, pause, within } from "./harness.mjs";
 import { Polling, Wire, errors, fetchText, separator } from "./wire.mjs";
 
 const path = "/socket.io/";
-const tolerance = 1000; // for a busy machine
+const tolerance = 3000; // for a busy machine
 const placeholder = (num) => ({ _placeholder: true, num });
 
 contract("protocol", (server) => {
@@ -52,13 +52,19 @@ contract("protocol", (server) => {
     await peer.expect('42["message-back","are you there"]');
   };
 
+  /** The answer to a poll; to the next one when a PING comes first, as it does on a busy machine. */
+  const behindPing = async (peer) => {
+    const answer = await peer.get();
+    return answer.body === "2" ? peer.get() : answer;
+  };
+
   /** The server ends the whole connection: a WebSocket without a code, a polling session by CLOSE. */
   const assertEnded = async (peer, ms) => {
     if (peer instanceof Wire) {
       await peer.expectClose(1005, ms);
       assert.deepEqual(peer.waiting, []);
     } else {
-      const { status, body } = await peer.get();
+      const { status, body } = await behindPing(peer);
       assert.equal(status, 200);
       assert.match(body, /^(6\x1e)?1$/);
       const { body: refusal } = await peer.get();
@@ -445,22 +451,23 @@ contract("protocol", (server) => {
 
     describe(`${name}: heartbeat`, () => {
       test("a PING after each interval, as long as PONGs come", async () => {
+        let began = performance.now();
         const peer = await inMain(transport);
         peer.pongs = false;
         for (let i = 0; i < 3; i++) {
-          const began = performance.now();
           const packet = peer instanceof Wire ? await peer.next() : (await peer.get()).body;
           assert.equal(packet, "2");
           const waited = performance.now() - began;
           assert.ok(waited > 200 && waited < 300 + tolerance, `${waited} ms`);
+          began = performance.now();
           await peer.send("3");
         }
       });
 
       test("without a PONG the connection is closed", async () => {
+        const began = performance.now();
         const peer = await inMain(transport);
         peer.pongs = false;
-        const began = performance.now();
         if (peer instanceof Wire) {
           await peer.expect("2");
           await peer.expectClose(1005);
@@ -501,7 +508,7 @@ contract("protocol", (server) => {
     test("a packet which ends the connection, without a pending poll: the next is NOOP and CLOSE", async () => {
       const peer = await inMain(transports.polling);
       await peer.send("4abc");
-      assert.equal((await peer.get()).body, `6${separator}1`);
+      assert.equal((await behindPing(peer)).body, `6${separator}1`);
       assert.equal((await peer.get()).body, errors.sid);
     });
 

@@ -2,23 +2,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { within } from "./harness.mjs";
+import { freePort, within } from "./harness.mjs";
 
 // The one on the PATH of Debian is a wrapper that wants to be called by a certain user.
 const program = process.env.RABBITMQ_SERVER ?? "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const patience = 60000; // it takes its time to start
-
-/** `count` ports that are free. */
-export async function freePorts(count) {
-  const holders = Array.from({ length: count }, () => net.createServer().listen(0, "127.0.0.1"));
-  await Promise.all(holders.map((holder) => once(holder, "listening")));
-  const ports = holders.map((holder) => holder.address().port);
-  await Promise.all(holders.map((holder) => new Promise((closed) => holder.close(closed))));
-  return ports;
-}
 
 export class Broker {
   #folder = mkdtempSync(join(tmpdir(), "rabbitmq-"));
@@ -29,7 +19,7 @@ export class Broker {
   /** A broker that can be talked to. */
   static async start() {
     const broker = new Broker();
-    const [port, nodes, names] = await freePorts(3);
+    const [port, nodes, names] = [await freePort(), await freePort(), await freePort()];
     broker.url = `amqp://guest:guest@127.0.0.1:${port}/`;
     const file = (name) => join(broker.#folder, name);
     writeFileSync(file("rabbitmq.conf"), `listeners.tcp.1 = 127.0.0.1:${port}\n`);

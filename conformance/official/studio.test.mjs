@@ -4,13 +4,12 @@ import { execFileSync, spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ask, client, connected, refusal } from "./clients.mjs";
-import { Server, app, atEnd, cleanUp, eventually, official, within } from "./harness.mjs";
+import { Server, app, atEnd, cleanUp, eventually, freePort, official, within } from "./harness.mjs";
 import { runSnippet } from "./snippets.mjs";
 
 const skip = (official || process.env.SIOKIT_URL) && "an application of siokit-server"; // as app() does
@@ -593,10 +592,10 @@ app("studio", (server) => {
 
     test("timeout: the whole group ends", async () => {
       const socket = await device(server, newUser());
-      const id = await execute(socket, "sleep 1000 & echo $!; wait", { timeoutMs: 300 });
+      const id = await execute(socket, "sleep 1000 & echo $!; wait", { timeoutMs: 3000 });
       const [pid] = await wrote(socket, id, /\d+/);
       const { code, message } = await failed(socket, id);
-      assert.deepEqual([code, message], ["EXECUTION_ERROR", "Process timed out after 300 ms"]);
+      assert.deepEqual([code, message], ["EXECUTION_ERROR", "Process timed out after 3000 ms"]);
       assert.deepEqual(await statusOf(socket, id), { success: true, status: "timeout" });
       await gone(Number(pid));
     });
@@ -645,7 +644,9 @@ app("studio", (server) => {
       assert.equal((await failed(other, id)).code, "UNAUTHORIZED");
       assert.deepEqual(await statusOf(second, id), { success: true, status: "running" });
       assert.equal(output(second, id), "", "events go to who has asked");
+      const left = once(first.io.engine.transport.ws, "close"); // the server has read all before it answers the close
       first.disconnect();
+      await within(left, "end of the first");
       waiting.release();
       assert.equal((await completed(second, id)).stdout, "mine\nrest\n", "and when that is gone, to the others");
       const next = await execute(second, "exec sleep 1000");
@@ -790,8 +791,8 @@ app("studio", (server) => {
     });
     await running.wrote(/^Process started: [0-9a-f]+$/m);
     await running.wrote("You said: Explain how async/await works in JavaScript");
-    assert.match(running.output, /"usage":\{"inputTokens":3,"outputTokens":4,"totalTokens":7\}/);
-    assert.match(running.output, /"model":"claude-sonnet-4-20250514"/);
+    await running.wrote(/"usage":\{"inputTokens":3,"outputTokens":4,"totalTokens":7\}/);
+    await running.wrote(/"model":"claude-sonnet-4-20250514"/);
   });
 }, { title: "studio, a command of another kind", options: ["--jwt-secret", secret, "--command", `node "${helper("answer-prompt.mjs")}"`] });
 
@@ -828,7 +829,7 @@ describe("app studio: its end", { skip }, () => {
     const queued = await execute(socket, ":");
     await socket.saw("claude:queued");
     await server.stop();
-    for (const id of [...ids, queued]) assert.equal(socket.all("claude:error").find(of(id)).code, "CANCELLED");
+    for (const id of [...ids, queued]) assert.equal((await failed(socket, id)).code, "CANCELLED");
     for (const pid of pids) assert.ok(!isThere(pid), "the server ends behind its processes");
   });
 
@@ -852,7 +853,7 @@ describe("app studio: its end", { skip }, () => {
 
 function tryOptions(args) {
   try {
-    execFileSync(process.env.SIOKIT_SERVER, args, { stdio: "pipe", timeout: 5000 });
+    execFileSync(process.env.SIOKIT_SERVER, args, { stdio: "pipe", timeout: 10000 });
     return { status: 0, stderr: "" };
   } catch ({ status, stderr }) {
     return { status, stderr: String(stderr) };
@@ -865,11 +866,7 @@ class Redis {
 
   static async start(...args) {
     const redis = new Redis();
-    const free = net.createServer().listen(0, "127.0.0.1");
-    await once(free, "listening");
-    redis.port = free.address().port;
-    free.close();
-    await once(free, "close");
+    redis.port = await freePort();
     redis.args = args;
     await redis.run();
     return redis;
@@ -922,11 +919,12 @@ describe("app studio: the rate limit in Redis", { skip }, () => {
     const user = newUser();
     const sockets = [];
     for (const server of [await start(url), await start(url)]) sockets.push(await device(server, user));
+    const begin = Date.now();
     assert.equal((await ask(sockets[0], "claude:execute", { prompt: "" })).success, false);
     assert.equal(redis.tell("-n", 2, "exists", key(user)), "0", "an invalid one does not count");
     for (let i = 0; i < 10; ++i) await execute(sockets[i % 2], ":");
     const ttl = Number(redis.tell("-n", 2, "ttl", key(user)));
-    assert.ok(ttl > 50 && ttl <= 60, `${ttl}`);
+    assert.ok(ttl > 58 - (Date.now() - begin) / 1000 && ttl <= 60, `${ttl}`);
     for (const socket of sockets) {
       assert.match((await ask(socket, "claude:execute", { prompt: ":" })).error, /^Rate limit exceeded/);
       assert.equal((await socket.saw("claude:error", ({ code }) => code === "RATE_LIMIT_EXCEEDED")).code, "RATE_LIMIT_EXCEEDED");
@@ -967,7 +965,7 @@ describe("app studio: the rate limit in Redis", { skip }, () => {
     redis.signal("SIGSTOP");
     const before = Date.now();
     await execute(socket, ":");
-    assert.ok(Date.now() - before < 3000);
+    assert.ok(Date.now() - before < 4500);
     await logged(server, /is away: no answer in time/);
     redis.signal("SIGCONT");
     await logged(server, /is back/);

@@ -3,23 +3,13 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
-import { Server, atEnd, cleanUp, eventually, official, within } from "./harness.mjs";
+import { Server, atEnd, cleanUp, eventually, freePort, official, within } from "./harness.mjs";
 
 const skip = (official || !process.env.SIOKIT_SERVER || !process.env.SIOKIT_CLIENT) && "the programs of siokit";
-
-/** A port that nobody has. */
-const freePort = () =>
-  new Promise((resolve) => {
-    const probe = net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 
 describe("verbs", { skip, timeout: 120000 }, () => {
   let home, port, env;
