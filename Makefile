@@ -1,4 +1,4 @@
-# make serve | test | test-<preset> | test-all | conformance | bench | lint | format | deps | clean   (see CONTRIBUTING.md)
+# make serve | test | test-<preset> | test-all | conformance | soak | bench | lint | format | deps | clean   (see CONTRIBUTING.md)
 
 JOBS ?= $(shell nproc)
 PORT ?=
@@ -25,7 +25,7 @@ SOURCES = $(shell find include conformance reference-server reference-client ben
 
 install = $(if $(or $(filter no,$(DEPS)),$(if $(strip $(1)),,no)),,@conformance/checks/packages.sh $(1))
 
-.PHONY: serve test test-all test-long test-conformance $(PRESETS:%=test-%) conformance conformance-server bench lint
+.PHONY: serve test test-all test-long test-conformance $(PRESETS:%=test-%) conformance conformance-server soak bench lint
 .PHONY: format deps deps-serve deps-test deps-all deps-conformance clean
 .NOTPARALLEL:
 
@@ -63,6 +63,14 @@ conformance-server: deps
 
 test-conformance:
 	$(MAKE) --no-print-directory conformance CLIENTS=all REPORT=build/conformance
+
+# SEEDS: how many stories; FROM: the seed of the first one.
+SEEDS ?= 100000
+FROM ?= 1
+soak: deps
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target siokit-soak sim-replay
+	SIOKIT_COMMIT=$$(git rev-parse --short HEAD 2>/dev/null) build/release/conformance/siokit-soak $(FROM) $(SEEDS)
 
 bench: deps
 	cmake --preset release

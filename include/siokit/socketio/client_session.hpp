@@ -19,8 +19,8 @@
 //   connected    DISCONNECT, disconnect()       idle
 //   all but idle the session ends               wanted
 //
-// Who leaves while joining leaves a guest behind: the server will let somebody in whom nobody wants. Its answer
-// is awaited, it is asked to let go, and only then the namespace is joined again over the same connection.
+// Who leaves while joining leaves a guest behind: the server will let somebody in whom nobody wants. Its
+// answer is awaited, it is asked to let go, and only then the namespace is joined again over this connection.
 #pragma once
 
 #include <deque>
