@@ -1,4 +1,4 @@
-# make serve | test | test-<preset> | test-all | conformance | soak | bench | lint | format | deps | clean   (see CONTRIBUTING.md)
+# make serve | test | test-<preset> | test-all | conformance | soak | fuzz | bench | lint | format | deps | clean   (see CONTRIBUTING.md)
 
 JOBS ?= $(shell nproc)
 PORT ?=
@@ -12,7 +12,7 @@ SERVE_PACKAGES = g++ cmake ninja-build libexpected-dev libasio-dev libssl-dev zl
 NODE_PACKAGES = $(if $(shell command -v node),,nodejs npm)
 TEST_PACKAGES = $(SERVE_PACKAGES) libgtest-dev libbenchmark-dev libboost-json1.81-dev libuv1-dev libwebsockets-dev openssl \
   redis-server rabbitmq-server chromium python3 python3-pip ccache clang-format-14 clang-tidy-14 $(NODE_PACKAGES)
-ALL_PACKAGES = clang-14 g++-mingw-w64-x86-64
+ALL_PACKAGES = clang-14 libclang-rt-14-dev g++-mingw-w64-x86-64
 # For the clients that CLIENTS names; others take part if what they need is there.
 comma = ,
 wants = $(if $(filter $(1) all,$(subst $(comma), ,$(CLIENTS))),$(2))
@@ -25,7 +25,7 @@ SOURCES = $(shell find include conformance reference-server reference-client ben
 
 install = $(if $(or $(filter no,$(DEPS)),$(if $(strip $(1)),,no)),,@conformance/checks/packages.sh $(1))
 
-.PHONY: serve test test-all test-long test-conformance $(PRESETS:%=test-%) conformance conformance-server soak bench lint
+.PHONY: serve test test-all test-long test-conformance $(PRESETS:%=test-%) conformance conformance-server soak fuzz bench lint
 .PHONY: format deps deps-serve deps-test deps-all deps-conformance clean
 .NOTPARALLEL:
 
@@ -37,7 +37,7 @@ serve: deps-serve
 test: test-release test-asan-ubsan
 
 test-all: deps deps-all
-	conformance/checks/steps.sh lint $(filter-out test-debug,$(PRESETS:%=test-%)) test-long test-conformance
+	conformance/checks/steps.sh lint $(filter-out test-debug,$(PRESETS:%=test-%)) test-long test-conformance fuzz
 
 $(PRESETS:%=test-%): test-%: deps
 	cmake --preset $*
@@ -63,6 +63,13 @@ conformance-server: deps
 
 test-conformance:
 	$(MAKE) --no-print-directory conformance CLIENTS=all REPORT=build/conformance
+
+# SECONDS_EACH: how long for a target; ARGS: names of targets, --keep.
+SECONDS_EACH ?= 60
+fuzz: deps deps-all
+	cmake --preset fuzz
+	cmake --build --preset fuzz --parallel $(JOBS)
+	python3 conformance/fuzz/fuzz.py build/fuzz/conformance $(SECONDS_EACH) $(ARGS)
 
 # SEEDS: how many stories; FROM: the seed of the first one.
 SEEDS ?= 100000

@@ -44,6 +44,7 @@ struct actor {
   };
 
   std::unique_ptr<sim::client> process;
+  std::uint64_t run = 0;  // of the process: another one may come to lie at the same address
   std::array<place, places.size()> at;
 };
 
@@ -172,6 +173,7 @@ class story {
   // The clients.
 
   void start_client(actor& one) {
+    ++one.run;
     one.process = std::make_unique<sim::client>(world_, client_, [this]() -> ref<sim::connection> {
       if (!server_ || (troubled_ && chance(5))) return {};
       ref<sim::connection> line(new sim::connection(world_, troubled_ ? draw_line() : sim::line{}));
@@ -242,9 +244,8 @@ class story {
   }
   /// The server's word is not the last one.
   void want_again(actor& one, actor::place& at) {
-    world_.after(random().between(1ms, 2s), [this, &one, &at, process = one.process.get()] {
-      if (one.process.get() == process && process != nullptr && at.wanted && !at.socket->active())
-        at.socket->connect();
+    world_.after(random().between(1ms, 2s), [this, &one, &at, run = one.run] {
+      if (one.process && one.run == run && at.wanted && !at.socket->active()) at.socket->connect();
     });
   }
 
@@ -380,8 +381,8 @@ class story {
   void stop_reading(actor& one) {
     note("client stops reading");
     one.process->read(false);
-    world_.after(random().between(1s, 40s), [&one, process = one.process.get()] {
-      if (one.process.get() == process) process->read(true);
+    world_.after(random().between(1s, 40s), [&one, run = one.run] {
+      if (one.process && one.run == run) one.process->read(true);
     });
   }
 

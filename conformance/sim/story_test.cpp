@@ -16,15 +16,15 @@ using sim_test::ledger;
 
 TEST(story, promises_are_kept_and_every_compiler_tells_the_same) {
   std::uint64_t traces = 0, lifetimes = 0;
-  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     auto const told = sim_test::tell(seed);
     for (auto const& fault : told.faults) ADD_FAILURE() << "seed " << seed << ": " << fault;
     traces = traces * 31 + told.trace;
     lifetimes += told.lifetimes;
   }
-  EXPECT_GT(lifetimes, 3000u);
+  EXPECT_GT(lifetimes, 1000u);
   EXPECT_EQ(traces,
-            4464803957976831861u);  // of today; it changes with whatever changes what is sent, or when
+            5248901506868003402u);  // of today; it changes with whatever changes what is sent, or when
 }
 
 TEST(story, nothing_is_left_on_the_heap) {
