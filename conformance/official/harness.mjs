@@ -135,7 +135,7 @@ export class Server {
       let output = "";
       child.stdout.setEncoding("utf8").on("data", (text) => {
         output += text;
-        const line = output.match(/listening on (http:\/\/[^\s/]+)/);
+        const line = output.match(/listening on (https?:\/\/[^\s/]+)/);
         if (line && output.includes("\n", line.index)) resolve(line[1]);
       });
     });

@@ -8,29 +8,42 @@ import { tap } from "node:test/reporters";
 
 const neverExcused = /the server (has )?ended|Sanitizer|runtime error:/;
 
-/** Runs `files`; what failed in each: a map of file -> lines, `final` where another try would prove nothing. */
-async function failuresOf(files, concurrency) {
-  const failed = new Map();
-  const stream = run({ files, concurrency, timeout: 180000 });
-  stream.on("test:fail", ({ file, name, details: { error }, todo, skip }) => {
+/** Runs a file, whose output is printed when it is over: what failed in it, `final` where another try would prove nothing. */
+async function failuresOf(file) {
+  const lines = [];
+  const stream = run({ files: [file], timeout: 180000 });
+  stream.on("test:fail", ({ name, details: { error }, todo, skip }) => {
     if (todo !== undefined || skip !== undefined || error.failureType === "subtestsFailed") return;
-    const lines = failed.get(file) ?? failed.set(file, []).get(file);
+    if (error.failureType === "cancelledByParent" && lines.length > 0) return;
     const why = String(error.cause?.message ?? error.cause ?? error.message);
-    lines.push(`${basename(file ?? "?")}: ${name}: ${why.split("\n", 3).join(" ").slice(0, 300)}`);
-    if (!file || neverExcused.test(why)) lines.final = true;
+    lines.push(`${basename(file)}: ${name}: ${why.split("\n", 3).join(" ").slice(0, 300)}`);
+    if (neverExcused.test(why)) lines.final = true;
   });
-  for await (const text of stream.compose(tap)) process.stdout.write(text);
-  return failed;
+  let text = "";
+  for await (const part of stream.compose(tap)) text += part;
+  process.stdout.write(`# ${file}\n${text}`);
+  return lines;
 }
 
-const files = process.argv.slice(2);
-const first = await failuresOf(files, 2);
-const excused = [...first].filter(([, lines]) => !lines.final).map(([file]) => file);
-const again = excused.length ? await failuresOf(excused, 1) : new Map();
-let failures = 0;
-for (const [file, lines] of first) {
-  const found = lines.final ? lines : again.get(file);
-  for (const line of found ?? lines) console.log(`# ${found ? "FAILED" : "failed once, passed alone"}: ${line}`);
-  if (found) ++failures;
+/** Calls `work` for each of `items`, `count` of them at a time. */
+async function each(items, count, work) {
+  const rest = [...items];
+  const worker = async () => {
+    while (rest.length > 0) await work(rest.shift());
+  };
+  await Promise.all(Array.from({ length: count }, worker));
 }
-process.exitCode = failures ? 1 : 0;
+
+const first = new Map();
+await each(process.argv.slice(2), 2, async (file) => first.set(file, await failuresOf(file)));
+const told = [];
+for (const [file, lines] of first) {
+  if (lines.length === 0) continue;
+  const again = lines.final ? lines : await failuresOf(file);
+  const failed = again.length > 0;
+  process.exitCode ||= failed ? 1 : 0;
+  for (const line of (failed ? again : lines).slice(0, 20)) {
+    told.push(`# ${failed ? "FAILED" : "failed once, passed alone"}: ${line}`);
+  }
+}
+for (const line of told) console.log(line);
