@@ -1,5 +1,7 @@
 // Without libFuzzer: siokit-fuzz TARGET SECONDS CORPUS replays the corpus, then feeds what comes of changing
 // it by chance. The input that breaks something is left in ./crash-TARGET.
+#include <unistd.h>
+
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -71,9 +73,11 @@ int main(int count, char** words) {
   }
   crash_file = "crash-" + std::string(what->name);
   std::signal(SIGABRT, [](int) { keep_current(); });
+  std::signal(SIGALRM, [](int) { fuzz::require(false, "an input takes less than ten seconds"); });
   if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(keep_current);
   auto const run = [&](std::string input) {
     current = std::move(input);
+    ::alarm(10);
     what->run(current);
   };
   auto corpus = read_corpus(words[3]);

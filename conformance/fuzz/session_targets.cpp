@@ -143,6 +143,7 @@ class server_host {
     std::advance(at, static_cast<long>(in.below(due_.size())));
     std::uint64_t const name = *at;
     due_.erase(at);
+    aborted_.insert(name);  // its answer may be ready
     engine_->exchange_aborted(sessions_of_[name], {name});
   }
   void pass(duration span) {
@@ -176,12 +177,10 @@ class server_host {
   void answer(engineio::server_response const& response) {
     std::uint64_t const name = response.answer.to.value;
     bool const awaited = due_.erase(name) == 1;
-    require(awaited || !sessions_of_.contains(name) || aborted(name), "a request is answered once");
+    require(awaited || aborted_.erase(name) == 1, "a request is answered once");
     if (!response.accept_wire || !awaited) return;
     if (engine_->wire_opened(response.session, {name}, now_)) wires_[name] = response.session;
   }
-  /// It may have been aborted with its answer ready.
-  [[nodiscard]] bool aborted(std::uint64_t name) { return answered_.insert(name).second; }
   void pump(handle session) {
     auto const* const known = engine_->find(session);
     if (known == nullptr) return;
@@ -212,7 +211,7 @@ class server_host {
   time_point now_{1s};
   std::uint64_t names_ = 0;
   std::uint64_t ids_ = 0;
-  std::set<std::uint64_t> due_, answered_;       // requests
+  std::set<std::uint64_t> due_, aborted_;        // requests
   std::map<std::uint64_t, handle> sessions_of_;  // of requests
   std::map<std::uint64_t, handle> wires_;
 };

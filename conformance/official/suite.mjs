@@ -11,7 +11,9 @@ const neverExcused = /the server (has )?ended|Sanitizer|runtime error:/;
 /** Runs a file, whose output is printed when it is over: what failed in it, `final` where another try would prove nothing. */
 async function failuresOf(file) {
   const lines = [];
+  let tests = 0;
   const stream = run({ files: [file], timeout: 180000 });
+  stream.on("test:pass", ({ name }) => (tests += name === file ? 0 : 1)); // a file without tests passes itself
   stream.on("test:fail", ({ name, details: { error }, todo, skip }) => {
     if (todo !== undefined || skip !== undefined || error.failureType === "subtestsFailed") return;
     if (error.failureType === "cancelledByParent" && lines.length > 0) return;
@@ -21,6 +23,7 @@ async function failuresOf(file) {
   });
   let text = "";
   for await (const part of stream.compose(tap)) text += part;
+  if (tests === 0 && lines.length === 0) lines.push(`${basename(file)}: no test ran`);
   process.stdout.write(`# ${file}\n${text}`);
   return lines;
 }
@@ -34,6 +37,7 @@ async function each(items, count, work) {
   await Promise.all(Array.from({ length: count }, worker));
 }
 
+if (process.argv.length < 3) throw new Error("expected files of tests");
 const first = new Map();
 await each(process.argv.slice(2), 2, async (file) => first.set(file, await failuresOf(file)));
 const told = [];

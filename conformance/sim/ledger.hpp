@@ -44,12 +44,23 @@ class ledger {
     of.under_way[of.stay].push_back(number);
   }
   void left(std::uint64_t line) { ++lines_[line].stay; }
-  void received(std::uint64_t line, std::uint64_t number) {
+  /// The server has greeted the client with the number of its stay there.
+  void greeted(std::uint64_t line, std::uint64_t serial) {
+    up_line const& of = lines_[line];
+    auto const known = stays_.find(serial);
+    if (known == stays_.end()) return static_cast<void>(stays_.emplace(serial, of.stay));
+    expect(known->second >= of.stay, name(line) + ": the server has taken events for those of another stay");
+  }
+  /// `serial`: of the stay, as the server counts. One that was recovered goes on in another stay of the client.
+  void received(std::uint64_t line, std::uint64_t number, std::uint64_t serial) {
     up_line& of = lines_[line];
     ++received_;
     if (of.retries) return received_again(line, number);
     for (auto& [stay, numbers] : of.under_way) {
       if (numbers.empty() || numbers.front() != number) continue;
+      auto const known = stays_.find(serial);
+      if (known != stays_.end() && stay < known->second) continue;
+      stays_[serial] = stay;
       numbers.pop_front();
       of.received_last = std::max(of.received_last, number);
       return;
@@ -114,6 +125,7 @@ class ledger {
 
   std::vector<std::string> faults_;
   std::deque<up_line> lines_;
+  std::map<std::uint64_t, std::uint64_t> stays_;  // of clients, by the server's serial
   std::map<std::uint64_t, std::uint64_t> open_;
   std::uint64_t questions_ = 0;
   std::uint64_t received_ = 0;

@@ -91,6 +91,7 @@ class story {
     if (chance(20)) hub_.connection_state_recovery = hub::recovery_config{.max_disconnection_duration = 5s};
     slow_middleware_ = chance(30);
     refusals_ = chance(30) ? 10 : 0;
+    slow_auth_ = chance(20);
     client_.backoff = {random().between(20ms, 1s), random().between(1s, 5s), 50};
     client_.timeout = random().between(2s, 20s);
     client_.remember_upgrade = chance(50);
@@ -117,6 +118,7 @@ class story {
   }
   void stop_server() {
     note("server dies");
+    silent_.clear();
     lifetimes_.ended = lifetimes_.opened;
     server_.reset();
     ledger_.died(of_server);
@@ -124,26 +126,28 @@ class story {
 
   void set_up(hub::nsp& space, std::size_t place) {
     space.use([this](hub::socket& s, hub::next go) {
-      if (chance(refusals_)) return go.refuse("no");
-      if (!slow_middleware_) return go();
+      bool const refused = chance(refusals_);
+      if (!slow_middleware_) return refused ? go.refuse("no") : go();
       auto later = std::make_shared<hub::next>(std::move(go));
       if (chance(50)) s.emit("early");
-      world_.after(random().between(0ms, 300ms), [later] { (*later)(); });
+      if (troubled_ && chance(3)) return silent_.push_back(std::move(later));
+      world_.after(random().between(0ms, 300ms),
+                   [later, refused] { refused ? later->refuse("no") : (*later)(); });
     });
     space.on_connection([this, place](hub::socket& s) { on_connection(s, place); });
-    space.on("up", [this](hub::socket&, std::uint64_t line, std::uint64_t number, std::string_view,
+    space.on("up", [this](hub::socket& s, std::uint64_t line, std::uint64_t number, std::string_view,
                           hub::ack reply) {
-      ledger_.received(line, number);
+      ledger_.received(line, number, s.data<stay_data>().serial);
       reply();  // with retries each event wants that
       note("server: up " + std::to_string(line) + " " + std::to_string(number));
     });
     space.on("blob",
-             [this](hub::socket&, std::uint64_t line, std::uint64_t number, bytes_view, hub::ack reply) {
-               ledger_.received(line, number);
+             [this](hub::socket& s, std::uint64_t line, std::uint64_t number, bytes_view, hub::ack reply) {
+               ledger_.received(line, number, s.data<stay_data>().serial);
                reply();
              });
     space.on("ask", [this](hub::socket& s, std::uint64_t line, std::uint64_t number, hub::ack reply) {
-      ledger_.received(line, number);
+      ledger_.received(line, number, s.data<stay_data>().serial);
       if (chance(20)) return answer_later(std::move(reply), number);
       reply(number);
       if (troubled_ && chance(3)) s.disconnect(chance(50));
@@ -195,6 +199,12 @@ class story {
   void set_up(actor& one, actor::place& at) {
     hub::client_socket& s = *at.socket;
     std::string const me = "client " + std::to_string(at.line) + ": ";
+    if (slow_auth_) {
+      s.auth([this](hub::auth_reply reply) {
+        auto later = std::make_shared<hub::auth_reply>(std::move(reply));
+        world_.after(random().between(0ms, 3s), [later] { static_cast<void>((*later)("{}")); });
+      });
+    }
     s.on_any_outgoing([this, &at](std::string_view, socketio::args const& in) {
       ledger_.sent(at.line, in.get<std::uint64_t>(1).value_or(0));
     });
@@ -205,6 +215,7 @@ class story {
     });
     s.on("hello", [this, &at, me](std::uint64_t serial, std::uint64_t all, std::uint64_t room) {
       expect(serial > at.serial, me + "an old greeting");
+      if (!at.socket->recovered()) ledger_.greeted(at.line, serial);  // else it was sent in the stay before
       at.greeted = true;
       at.serial = serial;
       at.next_event = 1;
@@ -329,8 +340,12 @@ class story {
     std::uint64_t const question = ledger_.asked(of_server);
     auto const said =
         space.timeout(random().between(10ms, 3s))
-            .emit("question", question,
-                  [this, question](std::error_code, hub::responses const&) { ledger_.settled(question); });
+            .emit("question", question, [this, question](std::error_code, hub::responses const& answers) {
+              ledger_.settled(question);
+              for (std::size_t i = 0; i < answers.size(); ++i) {
+                expect(answers[i].get<std::uint64_t>(0) == question, "an answer to another question");
+              }
+            });
     if (!said) ledger_.settled(question);
   }
   void question(hub::socket& s) {
@@ -398,6 +413,7 @@ class story {
       one.process->for_each_connection([](sim::connection& line) { line.become({}); });
     }
     refusals_ = 0;
+    for (auto const& each : std::exchange(silent_, {})) (*each)();
     for (actor& one : actors_) {
       for (auto& at : one.at) want(at);
     }
@@ -461,6 +477,8 @@ class story {
   socketio::client_config client_;
   bool slow_middleware_ = false;
   unsigned refusals_ = 0;
+  bool slow_auth_ = false;
+  std::vector<std::shared_ptr<hub::next>> silent_;  // middlewares that have not answered yet
   bool troubled_ = true;
   std::unique_ptr<sim::server> server_;
   std::vector<actor> actors_;

@@ -24,16 +24,18 @@ TEST(story, promises_are_kept_and_every_compiler_tells_the_same) {
   }
   EXPECT_GT(lifetimes, 1000u);
   EXPECT_EQ(traces,
-            5248901506868003402u);  // of today; it changes with whatever changes what is sent, or when
+            1247811356848391885u);  // of today; it changes with whatever changes what is sent, or when
 }
 
 TEST(story, nothing_is_left_on_the_heap) {
-  static_cast<void>(sim_test::tell(1));
-  auto const before = conformance::heap;
-  static_cast<void>(sim_test::tell(2));
-  auto const used = conformance::heap_since(before);
-  EXPECT_GT(used.allocations, 1000u);
-  EXPECT_EQ(used.allocations, used.releases);
+  static_cast<void>(sim_test::tell(1));  // what is made once and kept
+  for (std::uint64_t seed = 2; seed <= 12; ++seed) {
+    auto const before = conformance::heap;
+    static_cast<void>(sim_test::tell(seed));
+    auto const used = conformance::heap_since(before);
+    EXPECT_GT(used.allocations, 1000u);
+    EXPECT_EQ(used.allocations, used.releases) << "seed " << seed;
+  }
 }
 
 // Memory that grows with what has been, not with what is there, would show as blocks that stay.
@@ -62,7 +64,7 @@ TEST(story, a_server_whose_clients_have_gone_is_as_large_as_before) {
     world.run_for(5s);
     EXPECT_EQ(server.io().size(), 50u);
     for (std::size_t i = 0; i < 25; ++i) clients[i]->io().close();
-    clients.clear();  // the others die
+    clients = decltype(clients)();  // the others die
     world.run_for(10min);
     EXPECT_EQ(server.engine().size(), 0u);
     EXPECT_EQ(server.connections(), 0u);
@@ -72,19 +74,19 @@ TEST(story, a_server_whose_clients_have_gone_is_as_large_as_before) {
   storm();  // tables take the size they need
   long kept = 0;
   for (int i = 0; i < 5; ++i) kept += storm();
-  EXPECT_LE(kept, 5) << "blocks that stay";
+  EXPECT_LE(kept, 0) << "blocks that stay";
 }
 
 TEST(ledger, an_event_that_is_missing_or_comes_twice_is_a_fault) {
   ledger l;
   auto const line = l.new_line(false);
   for (std::uint64_t number = 1; number <= 4; ++number) l.sent(line, l.next_event(line));
-  l.received(line, 1);
-  l.received(line, 2);
+  l.received(line, 1, 1);
+  l.received(line, 2, 1);
   EXPECT_TRUE(l.faults().empty());
-  l.received(line, 2);
+  l.received(line, 2, 1);
   EXPECT_EQ(l.faults().size(), 1u) << "twice";
-  l.received(line, 4);
+  l.received(line, 4, 1);
   EXPECT_EQ(l.faults().size(), 2u) << "behind a gap";
 }
 
@@ -100,15 +102,33 @@ TEST(ledger, what_a_broken_connection_took_with_it_is_no_fault_but_what_was_kept
   EXPECT_EQ(l.faults().size(), 1u) << "the second one was emitted, and never sent";
 }
 
+TEST(ledger, an_event_belongs_to_its_stay) {
+  ledger l;
+  auto const line = l.new_line(false);
+  l.greeted(line, 1);
+  l.sent(line, l.next_event(line));
+  l.left(line);
+  l.greeted(line, 2);
+  l.sent(line, l.next_event(line));
+  l.received(line, 1, 1);
+  l.received(line, 2, 2);
+  EXPECT_TRUE(l.faults().empty());
+  l.sent(line, l.next_event(line));
+  l.left(line);
+  l.greeted(line, 3);
+  l.received(line, 3, 3);
+  EXPECT_EQ(l.faults().size(), 1u) << "sent in the second one";
+}
+
 TEST(ledger, with_retries_nothing_may_be_left_out) {
   ledger l;
   auto const line = l.new_line(true);
   for (std::uint64_t number = 1; number <= 3; ++number) l.sent(line, l.next_event(line));
   l.sent(line, 3);
-  l.received(line, 1);
-  l.received(line, 1);
+  l.received(line, 1, 1);
+  l.received(line, 1, 1);
   EXPECT_TRUE(l.faults().empty());
-  l.received(line, 3);
+  l.received(line, 3, 1);
   EXPECT_EQ(l.faults().size(), 1u);
 }
 

@@ -629,6 +629,8 @@ struct bare {
   wire on;
   std::uint32_t nsp = client.nsp("/");
   std::vector<std::string> events;
+  std::uint64_t asked = 0;
+  bool asks_only = false;
 
   bare() {
     client.connect(nsp, now);
@@ -645,7 +647,8 @@ struct bare {
     while (auto const out = client.poll_event(now)) {
       using k = client_event::kind;
       if (out->type == k::auth_requested) {
-        static_cast<void>(client.authorize(out->nsp, out->number, "", now));
+        asked = out->number;
+        if (!asks_only) static_cast<void>(client.authorize(out->nsp, out->number, "", now));
         continue;
       }
       std::string line = std::to_string(static_cast<int>(out->type));
@@ -935,9 +938,53 @@ TEST(socketio_client_session, an_answer_that_never_comes_is_not_waited_for_for_e
   b.come_back();
   b.pass(19s);
   EXPECT_EQ(b.said(), "");
-  b.say("2");
   b.pass(1s);
-  EXPECT_EQ(b.said(), "3 40 ");
+  EXPECT_EQ(b.said(), "40 ");
+}
+
+TEST(socketio_client_session, an_answer_behind_all_patience_is_undone_too) {
+  left_early b;
+  b.pass(20s);
+  b.client.connect(b.nsp, b.now);  // auth is asked for, and answered later
+  b.asks_only = true;
+  b.say("6");
+  b.say(R"(40{"sid":"s1"})");
+  EXPECT_FALSE(b.client.authorize(b.nsp, b.asked, "", b.now)) << "a second CONNECT would end the connection";
+  b.asks_only = false;
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "41 ");
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "40 ");
+}
+
+TEST(socketio_client_session, patience_is_counted_from_the_first_time) {
+  left_early b;
+  b.config.timeout = {};
+  for (int i = 0; i < 19; ++i) {
+    b.come_back();
+    b.pass(1s);
+    b.client.disconnect(b.nsp, b.now);
+  }
+  b.come_back();
+  EXPECT_EQ(b.said(), "");
+  b.pass(1s);
+  EXPECT_EQ(b.said(), "40 ");
+}
+
+TEST(socketio_client_session, what_a_middleware_says_is_told_again_when_nothing_can_be_late) {
+  left_early b;
+  b.say(R"(40{"sid":"s1"})");
+  b.pass(10ms);
+  b.say("2");
+  b.say("2");
+  static_cast<void>(b.said());
+  b.come_back();
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "40 ");
+  b.events.clear();
+  b.say(R"(42["early"])");
+  b.say(R"(40{"sid":"s2"})");
+  EXPECT_EQ(b.events, (bare::lines{"event:early", "connect"}));
 }
 
 TEST(socketio_client_session, who_left_twice_while_joining_is_taken_out_once) {

@@ -39,6 +39,7 @@ class client {
   /// Its clock jumps: it learns of the time when it is woken next, as a laptop does.
   void jump(duration by) {
     ahead_ += by;
+    planned_ = never;  // it was planned by the clock before
     advance();
   }
   /// Whether it reads what comes.
@@ -140,13 +141,13 @@ class client {
         }
       }
       while (auto action = hub_.session().poll_action()) {
-        carry_out(std::move(*action));
+        carry_out(*action);
         again = true;
       }
     }
     plan_turn(hub_.next_deadline());
   }
-  void carry_out(engineio::client_action action) {
+  void carry_out(engineio::client_action const& action) {
     using kind = engineio::client_action::kind;
     std::uint64_t const name = action.on ? action.on.value : action.request.value;
     switch (action.type) {

@@ -25,15 +25,13 @@ struct line {
 /// What an end hears. It is called by the world only, never from within a call of its own.
 class connection_end {
  public:
+  virtual ~connection_end() = default;
   /// May be written to, for frames are unmasked in place. They live for the call.
   virtual void on_bytes(std::span<char> bytes) = 0;
   /// There is room again, after a write that was not taken whole.
   virtual void on_room() = 0;
   /// The last call: the other end is gone.
   virtual void on_closed() = 0;
-
- protected:
-  virtual ~connection_end() = default;
 };
 
 class connection final : public counted {

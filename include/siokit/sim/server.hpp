@@ -36,6 +36,7 @@ class server {
   /// Its clock jumps, as after the sleep of a machine.
   void jump(duration by) {
     ahead_ += by;
+    planned_ = never;  // it was planned by the clock before
     advance();
   }
   /// A client has connected.

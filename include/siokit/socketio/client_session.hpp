@@ -142,7 +142,8 @@ class client_session {
     std::string id, pid, offset;  // raw
     stage state = stage::idle;
     guest unwanted = guest::none;
-    bool left_here = false;  // what the server sent before it knew may still come over this connection
+    bool left_here = false;        // what the server sent before it knew may still come over this connection
+    std::uint8_t pings_since = 0;  // that were heard since
     bool recovered = false;
     bool has_offset = false;  // an event with one has come
     std::uint64_t next_ack = 0;
@@ -154,12 +155,14 @@ class client_session {
     time_point queue_deadline = never;  // of its first packet
     time_point left_at = never;         // when DISCONNECT was sent over this connection
     time_point rejoin_at = never;       // when to try again to join behind that
-    time_point guest_deadline = never;  // when it is to go; or, expected, when nobody waits for it any more
+    time_point guest_deadline =
+        never;  // when it is to go; expected, when its answer is not waited for any more
     std::deque<received_packet> receive_buffer{};
     std::size_t receive_buffer_bytes = 0;
   };
   using kind = client_event::kind;
   static constexpr auto rejoin_pause = std::chrono::milliseconds(10);
+  static constexpr auto guest_patience = std::chrono::seconds(20);
 
   [[nodiscard]] std::uint64_t random() noexcept;
   void tell(client_event const& fact) { facts_.push_back(fact); }
@@ -189,6 +192,8 @@ class client_session {
   void on_left(std::uint32_t nsp, disconnect_reason reason, error detail);
   void on_guest_packet(std::uint32_t nsp, packet_type type, time_point now);
   void on_guest_deadline(std::uint32_t nsp, time_point now);
+  void say_goodbye(space& from, time_point now);
+  void on_ping();
   static void forget_early_events(space& of) noexcept {
     of.receive_buffer.clear();
     of.receive_buffer_bytes = 0;

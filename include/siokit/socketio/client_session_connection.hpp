@@ -142,7 +142,7 @@ inline void client_session::on_engine_event(engineio::client_event const& in, ti
   switch (in.type) {
     case engine_kind::opened: return on_open(now);
     case engine_kind::message: return on_message(in.data, now);
-    case engine_kind::ping: return tell({.type = kind::ping});
+    case engine_kind::ping: return on_ping();
     case engine_kind::upgraded: return tell({.type = kind::upgraded});
     case engine_kind::upgrade_failed: return tell({.type = kind::upgrade_failed, .detail = in.detail});
     case engine_kind::closed: break;

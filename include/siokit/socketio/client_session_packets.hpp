@@ -25,9 +25,6 @@ inline std::uint32_t client_session::nsp(std::string_view name) {
 inline void client_session::connect(std::uint32_t nsp, time_point now) {
   space& to = spaces_[nsp];
   if (to.state == stage::idle) to.state = stage::wanted;
-  if (to.unwanted == guest::expected && to.guest_deadline == never && config_->timeout > duration{}) {
-    to.guest_deadline = later(now, config_->timeout);
-  }
   if (phase_ == phase::open && to.state == stage::wanted && to.unwanted == guest::none) {
     // A server that gets DISCONNECT and CONNECT at once takes the second one for a mistake, and closes.
     bool const just_left =
@@ -72,18 +69,32 @@ inline void client_session::disconnect(std::uint32_t nsp, time_point now) {
   space& from = spaces_[nsp];
   bool const was_connected = from.state == stage::connected;
   if (from.state == stage::idle) return;
-  if (from.state == stage::joining) from.unwanted = guest::expected;
-  if (from.unwanted == guest::expected) from.guest_deadline = never;
+  if (from.state == stage::joining) {
+    from.unwanted = guest::expected;
+    from.guest_deadline = later(now, config_->timeout > duration{} ? config_->timeout : guest_patience);
+  }
   from.state = stage::idle;
   from.rejoin_at = never;
   forget_early_events(from);
-  if (was_connected && engine_) {
-    static_cast<void>(send(encode_disconnect(from.name), now, SIZE_MAX));  // however full the outbox is
-    from.left_at = now;
-    from.left_here = true;
-  }
+  if (was_connected && engine_) say_goodbye(from, now);
   settle_interest(now);
   if (was_connected) on_left(nsp, disconnect_reason::io_client_disconnect, {});
+}
+
+inline void client_session::say_goodbye(space& from, time_point now) {
+  static_cast<void>(send(encode_disconnect(from.name), now, SIZE_MAX));  // however full the outbox is
+  from.left_at = now;
+  from.left_here = true;
+  from.pings_since = 0;
+}
+
+/// A server sends its next ping behind our pong, and so behind the DISCONNECT before that: at the second one
+/// nothing is late any more.
+inline void client_session::on_ping() {
+  for (space& each : spaces_) {
+    if (each.left_here && ++each.pings_since >= 2) each.left_here = false;
+  }
+  tell({.type = kind::ping});
 }
 
 inline void client_session::close(time_point now) {
@@ -112,7 +123,8 @@ inline void client_session::on_message(frame const& in, time_point now) {
   packet_view const& packet = **decoded;
   for (std::uint32_t nsp = 0; nsp < spaces_.size(); ++nsp) {
     if (spaces_[nsp].name != packet.nsp) continue;
-    if (spaces_[nsp].unwanted != guest::none) return on_guest_packet(nsp, packet.type, now);
+    bool const late = packet.type == packet_type::connect && spaces_[nsp].state < stage::joining;
+    if (spaces_[nsp].unwanted != guest::none || late) return on_guest_packet(nsp, packet.type, now);
     // What comes before CONNECT is sent was meant for the stay before.
     if (spaces_[nsp].state >= stage::joining) return on_packet(nsp, packet, now);
     return;
@@ -122,8 +134,9 @@ inline void client_session::on_message(frame const& in, time_point now) {
 /// Somebody is let in who has left already.
 inline void client_session::on_guest_packet(std::uint32_t nsp, packet_type type, time_point now) {
   space& of = spaces_[nsp];
-  if (of.unwanted == guest::expected && type == packet_type::connect) {
+  if (of.unwanted != guest::inside && type == packet_type::connect) {
     of.unwanted = guest::inside;
+    if (of.state == stage::asking) of.state = stage::wanted;  // it is asked again when the guest has gone
     // Not at once: a server that has just asked it to go takes a DISCONNECT for a mistake, and closes.
     of.guest_deadline = later(now, rejoin_pause);
     return;
@@ -133,6 +146,7 @@ inline void client_session::on_guest_packet(std::uint32_t nsp, packet_type type,
   if (!refused && !sent_away) return;  // meant for it
   of.unwanted = guest::none;
   of.guest_deadline = never;
+  of.left_here = false;  // what was late has come before this
   if (of.state == stage::wanted) connect(nsp, now);
 }
 
@@ -140,11 +154,7 @@ inline void client_session::on_guest_packet(std::uint32_t nsp, packet_type type,
 inline void client_session::on_guest_deadline(std::uint32_t nsp, time_point now) {
   space& of = spaces_[nsp];
   of.guest_deadline = never;
-  if (std::exchange(of.unwanted, guest::none) == guest::inside) {
-    static_cast<void>(send(encode_disconnect(of.name), now, SIZE_MAX));
-    of.left_at = now;
-    of.left_here = true;
-  }
+  if (std::exchange(of.unwanted, guest::none) == guest::inside) say_goodbye(of, now);
   if (of.state == stage::wanted) connect(nsp, now);
 }
 
