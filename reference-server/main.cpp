@@ -162,6 +162,11 @@ int serve(settings const& s, apps::app& chosen) {
   auto const app = chosen.start(io, s);
   log_sockets(io);
   std::optional<misbehaviour::relay> faults;
+  // Before anybody is told that it is there: who starts a program may end it at once.
+  signals const told(io, s.drain_timeout, [&] {
+    faults.reset();
+    app->stop();
+  });
   auto const bound = s.allow_misbehaviour ? listen_behind(faults, io, s) : io.listen();
   if (!bound) {
     std::fprintf(stderr, "siokit-server: %s\n", bound.error().c_str());
@@ -172,10 +177,6 @@ int serve(settings const& s, apps::app& chosen) {
                *bound);
   std::printf("listening on %s\n", bound->c_str());
   std::fflush(stdout);
-  signals const told(io, s.drain_timeout, [&] {
-    faults.reset();
-    app->stop();
-  });
   io.run();
   return 0;
 }

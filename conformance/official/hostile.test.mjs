@@ -216,3 +216,12 @@ contract("load", (server) => {
     await eventually(() => serves(server).then(() => true, () => false), "a new client", 20000);
   });
 }, { options, skip });
+
+test("who is told to end as soon as it is there ends well", { skip: skip || (!process.env.SIOKIT_SERVER && "no program") }, async () => {
+  for (let i = 0; i < 10; ++i) {
+    const child = spawn(process.env.SIOKIT_SERVER, ["--port", "0"], { stdio: ["ignore", "pipe", "ignore"] });
+    child.stdout.once("data", () => child.kill("SIGTERM"));
+    const code = await within(new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal))), "end");
+    assert.equal(code, 0);
+  }
+});

@@ -51,7 +51,7 @@ class ledger {
     if (known == stays_.end()) return static_cast<void>(stays_.emplace(serial, of.stay));
     expect(known->second >= of.stay, name(line) + ": the server has taken events for those of another stay");
   }
-  /// `serial`: of the stay, as the server counts. One that was recovered goes on in another stay of the client.
+  /// `serial`: of the stay, as the server counts. One that was recovered goes on in another stay of a client.
   void received(std::uint64_t line, std::uint64_t number, std::uint64_t serial) {
     up_line& of = lines_[line];
     ++received_;
