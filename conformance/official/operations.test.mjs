@@ -69,7 +69,7 @@ describe("siokit-server in operation", { skip }, () => {
     assert.equal(await value('siokit_requests_refused_total{code="1"}'), 1);
     client.io.engine.transport.ws.send("nonsense");
     await eventually(async () => (await value('siokit_sessions_closed_total{reason="parse error"}')) === 1, "parse error");
-    assert.equal(await value('siokit_errors_total{kind="unknown packet type"}'), 1);
+    assert.equal(await value('siokit_errors_total{kind="unknown_packet_type"}'), 1);
   });
 
   test("the log names sessions, but not enough to take them over", async () => {
