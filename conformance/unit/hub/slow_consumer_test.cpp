@@ -104,18 +104,4 @@ TEST(slow_consumer, is_disconnected_for_an_acknowledgement_without_room) {
   EXPECT_EQ(log, "outbox_full");
 }
 
-TEST(slow_consumer, namespaces_of_a_connection) {
-  world w({.limits = {.namespaces_max = 1}});
-  for (auto const* name : {"/a", "/b"}) static_cast<void>(w.io.of(name));
-  std::string log;
-  w.io.on_disconnect([&](socket& gone, disconnect_reason why) {
-    log += std::string(to_string(why)) + " " + std::string(name_of(gone.last_error().code));
-  });
-  int const client = w.guest();
-  w.join(client, "/a");
-  EXPECT_EQ(log, "");
-  w.join(client, "/b");
-  EXPECT_EQ(log, "forced close too_many_namespaces");
-}
-
 }  // namespace slow_consumer_test

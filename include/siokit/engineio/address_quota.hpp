@@ -1,6 +1,6 @@
 // siokit/engineio/address_quota.hpp - what one address may have and do.   SPDX-License-Identifier: MIT
-// Counts what each address holds, and how fast it comes. A client with IPv6 has 2^64 addresses, so there it is
-// the network of 64 bits that counts. Pure; who holds nothing and has been quiet is forgotten.
+// Counts what each address holds, and how fast it comes. A client with IPv6 has 2^64 addresses, so there it
+// is the network of 64 bits that counts. Pure; who holds nothing and has been quiet is forgotten.
 #pragma once
 
 #include <array>

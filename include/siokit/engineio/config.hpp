@@ -58,7 +58,7 @@ struct server_config {
   std::size_t outbox_messages_max = 1'000'000;
   /// Packets in one body of a POST; more are a parse error. That body can hold fewer Socket.IO events.
   std::size_t payload_packets_max = 131'072;
-  /// What one session may send: packets of any type, and their bytes. The session of who sends more is closed.
+  /// What one session may send: packets of any type, and their bytes. One that sends more is closed.
   rate_limit packet_rate = 100'000;
   rate_limit byte_rate = 256.0 * 1024 * 1024;
   /// What one address, or one network /64 of IPv6, may ask for; what is more is refused with 429.

@@ -116,8 +116,8 @@ class metrics : public observer {
       std::chrono::milliseconds(100), std::chrono::milliseconds(250), std::chrono::milliseconds(500),
       std::chrono::seconds(1),        std::chrono::seconds(5),        std::chrono::seconds(20)};
 
-  /// Whether a client can end its session, or be refused, by it. These are on the page from the start, with 0: else nobody
-  /// sees the first one as an increase.
+  /// Whether a client can end its session, or be refused, by it. These are on the page from the start, with
+  /// 0: else nobody sees the first one as an increase.
   [[nodiscard]] static constexpr bool from_client(errc kind) noexcept {
     return kind == errc::outbox_full ||
            (kind >= errc::bad_utf8 && kind <= errc::too_many_connections && kind != errc::bad_open_packet) ||

@@ -104,7 +104,8 @@ class socket {
 
   /// Sends an event. A callable as last argument asks for an acknowledgement, see make_ack_handler.
   /// Errors: not_connected, reserved_event, too_many_acks; outbox_full, remote: the peer does not read, and
-  /// the connection is closed, or by the option slow_consumer just this event is dropped. After an error the callback is not called.
+  /// the connection is closed, or by the option slow_consumer just this event is dropped. After an error the
+  /// callback is not called.
   template <class... Args>
   result<void> emit(std::string_view event, Args&&... args) {
     return plain().emit(event, std::forward<Args>(args)...);
