@@ -72,6 +72,33 @@ describe("siokit-server in operation", { skip }, () => {
     assert.equal(await value('siokit_errors_total{kind="unknown_packet_type"}'), 1);
   });
 
+  test("an address that asks for too much hears 429, and comes back when it may", async () => {
+    const url = await start("--handshakes-per-second", "1");
+    let refused;
+    let error;
+    for (let i = 0; !error && i < 100; ++i) {  // ten, and one more for each second that this takes
+      refused = io(url, { forceNew: true, transports: ["polling"], reconnectionDelay: 100 });
+      clients.push(refused);
+      const first = Promise.race([once(refused, "connect"), once(refused, "connect_error")]);
+      [error] = await within(first, "connect or connect_error");
+    }
+    assert.equal(error.description, 429);
+    await logged(/request refused code=4 message="Too many requests" context="handshake_rate"/);
+    const { body } = await fetchText(`${url}/metrics`);
+    assert.match(body, /siokit_errors_total\{kind="handshake_rate"\} [1-9]/);
+    await within(once(refused, "connect"), "connect");
+  });
+
+  test("who sends too much is disconnected, and the log names the cause", async () => {
+    const client = await connect(await start("--packets-per-second", "5"), { transports: ["websocket"] });
+    const gone = once(client, "disconnect");
+    for (let i = 0; i < 20; ++i) client.emit("message", i);
+    const [reason] = await within(gone, "disconnect");
+    assert.equal(reason, "transport close");
+    await logged(/session closed session=\S+ reason="transport error" cause=packet_rate detail="/);
+    await logged(/disconnect nsp=\/ sid=\S+ session=\S+ reason="transport error" cause=packet_rate/);
+  });
+
   test("the log names sessions, but not enough to take them over", async () => {
     const client = await connect(await start());
     const { id } = client.io.engine;

@@ -26,8 +26,8 @@ struct server_config {
   socketio::parser const* parser = nullptr;
   /// Acknowledgements that one socket may owe us at a time.
   std::size_t pending_acks_max = 65'536;
-  /// Volatile events never wait in an outbox, and so never fill one. Acknowledgements and what joins or
-  /// leaves a namespace can't be missed: when there is no room for them, the connection is closed all the same.
+  /// Volatile events never wait in an outbox, and so never fill one. Acknowledgements, and what joins or
+  /// leaves a namespace, can't be missed: without room for them the connection is closed all the same.
   hub::slow_consumer slow_consumer = hub::slow_consumer::disconnect;
   /// Rooms that one socket may be in, its own not counted.
   std::size_t rooms_max = 65'536;
