@@ -1,6 +1,6 @@
 // siokit-server as operators run it: /metrics, a new certificate, an orderly end, a Unix socket, its log.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import tls from "node:tls";
 import { io } from "socket.io-client";
+import { certificate } from "./certificate.mjs";
 import { eventually, within } from "./harness.mjs";
 import { fetchText } from "./wire.mjs";
 
@@ -109,16 +110,9 @@ describe("siokit-server in operation", { skip }, () => {
     assert.ok(!log.includes(id));
   });
 
-  const certificate = (name) => {
-    execFileSync("openssl", [
-      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
-      ...["-subj", `/CN=${name}`, "-keyout", join(folder, "key.pem"), "-out", join(folder, "cert.pem")],
-    ], { stdio: "ignore" });
-  };
-
   test("SIGHUP: new connections get the new certificate; a bad one is not taken", async () => {
-    certificate("first");
-    const url = await start("--tls-cert", join(folder, "cert.pem"), "--tls-key", join(folder, "key.pem"));
+    const { key, options } = certificate("first", folder);
+    const url = await start(...options);
     const port = Number(new URL(url).port);
     const shown = async () => {
       const socket = tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
@@ -129,11 +123,11 @@ describe("siokit-server in operation", { skip }, () => {
     };
     assert.equal(await shown(), "first");
     const client = await connect(url, { rejectUnauthorized: false, transports: ["websocket"] });
-    certificate("second");
+    certificate("second", folder);
     child.kill("SIGHUP");
     await logged(/certificate read again/);
     assert.equal(await shown(), "second");
-    rmSync(join(folder, "key.pem"));
+    rmSync(key);
     child.kill("SIGHUP");
     await logged(/certificate kept: .*key\.pem/);
     assert.equal(await shown(), "second");
