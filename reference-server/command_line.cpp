@@ -115,10 +115,12 @@ void add_limit(CLI::App& app, std::string const& name, Number& value, std::strin
 
 void add_quotas(CLI::App& group, settings& s) {
   constexpr std::size_t many = std::size_t{1} << 40;
-  add_limit(group, "--outbox-bytes-max", s.outbox_bytes_max, "Unsent bytes of a client that does not read",
-            1024, many);
-  add_limit(group, "--outbox-messages-max", s.outbox_messages_max, "Unsent messages of one", 1, many);
-  group.add_option("--slow-consumer", s.slow_consumer, "What follows: disconnect it, or drop what is new")
+  add_limit(group, "--outbox-bytes-max", s.outbox_bytes_max, "Bytes that may wait for a client", 1024, many);
+  add_limit(group, "--outbox-messages-max", s.outbox_messages_max, "Messages that may wait for a client", 1,
+            many);
+  group
+      .add_option("--slow-consumer", s.slow_consumer,
+                  "What becomes of a client over these two: disconnect, or drop the events that find no room")
       ->capture_default_str()
       ->check(CLI::IsMember({"disconnect", "drop"}));
   add_limit(group, "--connections-per-address-max", s.http.connections_per_address_max,
@@ -126,9 +128,11 @@ void add_quotas(CLI::App& group, settings& s) {
   add_limit(group, "--sessions-per-address-max", s.sessions_per_address_max, "Sessions of an address", 1,
             many);
   add_limit(group, "--handshakes-per-second", s.handshakes_per_second,
-            "Of an address, ten times as many at once; 0: any number", 0, many);
-  add_limit(group, "--packets-per-second", s.packets_per_second, "Of a session; 0: any number", 0, many);
-  add_limit(group, "--bytes-per-second", s.bytes_per_second, "Of a session; 0: any number", 0, many);
+            "Handshakes of an address; ten times as many at once; 0: no limit", 0, many);
+  add_limit(group, "--packets-per-second", s.packets_per_second,
+            "Packets of a session; ten times as many at once; 0: no limit", 0, many);
+  add_limit(group, "--bytes-per-second", s.bytes_per_second,
+            "Bytes of a session; twice as many at once; 0: no limit", 0, many);
   add_limit(group, "--payload-packets-max", s.payload_packets_max, "Packets in one POST", 1, many);
 }
 

@@ -78,8 +78,10 @@ siokit::server_options options_of(settings const& s) {
   out.sessions_per_address_max = s.sessions_per_address_max;
   auto const handshakes = static_cast<double>(s.handshakes_per_second);
   out.handshake_rate = {handshakes, 10 * handshakes};
-  out.packet_rate = static_cast<double>(s.packets_per_second);
-  out.byte_rate = static_cast<double>(s.bytes_per_second);
+  auto const packets = static_cast<double>(s.packets_per_second);
+  out.packet_rate = {packets, 10 * packets};
+  auto const bytes = static_cast<double>(s.bytes_per_second);
+  out.byte_rate = {bytes, std::max(2 * bytes, static_cast<double>(s.max_http_buffer_size))};
   out.payload_packets_max = s.payload_packets_max;
   out.limits.namespaces_max = s.namespaces_max;
   out.keep_handshake = s.keep_handshake == "all"    ? engineio::keep_handshake::all

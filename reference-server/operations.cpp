@@ -41,7 +41,8 @@ void session_log::on_closed(server_session const& session, siokit::engineio::clo
 }
 void session_log::on_refused(siokit::engineio::refusal const& why) noexcept {
   metrics::on_refused(why);
-  spdlog::debug("request refused code={} message=\"{}\" context=\"{}\"", why.code, why.message, why.context);
+  spdlog::debug("request refused status={} code={} message=\"{}\" context=\"{}\"{}", why.status, why.code,
+                why.message, why.context, detail_of({why.cause}));
 }
 void session_log::on_bad_packet(server_session const& session, siokit::error why) noexcept {
   metrics::on_bad_packet(session, why);

@@ -38,7 +38,7 @@ struct settings {
   std::size_t handshakes_per_second = 1'000;  ///< of an address; zero, as in the next two: any number
   std::size_t packets_per_second = 100'000;   ///< of a session
   std::size_t bytes_per_second = 256 * 1024 * 1024;
-  std::size_t payload_packets_max = 131'072;
+  std::size_t payload_packets_max = 200'000;
   std::size_t namespaces_max = 1024;
   std::string keep_handshake = "all";
   std::size_t attachment_bytes_max = SIZE_MAX;

@@ -83,6 +83,26 @@ TEST(EngineHostWebsocket, AnswersPings) {
   EXPECT_EQ(c.next(), "text 4x");
 }
 
+TEST(EngineHostWebsocket, AnswersThePingsOfOneReadInOneWrite) {
+  world w;
+  websocket_client c(w);
+  c.open();
+  c.next();
+  std::string pings;
+  for (int i = 0; i < 20; ++i) pings += frame_of(opcodes::ping, std::to_string(i));
+  c.send(pings + frame_of(opcodes::text, "4x"));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(c.next(), "pong " + std::to_string(i));
+  EXPECT_EQ(c.next(), "text 4x");
+  std::string flood;
+  for (int i = 0; i < 5000; ++i) flood += frame_of(opcodes::ping, std::to_string(i));
+  c.send(flood + frame_of(opcodes::text, "4y"));
+  int pongs = 0;
+  std::string last;
+  for (std::string next = c.next(); next != "text 4y"; next = c.next(), ++pongs) last = next;
+  EXPECT_EQ(last, "pong 4999");
+  EXPECT_LT(pongs, 2500) << "of very many the last ones";
+}
+
 TEST(EngineHostWebsocket, AnswersACloseWithItsCode) {
   world w;
   auto const at = w.listen();

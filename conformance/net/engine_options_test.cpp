@@ -308,6 +308,16 @@ TEST(ServerOptions, AreCheckedAtTheStart) {
             "per_message_deflate.client_max_window_bits");
   EXPECT_EQ(problem({.per_message_deflate = {{.level = -2}}}), "per_message_deflate.level");
   EXPECT_EQ(problem({.per_message_deflate = {{.mem_level = 0}}}), "per_message_deflate.mem_level");
+  EXPECT_EQ(problem({.sessions_per_address_max = 0}), "sessions_per_address_max");
+  EXPECT_EQ(problem({.handshake_rate = {1, 0.5}}), "handshake_rate");
+  EXPECT_EQ(problem({.packet_rate = -1}), "packet_rate");
+  EXPECT_EQ(problem({.byte_rate = 999'999}), "byte_rate");
+  EXPECT_EQ(problem({.byte_rate = 1'000'000}), "none");
+  EXPECT_EQ(problem({.byte_rate = 0}), "none");
+  EXPECT_EQ(problem({.payload_packets_max = 0}), "payload_packets_max");
+  EXPECT_EQ(problem({.outbox_bytes_max = 0}), "outbox_bytes_max");
+  EXPECT_EQ(problem({.outbox_messages_max = 0}), "outbox_messages_max");
+  EXPECT_EQ(problem({.http = {.connections_per_address_max = 0}}), "http.connections_per_address_max");
   EXPECT_EQ(problem({.serve_client = "/nowhere"}), "serve_client");
   EXPECT_EQ(problem({.tls_cert = "a.pem"}), "tls_cert");
   EXPECT_EQ(problem({.cookie = {{.name = "a b"}}}), "cookie.name");

@@ -5,7 +5,7 @@
 namespace siokit::test::quota_test {
 
 struct refusals_told final : engineio::observer {
-  void on_refused(engineio::refusal const& why) noexcept override { last = why.quota; }
+  void on_refused(engineio::refusal const& why) noexcept override { last = why.cause; }
   errc last = errc::ok;
 };
 
@@ -59,6 +59,53 @@ TEST(Quotas, AWebSocketIsRefusedWith429) {
   EXPECT_TRUE(has(raw_client(w, client.socket.remote_endpoint()).ask(upgrade), "101 Switching Protocols"));
   EXPECT_TRUE(has(client.ask(upgrade), "HTTP/1.1 429 Too Many Requests\r\n"));
   EXPECT_TRUE(client.until_ended());
+}
+
+TEST(Quotas, WhoHasBrokenTheConnectionIsKnownAllTheSame) {
+  world w({.sessions_per_address_max = 1});
+  auto const at = w.listen();
+  for (int i = 0; i < 5; ++i) {
+    raw_client client(w, at);
+    client.send(get(polling));
+    client.socket.set_option(asio::socket_base::linger(true, 0));
+    client.close();  // before the server has looked at it
+  }
+  raw_client last(w, at);
+  EXPECT_TRUE(has(last.ask(get(polling)), "429")) << "of those before, one was served";
+  EXPECT_EQ(w.engine.size(), 1u);
+}
+
+TEST(Quotas, ConnectionsThatWereHandedOverCount) {
+  world w({}, {.connections_per_address_max = 1});
+  raw_client first(w);
+  EXPECT_TRUE(has(first.ask(get(polling)), "200 OK"));
+  tcp::acceptor other(w.context, {asio::ip::address_v4::loopback(), 0});
+  raw_client second(w, other.local_endpoint());
+  tcp::socket accepted = other.accept();
+  net::attached_request const asked{.method = "GET", .target = polling, .headers = {}};
+  EXPECT_FALSE(w.host->attach(std::move(accepted), asked));
+  EXPECT_TRUE(second.until_ended());
+  EXPECT_EQ(second.in, "");
+}
+
+TEST(Quotas, WhatIsRefusedByItsHeadOrBodyHasACause) {
+  refusals_told told;
+  net::host_options const options{.header_timeout = std::chrono::milliseconds(30)};
+  world w({.max_http_buffer_size = 10, .observer = &told}, options);
+  auto const cause_of = [&](std::string const& request) {
+    told.last = errc::ok;
+    raw_client client(w);
+    EXPECT_NE(client.ask(request), "");
+    return name_of(told.last);
+  };
+  EXPECT_EQ(cause_of("GET /" + std::string(9000, 'a') + " HTTP/1.1\r\n\r\n"), "header_too_large");
+  EXPECT_EQ(cause_of("GET / HTTP/1.1\r\nbad header\r\n\r\n"), "bad_request");
+  EXPECT_EQ(cause_of("GET / HTTP/1.1\r\nHost:"), "slow_request");
+  raw_client client(w);
+  client.ask(get(polling));
+  told.last = errc::ok;
+  EXPECT_TRUE(has(client.ask(post(poll_of(0), "4" + std::string(20, 'a'))), "413"));
+  EXPECT_EQ(told.last, errc::payload_too_large);
 }
 
 TEST(Quotas, OptionsOfAServerReachItsParts) {

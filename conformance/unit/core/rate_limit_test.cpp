@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace rate_limit_test {
 
 using namespace siokit;
@@ -17,12 +19,34 @@ TEST(rate_limit, a_number_is_a_rate_with_the_burst_of_one_second) {
 }
 
 TEST(rate_limit, none_and_zero_are_no_limit) {
-  for (rate_limit const limit : {rate_limit(), rate_limit(0), rate_limit(-1), rate_limit(5, 0)}) {
+  for (rate_limit const limit : {rate_limit(), rate_limit(0)}) {
     token_bucket bucket;
     EXPECT_TRUE(limit.unlimited());
+    EXPECT_TRUE(limit.valid());
     EXPECT_TRUE(bucket.take(limit, 1e18, start));
     EXPECT_TRUE(bucket.full(start));
   }
+}
+
+TEST(rate_limit, what_can_not_be_meant) {
+  EXPECT_TRUE(rate_limit(0.5).valid()) << "one at once, and the next after two seconds";
+  for (rate_limit const limit : {rate_limit(-1), rate_limit(5, 0), rate_limit(5, 0.5), rate_limit(5, -5),
+                                 rate_limit(std::nan("")), rate_limit(1, std::nan(""))}) {
+    EXPECT_FALSE(limit.valid()) << limit.per_second() << " " << limit.burst();
+    EXPECT_FALSE(limit.unlimited());
+  }
+  EXPECT_FALSE(rate_limit(10).valid(11));
+}
+
+TEST(rate_limit, extremes) {
+  token_bucket slow;
+  EXPECT_TRUE(slow.take(rate_limit(1e-300, 5), 5, start));
+  EXPECT_FALSE(slow.take(rate_limit(1e-300, 5), 1, start + 20'000h));
+  token_bucket fast;
+  int taken = 0;
+  while (taken < 1000 && fast.take(rate_limit(5e9, 64), 1, start)) ++taken;
+  EXPECT_LE(taken, 64);
+  EXPECT_GE(taken, 12) << "a nanosecond is the shortest time there is";
 }
 
 TEST(rate_limit, a_burst_and_then_the_rate) {

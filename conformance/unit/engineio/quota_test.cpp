@@ -1,4 +1,6 @@
 // What one address, and one session, may ask for.
+#include <set>
+
 #include "engineio/world.hpp"
 #include "siokit/engineio/metrics.hpp"
 
@@ -17,10 +19,20 @@ TEST(engineio_quota, networks_of_addresses) {
   EXPECT_EQ(network_of("fe80::1%eth0"), network_of("fe80::2"));
   EXPECT_NE(network_of("::1"), 0u);
   EXPECT_NE(network_of("::"), 0u);
-  for (std::string_view const none :
-       {"", "unix", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.4 ", "1:2:3", "1:2:3:4:5:6:7:8:9", "1::2::3",
-        "12345::", ":1", "1:", "::1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:", "x::", "1.2.3.-4"}) {
-    EXPECT_EQ(network_of(none), 0u) << none;
+  EXPECT_EQ(network_of("::FFFF:10.0.0.1"), network_of("10.0.0.1"));
+  EXPECT_EQ(network_of("::ffff:a00:1"), network_of("10.0.0.1"));
+  EXPECT_EQ(network_of("::ffff:102:304"), network_of("1.2.3.4"));
+  EXPECT_EQ(network_of(""), 0u) << "of a Unix socket";
+}
+
+TEST(engineio_quota, what_is_no_address_stands_for_itself) {
+  std::set<network_key> keys;
+  for (std::string_view const text :
+       {"unix", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.4 ", "1:2:3", "1:2:3:4:5:6:7:8:9", "1::2::3",
+        "12345::", ":1", "1:", "::1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:", "x::", "1.2.3.-4", "[2001:db8::1]",
+        "1.2.3.4:80"}) {
+    EXPECT_NE(network_of(text), 0u) << text;
+    EXPECT_TRUE(keys.insert(network_of(text)).second) << text;
   }
 }
 
@@ -75,15 +87,34 @@ TEST(engineio_quota, addresses_that_hold_nothing_are_forgotten) {
   address_quota addresses;
   rate_limit const rate(1, 5);
   time_point now{1h};
-  for (network_key who = 1; who <= 1000; ++who) {
-    EXPECT_EQ(addresses.enter(who, 1, errc::too_many_sessions, rate, now), errc::ok);
-    if (who > 1) addresses.leave(who);
-  }
+  auto const enter = [&](network_key who) {
+    return addresses.enter(who, 1, errc::too_many_sessions, rate, now);
+  };
+  auto const kept = enter(1);
+  for (network_key who = 2; who <= 1000; ++who) EXPECT_TRUE(enter(who));
   EXPECT_EQ(addresses.size(), 1000u);
   now += 10s;
-  EXPECT_EQ(addresses.enter(2000, 1, errc::too_many_sessions, rate, now), errc::ok);
+  EXPECT_TRUE(enter(2000));
   EXPECT_EQ(addresses.size(), 2u) << "the one that holds something, and the new one";
-  EXPECT_EQ(addresses.enter(1, 1, errc::too_many_sessions, rate, now), errc::too_many_sessions);
+  EXPECT_EQ(enter(1).error(), (error{errc::too_many_sessions, side::remote, 0}));
+}
+
+TEST(engineio_quota, a_place_is_given_back_once) {
+  address_quota addresses;
+  auto const enter = [&] { return addresses.enter(7, 1, errc::too_many_sessions, {}, time_point{1h}); };
+  {
+    auto first = enter();
+    ASSERT_TRUE(first);
+    EXPECT_FALSE(enter());
+    address_quota::place moved = std::move(*first);
+    EXPECT_FALSE(enter());
+    moved = {};
+    auto const second = enter();
+    EXPECT_TRUE(second);
+    EXPECT_FALSE(enter());
+  }
+  EXPECT_TRUE(enter());
+  EXPECT_TRUE(enter()) << "the one before is gone";
 }
 
 TEST(engineio_quota, packets_a_second_over_websocket) {

@@ -23,7 +23,7 @@ TEST(hub_limits, rooms_of_a_socket) {
   world w({.rooms_max = 2});
   socket* const s = w.io.find(w.id(w.guest()));
   EXPECT_TRUE(s->join({"a", "b"}));
-  EXPECT_EQ(s->join("c").error(), (error{errc::invalid_argument, side::local, 0}));
+  EXPECT_EQ(s->join("c").error(), (error{errc::too_many_rooms, side::local, 0}));
   EXPECT_EQ(s->rooms().size(), 3u) << "its own is not counted";
   EXPECT_TRUE(s->leave("a"));
   EXPECT_TRUE(s->join("c"));

@@ -9,7 +9,8 @@ using namespace hub_test;
 struct away : world {
   std::string log;
   std::string pid, offset;
-  explicit away(hub::recovery_config config = {}) : world({.connection_state_recovery = config}) {
+  explicit away(hub::recovery_config config = {}, engineio::server_config engine = {})
+      : world({.connection_state_recovery = config}, std::move(engine)) {
     io.on_connection([this](hub::socket& s) { log += std::string(to_string(s.not_recovered())) + " "; });
   }
   /// Joins "/", and remembers the pid.
@@ -44,6 +45,22 @@ struct away : world {
     return std::string(make_sid(first, 0).view().substr(0, 6)) + ".";
   }
 };
+
+TEST(recovery, more_than_an_outbox_holds_is_not_given_back) {
+  for (std::size_t const missed : {4u, 5u}) {
+    away w({}, {.outbox_messages_max = 5});
+    int const first = w.enter();
+    static_cast<void>(w.take(first));
+    static_cast<void>(w.io.emit("a"));
+    static_cast<void>(w.take(first));
+    w.leave(first);
+    for (std::size_t i = 0; i < missed; ++i) static_cast<void>(w.io.emit("b"));
+    int const second = w.enter(w.back());
+    EXPECT_EQ(w.take_log(), missed == 4 ? "not asked recovered " : "not asked unknown offset ");
+    EXPECT_FALSE(w.take(second).empty()) << "it is served";
+    EXPECT_EQ(w.io.size(), 1u);
+  }
+}
 
 TEST(recovery, gives_back_id_rooms_data_and_what_was_missed) {
   away w;

@@ -104,4 +104,23 @@ TEST(slow_consumer, is_disconnected_for_an_acknowledgement_without_room) {
   EXPECT_EQ(log, "outbox_full");
 }
 
+TEST(slow_consumer, is_not_told_later_what_the_sender_was_told_is_lost) {
+  world w({.slow_consumer = drop, .connection_state_recovery = recovery_config()},
+          {.outbox_messages_max = 1});
+  int const first = w.guest();
+  socket* const s = w.io.find(w.id(first));
+  EXPECT_TRUE(s->emit("a"));
+  std::string const heard = w.heard(first);
+  EXPECT_TRUE(s->emit("b"));
+  EXPECT_FALSE(s->emit("c"));
+  std::string const more = w.heard(first);
+  EXPECT_NE(more.find(R"(["b",)"), std::string::npos) << more;
+  auto const number = [](std::string const& text) {  // of the offset at its end
+    return std::stoi(text.substr(text.rfind('.') + 1));
+  };
+  EXPECT_EQ(number(more), number(heard) + 1);
+  EXPECT_TRUE(s->emit("d"));
+  EXPECT_EQ(number(w.heard(first)), number(more) + 1) << "what was dropped is not in the log";
+}
+
 }  // namespace slow_consumer_test

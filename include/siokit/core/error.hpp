@@ -56,6 +56,7 @@ enum class errc : std::uint8_t {
   handshake_rate,        ///< more handshakes a second from one address than the limit
   too_many_sessions,     ///< more sessions of one address than the limit
   too_many_connections,  ///< more TCP connections of one address than the limit
+  slow_request,          ///< a head or a body that did not come in time
   // The transports of a client; the texts are those of the official one.
   poll_error,       ///< a GET was answered by an error, or not at all
   post_error,       ///< the same for a POST
@@ -77,6 +78,7 @@ enum class errc : std::uint8_t {
   invalid_state,          ///< a packet for a namespace that is not joined, or a second CONNECT
   connect_timeout,        ///< no namespace joined within connect_timeout
   too_many_namespaces,    ///< more namespaces on one connection than the limit
+  too_many_rooms,         ///< more rooms of one socket than the limit
   namespace_too_long,     ///< a namespace name longer than the limit
   // Arguments of an event or an acknowledgement; the offset is the index of the argument.
   missing_argument,     ///< there is no argument at this index
@@ -175,6 +177,7 @@ struct errc_words {
     case errc::handshake_rate:
       return {"handshake_rate", "more handshakes a second from one address than the limit"};
     case errc::too_many_sessions: return {"too_many_sessions", "more sessions of one address than the limit"};
+    case errc::slow_request: return {"slow_request", "a request did not come in time"};
     case errc::too_many_connections:
       return {"too_many_connections", "more connections of one address than the limit"};
     case errc::poll_error: return {"poll_error", "xhr poll error"};
@@ -201,6 +204,7 @@ struct errc_words {
     case errc::connect_timeout: return {"connect_timeout", "no namespace was joined within connect_timeout"};
     case errc::too_many_namespaces:
       return {"too_many_namespaces", "more namespaces on one connection than the limit"};
+    case errc::too_many_rooms: return {"too_many_rooms", "more rooms of one socket than the limit"};
     case errc::namespace_too_long:
       return {"namespace_too_long", "the namespace name is longer than the limit"};
     case errc::missing_argument: return {"missing_argument", "there is no argument at this index"};

@@ -37,7 +37,8 @@ class metrics : public observer {
     round_trip_sum_ += round_trip;
   }
   void on_refused(refusal const& why) noexcept override {
-    if (why.quota != errc::ok) ++errors_[static_cast<std::size_t>(why.quota)];
+    if (why.cause != errc::ok) ++errors_[static_cast<std::size_t>(why.cause)];
+    if (why.cause == errc::too_many_connections) return;  // nobody was told anything
     ++refused_[why.code >= 0 && why.code < 6 ? static_cast<std::size_t>(why.code) : refused_.size() - 1];
   }
   void on_bad_packet(server_session const&, error why) noexcept override {
@@ -120,7 +121,8 @@ class metrics : public observer {
   /// 0: else nobody sees the first one as an increase.
   [[nodiscard]] static constexpr bool from_client(errc kind) noexcept {
     return kind == errc::outbox_full ||
-           (kind >= errc::bad_utf8 && kind <= errc::too_many_connections && kind != errc::bad_open_packet) ||
+           (kind >= errc::bad_utf8 && kind <= errc::slow_request && kind != errc::bad_open_packet) ||
+           kind == errc::header_too_large ||
            (kind >= errc::illegal_attachments && kind <= errc::namespace_too_long) ||
            (kind >= errc::ws_reserved_bits && kind <= errc::ws_bad_handshake && kind != errc::ws_masked);
   }

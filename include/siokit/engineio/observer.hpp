@@ -29,7 +29,7 @@ class observer {
   virtual void on_sent(server_session const&, std::size_t /*packets*/, std::size_t /*bytes*/) noexcept {}
   /// A client of revision 4 has answered a ping. One that had sent something else in between is not timed.
   virtual void on_pong(server_session const&, duration /*round_trip*/) noexcept {}
-  /// A request was refused.
+  /// A request was refused, or, by too_many_connections, a connection that was not heard.
   virtual void on_refused(refusal const&) noexcept {}
   /// What a client has sent is against the rules of Socket.IO; its connection is closed for that.
   virtual void on_bad_packet(server_session const&, error) noexcept {}

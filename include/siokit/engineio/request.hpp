@@ -40,8 +40,8 @@ struct refusal {
   std::string message = "Bad request";
   /// For connection_error: what was wrong, when the code leaves that open. A literal.
   std::string_view context{};
-  /// The quota that is used up, if it is that. Its status is 429, over WebSocket too.
-  errc quota = errc::ok;
+  /// What limit it is, if it is that.
+  errc cause = errc::ok;
 
   /// The JSON that polling clients are told. Messages come from the server's own code, so only quotes,
   /// backslashes and control characters need care.
@@ -78,6 +78,10 @@ namespace refusals {
 /// Of an address that has, or asks for, more than it may.
 [[nodiscard]] inline refusal quota(errc which) {
   return {429, 4, "Too many requests", name_of(which), which};
+}
+/// Of a request that is answered by its status alone.
+[[nodiscard]] inline refusal limit(std::uint16_t status, errc which) {
+  return {status, -1, {}, name_of(which), which};
 }
 [[nodiscard]] inline refusal empty(std::uint16_t status) {
   return {status, -1, {}};

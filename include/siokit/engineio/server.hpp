@@ -90,7 +90,7 @@ class server {
     std::optional<server_session> session;
     std::unique_ptr<request_head> head;
     exchange admission;  // the handshake that awaits its answer
-    network_key network = 0;
+    address_quota::place place;
     std::uint32_t generation = 0;
     bool used = false;
     bool websocket = false;    // the transport of the handshake
@@ -161,10 +161,10 @@ class server {
   }
 
   server_config config_;
+  address_quota addresses_;
   std::deque<entry> entries_;  // grows without moving sessions, and without the slack of a doubled vector
   std::vector<std::uint32_t> free_;
   std::unordered_map<sid, std::uint32_t> ids_;
-  address_quota addresses_;
   std::size_t size_ = 0;
   slot_list events_;
   slot_list responses_;
@@ -195,16 +195,15 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
   }
   switch (*verified) {
     case route::handshake: {
-      network_key const network = network_of(in.remote_address);
-      if (errc const full = addresses_.enter(network, config_.sessions_per_address_max,
-                                             errc::too_many_sessions, config_.handshake_rate, now);
-          full != errc::ok) {
-        immediate_.push_back(refused_response(from, refusals::quota(full), in.websocket));
+      auto place = addresses_.enter(network_of(in.remote_address), config_.sessions_per_address_max,
+                                    errc::too_many_sessions, config_.handshake_rate, now);
+      if (!place) {
+        immediate_.push_back(refused_response(from, refusals::quota(place.error().code), in.websocket));
         return {routed::kind::answered, {}};
       }
       session = allocate();
       entry& slot = entries_[session.slot];
-      slot.network = network;
+      slot.place = std::move(*place);
       slot.admission = from;
       slot.websocket = in.websocket;
       slot.base64_only = wants.base64_only;
@@ -423,7 +422,7 @@ inline void server::release(std::uint32_t key) {
   entry& slot = entries_[key];
   heartbeats_.disarm(key);
   others_.disarm(key);
-  addresses_.leave(slot.network);
+  slot.place = {};
   slot.session.reset();
   slot.head.reset();
   slot.admission = {};

@@ -43,7 +43,7 @@ struct server_response {
   server_response out;
   out.answer.to = to;
   // Upstream answers a refused upgrade with 400, whatever the code; it knows no quotas.
-  out.answer.status = websocket && why.quota == errc::ok ? 400 : why.status;
+  out.answer.status = websocket && why.status != 429 ? 400 : why.status;
   out.answer.content_type = websocket ? "text/html" : why.code < 0 ? "" : "application/json";
   out.answer.body = websocket ? why.message : why.body();
   out.answer.close = websocket;

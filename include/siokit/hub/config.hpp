@@ -26,6 +26,7 @@ struct server_config {
   socketio::parser const* parser = nullptr;
   /// Acknowledgements that one socket may owe us at a time.
   std::size_t pending_acks_max = 65'536;
+  /// An event that a broadcast has dropped for a client is not recovered, once another one has come after it.
   /// Volatile events never wait in an outbox, and so never fill one. Acknowledgements, and what joins or
   /// leaves a namespace, can't be missed: without room for them the connection is closed all the same.
   hub::slow_consumer slow_consumer = hub::slow_consumer::disconnect;

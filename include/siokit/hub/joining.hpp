@@ -150,6 +150,9 @@ inline bool server::restore(socket& candidate, std::string_view auth) {
                    : !there  ? why_not_recovered::unknown_session
                    : !number ? why_not_recovered::unknown_offset
                              : why_not_recovered::recovered;
+  if (mine.recovered == why_not_recovered::recovered && !has_room_for_missed(candidate, *away, *number)) {
+    mine.recovered = why_not_recovered::unknown_offset;
+  }
   if (mine.recovered != why_not_recovered::recovered) return false;
   absent_socket back = from->take(*away);
   candidate.id_ = back.id;
@@ -159,6 +162,23 @@ inline bool server::restore(socket& candidate, std::string_view auth) {
   mine.last_received = *number;
   for (auto const& room : back.rooms) static_cast<void>(candidate.join(room));
   return true;
+}
+
+/// Whether what it has missed fits into the outbox, which nobody reads yet.
+inline bool server::has_room_for_missed(socket const& candidate, absent_socket const& away,
+                                        std::uint64_t last_received) const {
+  auto const* session = engine_->find(candidate.connection_);
+  if (session == nullptr) return false;
+  std::vector<std::string_view> rooms(away.rooms.begin(), away.rooms.end());
+  rooms.push_back(away.id);
+  constexpr std::size_t of_welcome = 1024;
+  std::size_t count = session->messages_queued() + 1;
+  std::size_t bytes = session->bytes_queued() + of_welcome;
+  candidate.nsp_->recovery_->missed(last_received, rooms, [&](message const& packet) {
+    ++count;
+    bytes += packet.cost();
+  });
+  return count <= engine_->config().outbox_messages_max && bytes <= engine_->config().outbox_bytes_max;
 }
 
 /// The socket may come back.

@@ -39,7 +39,8 @@ enum class why_not_recovered : std::uint8_t {
   disabled,         ///< the server does not recover
   not_asked,        ///< the client named no session, or has received no event in it
   unknown_session,  ///< never there, gone for too long, left on purpose, or pushed out by others
-  unknown_offset,   ///< the last event it received is not, or no longer, in the log
+  unknown_offset,   ///< the last event it received is not, or no longer, in the log; or what came after it
+                    ///< is more than an outbox may hold
 };
 
 [[nodiscard]] constexpr std::string_view to_string(why_not_recovered why) noexcept {

@@ -291,6 +291,8 @@ class server {
   void ask_later();
   void join(nsp& space, connection& owner, std::string_view auth);
   bool restore(socket& candidate, std::string_view auth);
+  [[nodiscard]] bool has_room_for_missed(socket const& candidate, absent_socket const& away,
+                                         std::uint64_t last_received) const;
   void keep(socket& which);
   void log(nsp& space, message packet, std::vector<std::string> rooms, std::vector<std::string> except);
   void purge(time_point now);
@@ -317,7 +319,7 @@ class server {
   /// Every packet that is not a broadcast goes this way.
   result<void> send_packet(handle session, message packet);
   result<void> send_packet(socket& to, message packet);
-  result<void> send_event(socket& to, message packet);
+  result<void> send_event(socket& to, message packet, bool logged = false);
   [[nodiscard]] bool drops(handle session, message const& form) const noexcept;
   result<void> expect_ack(socket& from, std::uint64_t id, duration within, ack_handler call);
   void disconnect(socket& which, bool close);

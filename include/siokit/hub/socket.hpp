@@ -129,7 +129,7 @@ class socket {
   [[nodiscard]] hub::broadcast except(room_names const& rooms) { return broadcast().except(rooms); }
   [[nodiscard]] hub::broadcast local() { return broadcast(); }
 
-  /// Error, local: not_connected, or invalid_argument when the socket is in rooms_max rooms.
+  /// Errors, local: not_connected; too_many_rooms when the socket is in rooms_max of them.
   result<void> join(room_names const& rooms);
   result<void> leave(room_names const& rooms);
   /// The names of its rooms, the first of them its own id; none after it was disconnected. Valid until the

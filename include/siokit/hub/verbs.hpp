@@ -45,11 +45,13 @@ inline bool server::drops(handle session, message const& form) const noexcept {
   return to != nullptr && to->open() && !to->has_room_for(form);
 }
 
-inline result<void> server::send_event(socket& to, message packet) {
+/// `logged`: for who comes back and has missed it.
+inline result<void> server::send_event(socket& to, message packet, bool logged) {
   static_cast<void>(now());
   auto const form = encoded(packet);
   if (!form) return tl::unexpected(form.error());
   if (drops(to.connection_, *form)) return remote_error(errc::outbox_full);
+  if (logged) log(*to.nsp_, packet, {std::string(to.id())}, {});
   auto const sent = engine_->send(to.connection_, *form);
   if (!tells_outgoing(to)) return sent;
   socket_ref const only = to.ref();
@@ -253,8 +255,7 @@ result<void> socket::send_event(socket_emit const& how, std::string_view event, 
   if (!how.compress_) packet->no_compress();
   if (!logged) return server().send_event(*this, std::move(*packet));
   server::turn const scope(server());
-  server().log(*nsp_, *packet, {std::string(id())}, {});
-  return server().send_event(*this, std::move(*packet));
+  return server().send_event(*this, std::move(*packet), true);
 }
 
 /// `dropped`: the event is not sent, only its answer is waited for.
@@ -281,7 +282,7 @@ inline result<void> socket::join(room_names const& rooms) {
   for (auto const room : rooms.all()) {
     if (state_ == state::disconnected) return local_error(errc::not_connected);
     if (room == id()) continue;  // every socket is in this one
-    if (rooms_.size() >= server().config_.rooms_max) return local_error(errc::invalid_argument);
+    if (rooms_.size() >= server().config_.rooms_max) return local_error(errc::too_many_rooms);
     bool const joined = nsp_->rooms_.join(room, slot_, rooms_);
     if (joined && nsp_->hears_of_rooms()) nsp_->tell_joined(room, id(), nsp_->rooms_.find(room)->size() == 1);
   }

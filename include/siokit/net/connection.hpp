@@ -15,16 +15,15 @@
 
 namespace siokit::inline v0::net::impl {
 
+struct pong_batch;
+
 class connection final : public counted {
  public:
   connection(loop& shared, stream_socket socket)
       : socket_(std::move(socket)), loop_(&shared), decoder_(make_decoder(shared, false)) {}
-  ~connection() {
-    if (loop_ != nullptr) loop_->peers().leave(peer_);  // it was never begun
-  }
 
-  /// Counts it for its address. False when that has too many connections.
-  [[nodiscard]] bool count(stream_protocol::endpoint const& peer);
+  /// Comes first. False when the address of the peer has too many connections.
+  [[nodiscard]] bool greet(stream_protocol::endpoint const& peer);
   /// Joins the loop. `tls`: may be empty.
   void start(tls_context const& tls);
   /// Reads this before anything that comes: what another server has read. `upgraded`: its answer was 101.
@@ -99,9 +98,9 @@ class connection final : public counted {
   [[nodiscard]] bool is_stream() const noexcept { return http_ && http_->parent; }
 
   // HTTP: connection_http.hpp.
-  void make_http_state();
   void receive_requests(std::span<char>& in);
-  void reject(std::uint16_t status);
+  void reject(std::uint16_t status, errc why);
+  void tell_refused(engineio::refusal const& why) const;
   void on_head();
   [[nodiscard]] bool apply_cors(http_request const& request);
   void run_middlewares();
@@ -129,7 +128,7 @@ class connection final : public counted {
   void receive_frames(std::span<char>& in);
   void receive_message(websocket::event const& in);
   void break_websocket(error why);
-  void send_pong(std::string_view data);
+  void send_pongs(pong_batch& pongs);
   void send_control(std::uint8_t opcode, std::string_view payload);
   void close_websocket(std::uint16_t code);
   void lose_wire(error why);
@@ -155,7 +154,7 @@ class connection final : public counted {
 
   stream_socket socket_;
   loop* loop_;  // null once this connection is over
-  engineio::network_key peer_ = 0;
+  engineio::address_quota::place place_;
   std::uint64_t name_ = 0;  // of the present exchange, or of the wire
   handle session_;          // of the exchange that awaits its answer, or of the wire
   websocket::decoder decoder_;
@@ -180,20 +179,21 @@ inline http_state::~http_state() = default;
 
 // --- Reading
 
-inline bool connection::count(stream_protocol::endpoint const& peer) {
-  host_options const& options = loop_->options();
+/// The peer is asked for now: once he has broken the connection the system does not know him any more.
+inline bool connection::greet(stream_protocol::endpoint const& peer) {
+  http_ = std::make_unique<http_state>(loop_->options().head);
   if (!is_tcp(peer)) return true;
-  std::string const address = to_tcp(peer).address().to_string();
-  if (options.trusted_proxies.trusts(address)) return true;
-  auto const from = engineio::network_of(address);
-  errc const full = loop_->peers().enter(from, options.connections_per_address_max,
-                                         errc::too_many_connections, {}, loop_->now());
-  if (full == errc::ok) {
-    peer_ = from;
+  host_options const& options = loop_->options();
+  http_->remote_address = to_tcp(peer).address().to_string();
+  if (options.trusted_proxies.trusts(http_->remote_address)) return true;
+  auto entered =
+      loop_->peers().enter(engineio::network_of(http_->remote_address), options.connections_per_address_max,
+                           errc::too_many_connections, {}, loop_->now());
+  if (entered) {
+    place_ = std::move(*entered);
     return true;
   }
-  auto* const observer = loop_->engine().config().observer;
-  if (observer != nullptr) observer->on_refused(engineio::refusals::quota(full));
+  tell_refused(engineio::refusals::quota(entered.error().code));
   return false;
 }
 
@@ -473,7 +473,7 @@ inline void connection::abandon() noexcept {
 inline void connection::detach() noexcept {
   contexts_.reset();
   leave_stream();
-  loop_->peers().leave(peer_);
+  place_ = {};
   loop_ = nullptr;
   std::error_code ignored;
   socket_.close(ignored);
@@ -483,7 +483,7 @@ inline void connection::expire() {
   bool const slow_request = mode_ == mode::http && http_ && http_->is_slow();
   if (mode_ == mode::http2 && !backlog_) return http_->http2->close_soon();
   if (!slow_request) return cut();
-  reject(408);
+  reject(408, errc::slow_request);
 }
 
 inline void connection::close_soon() {

@@ -18,21 +18,14 @@ namespace siokit::inline v0::net::impl {
 
 // --- Requests
 
-inline void connection::make_http_state() {
-  http_ = std::make_unique<http_state>(loop_->options().head);
-  std::error_code gone;
-  auto const peer = socket_.remote_endpoint(gone);
-  if (!gone && is_tcp(peer)) http_->remote_address = to_tcp(peer).address().to_string();
-}
-
 inline void connection::receive_requests(std::span<char>& in) {
-  if (!http_) make_http_state();
   while (loop_ != nullptr && mode_ == mode::http && http_->may_read() && !backlog_) {
     bool const any = !in.empty();
+    http_->heard |= any;
     std::span<char const> rest = in;
     auto const step = http_->parser.next(rest);
     in = in.last(rest.size());
-    if (!step) return reject(http_->parser.status());
+    if (!step) return reject(http_->parser.status(), step.error().code);
     switch (step->type) {
       case http_parser::step::kind::need_more:
         if (http_->reading) {
@@ -142,7 +135,7 @@ inline void connection::run_middlewares() {
   if (std::exchange(state.decision, verdict::none) != verdict::bad) return enter_engine();
   auto refused = engineio::refused_response(
       exchange{name_}, engineio::refusals::bad_request("MIDDLEWARE_FAILURE"), present_request().websocket);
-  if (auto* const observer = loop_->engine().config().observer) observer->on_refused(*refused.refused);
+  tell_refused(*refused.refused);
   answer(refused);
 }
 
@@ -191,6 +184,7 @@ inline void connection::on_body(std::string_view part) {
 inline void connection::on_body_too_large() {
   http_state& state = *http_;
   state.close = true;
+  tell_refused(engineio::refusals::limit(413, errc::payload_too_large));
   if (std::exchange(state.body_to, http_state::sink::nowhere) == http_state::sink::route) {
     return respond(413, {}, {});
   }
@@ -317,8 +311,9 @@ inline void connection::on_answered() {
 }
 
 /// What can't be understood, or comes too slowly.
-inline void connection::reject(std::uint16_t status) {
+inline void connection::reject(std::uint16_t status, errc why) {
   http_state& state = *http_;
+  tell_refused(engineio::refusals::limit(status, why));
   if (state.reading && !state.awaiting) return finish();  // it has its answer already
   handle const session = state.reading ? session_ : handle{};
   exchange const aborted{name_};
@@ -327,6 +322,10 @@ inline void connection::reject(std::uint16_t status) {
   if (session) {
     loop_->exchange_input([&](engineio::server& engine) { engine.exchange_aborted(session, aborted); });
   }
+}
+
+inline void connection::tell_refused(engineio::refusal const& why) const {
+  if (auto* const observer = loop_->engine().config().observer) observer->on_refused(why);
 }
 
 inline void connection::wait_for(http_state::phase what) {

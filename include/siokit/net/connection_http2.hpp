@@ -11,7 +11,6 @@ namespace siokit::inline v0::net::impl {
 /// If the client has chosen it in the handshake of TLS.
 inline void connection::begin_http2() {
   if (!tls_->handshake_done() || !tls_->chose_http2()) return;
-  if (!http_) make_http_state();
   http_->http2 = loop_->options().http2.make(*this);
   mode_ = mode::http2;
   if (loop_->closing()) http_->http2->close_soon();

@@ -51,22 +51,39 @@ inline void connection::agree_to_compress(std::vector<owned_header>& headers) {
   decoder_ = make_decoder(*loop_, true);
 }
 
+/// What the pings of one read are answered with, in one write. Of very many the last ones count.
+struct pong_batch {
+  char bytes[2048];
+  std::size_t size = 0;
+
+  void add(std::string_view payload) noexcept {
+    if (size + websocket::frame_header_max + payload.size() > sizeof(bytes)) size = 0;
+    size += websocket::encode_header(bytes + size, websocket::opcodes::pong, true, payload.size());
+    std::memcpy(bytes + size, payload.data(), payload.size());
+    size += payload.size();
+  }
+};
+
 inline void connection::receive_frames(std::span<char>& in) {
   using kind = websocket::event::kind;
+  pong_batch pongs;
   while (mode_ == mode::websocket) {
     auto const next = decoder_.next(in);
-    if (!next) return break_websocket(next.error());
-    if (!*next) return;
-    websocket::event const& event = **next;
-    switch (event.type) {
-      case kind::message:
-        receive_message(event);
-        if (loop_ == nullptr) return;
-        break;
-      case kind::ping: send_pong(event.data); break;
-      case kind::pong: break;
-      case kind::close: close_websocket(event.code); return lose_wire({});
+    websocket::event const* const event = next && *next ? &**next : nullptr;
+    if (event != nullptr && event->type == kind::pong) continue;
+    if (event != nullptr && event->type == kind::ping) {
+      pongs.add(event->data);
+      continue;
     }
+    send_pongs(pongs);
+    if (!next) return break_websocket(next.error());
+    if (event == nullptr) return;
+    if (event->type == kind::close) {
+      close_websocket(event->code);
+      return lose_wire({});
+    }
+    receive_message(*event);
+    if (loop_ == nullptr) return;
   }
 }
 
@@ -90,10 +107,11 @@ inline void connection::break_websocket(error why) {
   lose_wire(why);
 }
 
-/// A peer that sends pings and reads nothing is owed one pong, not all of them.
-inline void connection::send_pong(std::string_view data) {
-  if (std::exchange(pong_queued_, backlog_ != nullptr)) return;
-  send_control(websocket::opcodes::pong, data);
+/// A peer that sends pings and reads nothing is owed those of one read, not all of them.
+inline void connection::send_pongs(pong_batch& pongs) {
+  std::size_t const size = std::exchange(pongs.size, 0);
+  if (size == 0 || std::exchange(pong_queued_, backlog_ != nullptr)) return;
+  write({pongs.bytes, size});
 }
 
 inline void connection::send_control(std::uint8_t opcode, std::string_view payload) {

@@ -30,7 +30,10 @@ struct http_state {
     return awaiting && (decision == verdict::good || decision == verdict::bad);
   }
   [[nodiscard]] bool is_idle() const noexcept { return !reading && !awaiting; }
-  [[nodiscard]] bool is_slow() const noexcept { return waits_for == phase::head || waits_for == phase::body; }
+  /// Whether a request has begun, and does not end. Who has said nothing at all is told nothing.
+  [[nodiscard]] bool is_slow() const noexcept {
+    return heard && (waits_for == phase::head || waits_for == phase::body);
+  }
 
   http_parser parser;
   std::unique_ptr<http2_edge> http2;  // of a connection that speaks it
@@ -45,6 +48,7 @@ struct http_state {
   phase waits_for = phase::head;
   sink body_to = sink::nowhere;
   verdict decision = verdict::none;
+  bool heard = false;     // a byte of the peer
   bool reading = false;   // between the head of a request and its end
   bool awaiting = false;  // between the head of a request and its answer
   bool close = false;     // after the next answer

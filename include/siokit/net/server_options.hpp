@@ -44,10 +44,10 @@ struct server_options {
   engineio::keep_handshake keep_handshake = engineio::keep_handshake::all;
   /// Quotas and limits: SECURITY.md has them all, and why they are what they are.
   std::size_t sessions_per_address_max = 10'000;
-  rate_limit handshake_rate = {1'000, 10'000};  ///< of one address
-  rate_limit packet_rate = 100'000;             ///< of one session
-  rate_limit byte_rate = 256.0 * 1024 * 1024;   ///< of one session
-  std::size_t payload_packets_max = 131'072;
+  rate_limit handshake_rate = {1'000, 10'000};                        ///< of one address
+  rate_limit packet_rate = {100'000, 1'000'000};                      ///< of one session
+  rate_limit byte_rate = {256.0 * 1024 * 1024, 512.0 * 1024 * 1024};  ///< of one session
+  std::size_t payload_packets_max = 200'000;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
   std::size_t outbox_messages_max = 1'000'000;
   hub::slow_consumer slow_consumer = hub::slow_consumer::disconnect;
@@ -193,6 +193,22 @@ inline void check_deflate(option_check& check, per_message_deflate_options const
   within(deflate.level, -1, 9, "per_message_deflate.level");
   within(deflate.mem_level, 1, 9, "per_message_deflate.mem_level");
 }
+
+inline void check_quotas(option_check& check, server_options const& options) {
+  auto const some = [&check](std::size_t value, std::string_view name) {
+    check.require(value > 0, name, "nobody would be served");
+  };
+  some(options.sessions_per_address_max, "sessions_per_address_max");
+  some(options.http.connections_per_address_max, "http.connections_per_address_max");
+  some(options.payload_packets_max, "payload_packets_max");
+  some(options.outbox_messages_max, "outbox_messages_max");
+  some(options.outbox_bytes_max, "outbox_bytes_max");
+  std::string_view const no_burst = "it is negative, or its burst is less than one";
+  check.require(options.handshake_rate.valid(), "handshake_rate", no_burst);
+  check.require(options.packet_rate.valid(), "packet_rate", no_burst);
+  check.require(options.byte_rate.valid(static_cast<double>(options.max_http_buffer_size)), "byte_rate",
+                "it is negative, or its burst is less than one message of max_http_buffer_size");
+}
 }  // namespace impl
 
 /// The first option with a value that can't be meant: its name and what is wrong. Files are not looked at.
@@ -210,6 +226,7 @@ inline void check_deflate(option_check& check, per_message_deflate_options const
   positive(options.connect_timeout, "connect_timeout");
   check.require(options.max_http_buffer_size > 0, "max_http_buffer_size", "it must be larger than nothing");
   check.require(options.transports.polling || options.transports.websocket, "transports", "there is none");
+  impl::check_quotas(check, options);
   check.require(utf8_valid(options.initial_packet), "initial_packet", "it is not UTF-8");
   for (auto const& each : options.trusted_proxies) {
     check.require(net::trusted_proxies().add(each), "trusted_proxies",

@@ -167,12 +167,15 @@ inline ref<connection> loop::find(std::uint64_t name) const noexcept {
 
 inline void loop::open(stream_socket socket, tls_context const& tls, stream_protocol::endpoint const& peer) {
   ref<connection> const fresh(new connection(*this, std::move(socket)));
-  if (fresh->count(peer)) fresh->start(tls);
+  if (fresh->greet(peer)) fresh->start(tls);
 }
 
 inline void loop::adopt(stream_socket socket, std::string read, bool upgraded) {
-  ref<connection> const fresh(new connection(*this, std::move(socket)));
   refresh_time();
+  std::error_code gone;
+  auto const peer = socket.remote_endpoint(gone);
+  ref<connection> const fresh(new connection(*this, std::move(socket)));
+  if (gone || !fresh->greet(peer)) return;
   fresh->start({});
   fresh->begin_with(std::move(read), upgraded);
 }
