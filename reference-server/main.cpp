@@ -163,6 +163,7 @@ int serve(settings const& s, apps::app& chosen) {
     std::fprintf(stderr, "siokit-server: %s\n", problem->c_str());
     return 2;
   }
+  raise_descriptor_limit();
   session_log counted;
   options.observer = &counted;
   siokit::server io(options);

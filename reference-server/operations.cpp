@@ -2,7 +2,9 @@
 #include "operations.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
 
 namespace {
@@ -99,6 +101,14 @@ void serve_metrics(siokit::server& io, session_log const& counted) {
     metrics::line(text, "siokit_connections", {}, {}, io.host().connections());
     reply.send_ok(metrics::content_type, text);
   });
+}
+
+void raise_descriptor_limit() noexcept {
+  constexpr rlim_t enough = 65'536;
+  rlimit now{};
+  if (getrlimit(RLIMIT_NOFILE, &now) != 0 || now.rlim_cur >= enough) return;
+  now.rlim_cur = std::min(now.rlim_max, enough);
+  setrlimit(RLIMIT_NOFILE, &now);
 }
 
 void signals::wait_for_end() {

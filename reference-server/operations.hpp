@@ -31,6 +31,9 @@ void serve_metrics(siokit::server& io, session_log const& counted);
 /// also over a WebSocket, to which CORS does not apply.
 void refuse_strange_origins(siokit::server& io, settings const& s);
 
+/// Lets this process have as many descriptors as the system allows it, 65,536 at most: a connection is one.
+void raise_descriptor_limit() noexcept;
+
 /// Does what signals say until the server ends. `on_end` is called when that begins.
 class signals {
  public:

@@ -277,23 +277,28 @@ class Tree:
                 self.report(path, 1, "version", "-", f"says {said}, the macros of {header} say {version}")
 
     def check_limits(self):
-        """Each limit of SECURITY.md names tests that there are."""
+        """Each limit of SECURITY.md names an option and tests that there are."""
         path = Path("SECURITY.md")
         if not (self.root / path).is_file():
             return
-        tests = set()
+        tests, options = set(), set()
         for source in (self.root / "conformance").rglob("*_test.cpp"):
             tests |= {".".join(found) for found in re.findall(r"^TEST(?:_[FP])?\((\w+), (\w+)\)",
                                                                source.read_text(), re.M)}
+        for header in (self.root / "include").rglob("*.hpp"):
+            options |= set(re.findall(r"\w+", header.read_text()))
         within = False
         for number, line in enumerate((self.root / path).read_text().split("\n"), 1):
-            within = line.startswith("|") and (within or line.endswith("| tests |"))
-            if not within or line.endswith("| tests |") or line.startswith("|---"):
+            within = line.startswith("|") and (within or line.startswith("| limit |"))
+            if not within or line.startswith(("| limit |", "|---")):
                 continue
-            named = re.findall(r"`([^`]+)`", line.split("|")[-2])
-            for name in named or ["-"]:
+            cells = line.split("|")
+            for name in re.findall(r"`([^`]+)`", cells[-2]) or ["-"]:
                 if name not in tests:
                     self.report(path, number, "limit", name, "name a test that shows the limit")
+            for name in re.findall(r"`([^`]+)`", cells[3]):
+                if re.findall(r"\w+", name)[-1] not in options:
+                    self.report(path, number, "limit", name, "there is no such option")
 
     def excuse(self):
         allow = Path("conformance/checks/allow.txt")
