@@ -253,6 +253,34 @@ describe("agent with RabbitMQ", { skip }, () => {
         });
       }
 
+      test("a queue that is deleted is made again", async () => {
+        await engine.declaredAs((channel) => channel.deleteQueue(messages));
+        const socket = await open(server, "p-d");
+        const there = () => engine.waiting().then(() => true, () => false);
+        await eventually(there, "queue", long);
+        const event = eventOf("p-d");
+        await engine.say({ event, to: [{ participantId: "p-d" }] });
+        await answerTo(socket, event);
+      });
+
+      test("an event that is refused is sent again, in growing pauses", { timeout: 60000 }, async () => {
+        const refusing = { arguments: { "x-max-length": 0, "x-overflow": "reject-publish" } };
+        await engine.declaredAs(async (channel) => {
+          await channel.assertQueue("refusing", refusing);
+          await channel.bindQueue("refusing", exchange, "refused");
+        });
+        const refusals = () => server.log.split("BASIC_NACK").length - 1;
+        const begin = Date.now();
+        const event = eventOf("p-r", { type: "refused" });
+        assert.equal((await post(server, event)).status, 202);
+        await eventually(() => refusals() >= 5, "the fifth refusal", long);
+        assert.ok(Date.now() - begin >= 1500, "four pauses, each twice as long as that before"); // 100 ms at first
+        assert.equal((await health(server)).engine.pending, 1);
+        await engine.declaredAs((channel) => channel.deleteQueue("refusing"));
+        await eventually(async () => (await health(server)).engine.pending === 0, "confirmation", long);
+        await engine.got(event.id);
+      });
+
       test("the broker is killed: all events arrive, in order; messages flow again", { timeout: 90000 }, async () => {
         const senders = await Promise.all(["p-k1", "p-k2"].map((participant) => open(server, participant)));
         const sent = [[], []];
@@ -291,34 +319,6 @@ describe("agent with RabbitMQ", { skip }, () => {
         await engine.say({ event, to: [{ participantId: "p-k1" }] });
         await answerTo(senders[0], event);
         assert.deepEqual([...senders[0].errors, ...senders[1].errors], []);
-      });
-
-      test("a queue that is deleted is made again", async () => {
-        await engine.declaredAs((channel) => channel.deleteQueue(messages));
-        const socket = await open(server, "p-d");
-        const there = () => engine.waiting().then(() => true, () => false);
-        await eventually(there, "queue", long);
-        const event = eventOf("p-d");
-        await engine.say({ event, to: [{ participantId: "p-d" }] });
-        await answerTo(socket, event);
-      });
-
-      test("an event that is refused is sent again, in growing pauses", { timeout: 60000 }, async () => {
-        const refusing = { arguments: { "x-max-length": 0, "x-overflow": "reject-publish" } };
-        await engine.declaredAs(async (channel) => {
-          await channel.assertQueue("refusing", refusing);
-          await channel.bindQueue("refusing", exchange, "refused");
-        });
-        const refusals = () => server.log.split("BASIC_NACK").length - 1;
-        const begin = Date.now();
-        const event = eventOf("p-r", { type: "refused" });
-        assert.equal((await post(server, event)).status, 202);
-        await eventually(() => refusals() >= 5, "the fifth refusal", long);
-        assert.ok(Date.now() - begin >= 1500, "four pauses, each twice as long as that before"); // 100 ms at first
-        assert.equal((await health(server)).engine.pending, 1);
-        await engine.declaredAs((channel) => channel.deleteQueue("refusing"));
-        await eventually(async () => (await health(server)).engine.pending === 0, "confirmation", long);
-        await engine.got(event.id);
       });
     },
     { title: "agent with --broker", options },

@@ -4,12 +4,12 @@ import { describe, test } from "node:test";
 import io1 from "socket.io-client-1";
 import io2 from "socket.io-client-2";
 import { client as newer, connected, next, ways } from "./clients.mjs";
-import { atEnd, contract, eventually, within } from "./harness.mjs";
+import { atEnd, contract, eventually, official, within } from "./harness.mjs";
 import { fiveTexts } from "./reference/texts.mjs";
 
 const asdfasdf = Buffer.from("asdfasdf");
 const bytesOf = (data) => (data instanceof ArrayBuffer ? Buffer.from(data) : data);
-const options = ["--allow-eio3"];
+const options = ["--allow-eio3", ...(official ? [] : ["--ping-interval", "500"])];
 
 /** A client of its own connection. */
 function older(io, server, way, { namespace = "/", ...more } = {}) {

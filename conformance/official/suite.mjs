@@ -1,4 +1,4 @@
-// Runs the test files given, two at a time, as they mostly wait. A file that fails is run once more, by itself: these are whole
+// Runs the test files given, three at a time, as they mostly wait. A file that fails is run once more, by itself: these are whole
 // processes in real time, and a machine that does something else for seconds breaks a promise of theirs. What failed and
 // passed then is told at the end, and is a bug to be found; what fails again is a failure, and so is a server that has ended or
 // that a sanitizer complained of, at once. `node suite.mjs FILE...`
@@ -39,7 +39,7 @@ async function each(items, count, work) {
 
 if (process.argv.length < 3) throw new Error("expected files of tests");
 const first = new Map();
-await each(process.argv.slice(2), 2, async (file) => first.set(file, await failuresOf(file)));
+await each(process.argv.slice(2), 3, async (file) => first.set(file, await failuresOf(file)));
 const told = [];
 for (const [file, lines] of first) {
   if (lines.length === 0) continue;
