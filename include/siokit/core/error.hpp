@@ -30,6 +30,7 @@ enum class errc : std::uint8_t {
   timed_out,         ///< no answer within the given time
   refused,           ///< the server does not let this client into the namespace
   out_of_memory,     ///< an allocation failed
+  bad_recording,     ///< bytes that are no recording, or not of this version
   // Text.
   bad_utf8,       ///< text that is not valid UTF-8
   bad_base64,     ///< characters outside the base64 alphabet
@@ -133,6 +134,7 @@ inline std::string_view to_string(errc code) noexcept {
     case errc::timed_out: return "operation has timed out";
     case errc::refused: return "the server refused the connection to the namespace";
     case errc::out_of_memory: return "an allocation failed";
+    case errc::bad_recording: return "expected a recording of this version, found something else";
     case errc::bad_utf8: return "expected UTF-8 text, found an invalid byte sequence";
     case errc::bad_base64: return "expected base64, found a character outside its alphabet";
     case errc::bad_json: return "expected one JSON value (RFC 8259), found something else";
