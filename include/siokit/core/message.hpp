@@ -171,7 +171,6 @@ class message_builder {
   static constexpr std::size_t header_room = 10;  ///< the longest header of an unmasked frame
 
  private:
-
   void close(std::uint8_t first_byte) noexcept {
     std::size_t const size = block_->end - block_->begin;
     block_->begin_at(block_->begin - frame_header_size(size));

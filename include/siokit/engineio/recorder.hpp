@@ -1,4 +1,4 @@
-// siokit/engineio/recorder.hpp - keeps what happens to the sessions of a server.   SPDX-License-Identifier: MIT
+// siokit/engineio/recorder.hpp - keeps what happens to the sessions of a server. SPDX-License-Identifier: MIT
 // In: every call of a session, told by the server before it is made, and every pull, told after it. Out: the
 // bytes of a recording, see recording.hpp, to whoever derives from it. A server without a recorder pays one
 // test of a pointer for each. Owns a buffer of the longest entry, and a few bytes a slot.
@@ -20,10 +20,13 @@ class recorder {
   recorder& operator=(recorder const&) = delete;
   virtual ~recorder() = default;
 
+  [[nodiscard]] recording_mask mask() const noexcept { return mask_; }
+
   // For the server. `slot`: where it keeps the session; sessions that have begun before are not recorded.
 
   void on_start(std::uint32_t slot, server_config const& options, session_start start, time_point now) {
     if (!begun_) write_head(options, now);
+    if (stopped_) return;
     if (slot >= slots_.size()) slots_.resize(slot + 1);
     slots_[slot] = {.known = true, .form = text_form(start.revision)};
     if (mask_ != recording_mask::none) start.id = sid(std::string(start.id.view().size(), 'x'));
@@ -39,7 +42,7 @@ class recorder {
     if (in.type == kind::set_jsonp) state.jsonp = true;
     if (in.type == kind::post_opened) state.form = in.flag ? payload_form::binary : text_form(to.revision());
     if (in.type == kind::post_received) entry.input.data.data = {in.body.data(), in.body.size()};
-    if (mask_ != recording_mask::none) mask(entry.input, state, to.revision());
+    if (mask_ != recording_mask::none) conceal(entry.input, state, to.revision());
     write(entry, timed(in.type) ? in.now : last_);
   }
   void on_event(std::uint32_t slot, time_point now, std::optional<session_event> const& out) {
@@ -105,7 +108,8 @@ class recorder {
     bytes_.assign(length_room, '\0');
     impl::field_writer field(bytes_);
     bool const input = entry.type == recorded::kind::input;
-    field(static_cast<std::uint64_t>(entry.type) + (input ? static_cast<std::uint64_t>(entry.input.type) : 0));
+    field(static_cast<std::uint64_t>(entry.type) +
+          (input ? static_cast<std::uint64_t>(entry.input.type) : 0));
     field(entry.slot);
     field(static_cast<std::uint64_t>(elapsed) << 1 ^ (elapsed < 0 ? UINT64_MAX : 0));
     impl::each_field(entry, field);
@@ -117,7 +121,7 @@ class recorder {
     if (bytes_.capacity() > kept_capacity) bytes_ = {};
   }
 
-  void mask(session_input& in, slot_state const& state, std::uint8_t revision) {
+  void conceal(session_input& in, slot_state const& state, std::uint8_t revision) {
     using kind = session_input::kind;
     if (in.type == kind::send) in.item = masked(in.item);
     if (in.type != kind::receive && in.type != kind::post_received) return;

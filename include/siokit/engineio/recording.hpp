@@ -1,4 +1,4 @@
-// siokit/engineio/recording.hpp - the file that a recorder writes: its entries.   SPDX-License-Identifier: MIT
+// siokit/engineio/recording.hpp - the file that a recorder writes, its entries.  SPDX-License-Identifier: MIT
 // In and out: bytes. A line `siokit-recording 1 MASK`, then entries: the length of what follows, a kind, a
 // slot, the time since the entry before in ns, fields. Numbers are varints of 7 bits a byte, the least first;
 // those that may be negative are folded. What an entry consists of is said once, for writing and for reading.

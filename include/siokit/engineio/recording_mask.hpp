@@ -3,8 +3,8 @@
 // bytes and in UTF-16 units, and so does what a session looks at: types, separators, whether text is UTF-8.
 // So the masked bytes are handled as the real ones were. Owns nothing.
 //
-//   text     letters become x, digits 1, other characters one of the same length; punctuation, what is escaped
-//            by a backslash, and the words of JSON stay, so that JSON stays JSON
+//   text     letters become x, digits 1, other characters one of the same length; punctuation, what a backslash
+//            escapes, and the words of JSON stay, so that JSON stays JSON
 //   binary   zeros, also as base64
 //
 // secrets: all that follows the type of a Socket.IO CONNECT, but the name of its namespace: auth in the one
@@ -24,14 +24,24 @@ namespace impl {
   return c >= '0' && c <= '9';
 }
 
-/// What is beyond ASCII. The two line ends of Unicode stay, since JSONP writes them in another length.
+[[nodiscard]] constexpr bool mask_hex(char c) noexcept {
+  return mask_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/// What is beyond ASCII. The two line ends of Unicode stay, since JSONP writes them in another length. What is
+/// no UTF-8 stays none, and counts as many UTF-16 units.
 inline std::size_t mask_character(char* at, char const* end) noexcept {
   std::size_t const size = siokit::impl::utf8_character(at, end);
-  constexpr std::string_view other[] = {"\xFF", "", "\xC3\xB7", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
+  if (size == 0) {
+    auto const byte = static_cast<unsigned char>(*at);
+    *at = byte >= 0xF0 ? '\xFF' : byte >= 0xC0 ? '\xC0' : '\x80';
+    return 1;
+  }
+  constexpr std::string_view other[] = {"\xC3\xB7", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
   std::string_view const was(at, size);
   if (was == "\xE2\x80\xA8" || was == "\xE2\x80\xA9") return size;
-  std::copy(other[size].begin(), other[size].end(), at);
-  return std::max<std::size_t>(size, 1);
+  std::copy(other[size - 2].begin(), other[size - 2].end(), at);
+  return size;
 }
 
 /// The length of what stays as it is at the front of `rest`, which is ASCII: see above.
@@ -41,7 +51,8 @@ inline std::size_t mask_character(char* at, char const* end) noexcept {
   bool const exponent = (rest[0] == 'e' || rest[0] == 'E') && mask_digit(before);
   if (exponent) return 1;
   for (std::string_view const word : {"true", "false", "null"}) {
-    bool const whole = rest.size() == word.size() || !mask_letter(rest[std::min(word.size(), rest.size() - 1)]);
+    bool const whole =
+        rest.size() == word.size() || !mask_letter(rest[std::min(word.size(), rest.size() - 1)]);
     if (rest.starts_with(word) && whole && !mask_letter(before)) return word.size();
   }
   return 0;
@@ -63,7 +74,12 @@ inline void mask_text(std::span<char> text) noexcept {
     if (spared == 0) c = mask_letter(c) ? 'x' : mask_digit(c) ? '1' : c;
     // An escaped character beyond ASCII is none that JSON knows.
     bool const whole = spared != 2 || static_cast<unsigned char>(text[i + 1]) < 0x80;
+    bool const code = spared == 2 && text[i + 1] == 'u';
     i += whole ? std::max<std::size_t>(spared, 1) : 1;
+    for (std::size_t const end = std::min(i + (code ? 4 : 0), text.size()); i < end && mask_hex(text[i]);
+         ++i) {
+      text[i] = '1';
+    }
   }
 }
 
@@ -111,6 +127,7 @@ inline void mask_packet(std::span<char> packet, frame_kind kind, std::uint8_t re
     if (mask == recording_mask::everything || is_msgpack_connect(bytes)) mask_base64(text);
     return;
   }
+  if (static_cast<unsigned char>(packet[0]) >= 0x80) return mask_text(packet);  // no type, but a character
   std::span<char> const data = packet.subspan(1);
   if (packet[0] == '4') return mask_message(data, mask);
   // A probe stays one; what else stands behind other types is of no use to anybody.
@@ -123,14 +140,15 @@ inline void mask_payload3(std::span<char> body, bool binary, recording_mask mask
   while (!body.empty()) {
     std::span<char> rest = binary ? body.subspan(1) : body;
     bool const text = !binary || body[0] == 0;
-    auto const length = binary ? revision3::impl::take_length(rest, 0, 0xFF)
-                               : revision3::impl::take_length(rest, '0', ':');
-    auto const size = !length ? std::nullopt
+    auto const length =
+        binary ? revision3::impl::take_length(rest, 0, 0xFF) : revision3::impl::take_length(rest, '0', ':');
+    auto const size = !length  ? std::nullopt
                       : binary ? std::optional<std::size_t>(static_cast<std::size_t>(*length))
                                : utf16_prefix({rest.data(), rest.size()}, *length);
     if (!size || *size > rest.size()) {
       std::size_t kept = 0;
-      while (kept < rest.size() && kept < 12 && (binary || mask_digit(rest[kept]) || rest[kept] == ':')) ++kept;
+      while (kept < rest.size() && kept < 12 && (binary || mask_digit(rest[kept]) || rest[kept] == ':'))
+        ++kept;
       return mask_text(rest.subspan(kept));
     }
     mask_packet(rest.first(*size), text ? frame_kind::text : frame_kind::binary, 3, mask);

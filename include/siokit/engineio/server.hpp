@@ -239,8 +239,7 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
       return {routed::kind::answered, session};
     case route::post: {
       bool const binary = in.find("content-type") == "application/octet-stream";
-      bool const accepted{
-          with(session, {.type = input::post_opened, .name = from.value, .flag = binary})};
+      bool const accepted{with(session, {.type = input::post_opened, .name = from.value, .flag = binary})};
       return {accepted ? routed::kind::post : routed::kind::answered, session};
     }
     case route::upgrade:
