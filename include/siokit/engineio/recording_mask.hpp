@@ -3,8 +3,8 @@
 // bytes and in UTF-16 units, and so does what a session looks at: types, separators, whether text is UTF-8.
 // So the masked bytes are handled as the real ones were. Owns nothing.
 //
-//   text     letters become x, digits 1, other characters one of the same length; punctuation, what a backslash
-//            escapes, and the words of JSON stay, so that JSON stays JSON
+//   text     letters become x, digits 1, other characters one of the same length; punctuation, what a
+//            backslash escapes, and the words of JSON stay, so that JSON stays JSON
 //   binary   zeros, also as base64
 //
 // secrets: all that follows the type of a Socket.IO CONNECT, but the name of its namespace: auth in the one
@@ -28,8 +28,8 @@ namespace impl {
   return mask_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/// What is beyond ASCII. The two line ends of Unicode stay, since JSONP writes them in another length. What is
-/// no UTF-8 stays none, and counts as many UTF-16 units.
+/// What is beyond ASCII. The two line ends of Unicode stay, since JSONP writes them in another length. What
+/// is no UTF-8 stays none, and counts as many UTF-16 units.
 inline std::size_t mask_character(char* at, char const* end) noexcept {
   std::size_t const size = siokit::impl::utf8_character(at, end);
   if (size == 0) {
