@@ -250,7 +250,7 @@ TEST(engineio_recording, arbitrary_bytes_do_no_harm) {
     std::string const file = record(each, recording_mask::secrets);
     for (int round = 0; round < 300; ++round) {
       std::string changed = file;
-      for (unsigned i = 0; i < 1 + round % 5u; ++i) {
+      for (int i = 0; i < 1 + round % 5; ++i) {
         std::size_t const at = random() % changed.size();
         if (round % 3 == 0) changed[at] = static_cast<char>(random());
         if (round % 3 == 1) changed.erase(at, random() % 9);

@@ -3,8 +3,8 @@
 // bytes and in UTF-16 units, and so does what a session looks at: types, separators, whether text is UTF-8.
 // So the masked bytes are handled as the real ones were. Owns nothing.
 //
-//   text     letters become x, digits 1, other characters one of the same length; punctuation, what a
-//            backslash escapes, and the words of JSON stay, so that JSON stays JSON
+//   text     letters become x, digits 1 or, in strings of JSON, x; characters beyond ASCII one of the same
+//            length; punctuation, what a backslash escapes, and the words of JSON stay, so that it stays JSON
 //   binary   zeros, also as base64
 //
 // secrets: all that follows the type of a Socket.IO CONNECT, but the name of its namespace: auth in the one
@@ -71,7 +71,8 @@ inline void mask_text(std::span<char> text) noexcept {
     if (c == '"') in_string = !in_string;
     std::size_t const spared = mask_spares({&c, text.size() - i}, in_string, before);
     before = c;
-    if (spared == 0) c = mask_letter(c) ? 'x' : mask_digit(c) ? '1' : c;
+    bool const hidden = mask_letter(c) || (in_string && (mask_digit(c) || c == '-' || c == '_'));
+    if (spared == 0) c = hidden ? 'x' : mask_digit(c) ? '1' : c;
     // An escaped character beyond ASCII is none that JSON knows.
     bool const whole = spared != 2 || static_cast<unsigned char>(text[i + 1]) < 0x80;
     bool const code = spared == 2 && text[i + 1] == 'u';
