@@ -100,11 +100,6 @@ void add_protocol_options(CLI::App& app, settings& s) {
   group->add_option("--max-attachments", s.max_attachments, "Attachments in one packet")
       ->capture_default_str()
       ->check(CLI::Range(0, 255));
-  group
-      ->add_option("--outbox-bytes-max", s.outbox_bytes_max,
-                   "Unsent bytes after which a client that does not read is closed")
-      ->capture_default_str()
-      ->check(CLI::Range(std::size_t{1024}, std::size_t{1} << 40));
   group->add_option("--keep-handshake", s.keep_handshake, "What of the handshake request is kept")
       ->capture_default_str()
       ->check(CLI::IsMember({"all", "query-and-auth", "none"}));
@@ -118,6 +113,25 @@ void add_limit(CLI::App& app, std::string const& name, Number& value, std::strin
       ->check(CLI::Range(static_cast<Number>(least), static_cast<Number>(most)));
 }
 
+void add_quotas(CLI::App& group, settings& s) {
+  constexpr std::size_t many = std::size_t{1} << 40;
+  add_limit(group, "--outbox-bytes-max", s.outbox_bytes_max, "Unsent bytes of a client that does not read",
+            1024, many);
+  add_limit(group, "--outbox-messages-max", s.outbox_messages_max, "Unsent messages of one", 1, many);
+  group.add_option("--slow-consumer", s.slow_consumer, "What follows: disconnect it, or drop what is new")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"disconnect", "drop"}));
+  add_limit(group, "--connections-per-address-max", s.http.connections_per_address_max,
+            "TCP connections of an address", 1, many);
+  add_limit(group, "--sessions-per-address-max", s.sessions_per_address_max, "Sessions of an address", 1,
+            many);
+  add_limit(group, "--handshakes-per-second", s.handshakes_per_second,
+            "Of an address, ten times as many at once; 0: any number", 0, many);
+  add_limit(group, "--packets-per-second", s.packets_per_second, "Of a session; 0: any number", 0, many);
+  add_limit(group, "--bytes-per-second", s.bytes_per_second, "Of a session; 0: any number", 0, many);
+  add_limit(group, "--payload-packets-max", s.payload_packets_max, "Packets in one POST", 1, many);
+}
+
 void add_limits(CLI::App& app, settings& s) {
   constexpr std::size_t many = std::size_t{1} << 40;
   auto* group = app.add_option_group("Limits", "What a client may ask for: see SECURITY.md");
@@ -128,6 +142,8 @@ void add_limits(CLI::App& app, settings& s) {
   add_limit(*group, "--rooms-max", s.rooms_max, "Rooms of a socket", 1, many);
   add_limit(*group, "--pending-acks-max", s.pending_acks_max, "Pending acknowledgements of a socket", 1,
             many);
+  add_limit(*group, "--namespaces-max", s.namespaces_max, "Namespaces of a connection, beside /", 0, many);
+  add_quotas(*group, s);
   auto& http = s.http;
   add_limit(*group, "--request-line-bytes-max", http.head.request_line_bytes_max, "Length of a request line",
             64, many);

@@ -74,6 +74,15 @@ siokit::server_options options_of(settings const& s) {
   out.trusted_proxies = s.trusted_proxies;
   out.limits.max_attachments = static_cast<std::uint8_t>(s.max_attachments);
   out.outbox_bytes_max = s.outbox_bytes_max;
+  out.outbox_messages_max = s.outbox_messages_max;
+  if (s.slow_consumer == "drop") out.slow_consumer = siokit::slow_consumer::drop;
+  out.sessions_per_address_max = s.sessions_per_address_max;
+  auto const handshakes = static_cast<double>(s.handshakes_per_second);
+  out.handshake_rate = {handshakes, 10 * handshakes};
+  out.packet_rate = static_cast<double>(s.packets_per_second);
+  out.byte_rate = static_cast<double>(s.bytes_per_second);
+  out.payload_packets_max = s.payload_packets_max;
+  out.limits.namespaces_max = s.namespaces_max;
   out.keep_handshake = s.keep_handshake == "all"    ? engineio::keep_handshake::all
                        : s.keep_handshake == "none" ? engineio::keep_handshake::none
                                                     : engineio::keep_handshake::query_and_auth;

@@ -15,7 +15,7 @@ std::string_view shown(server_session const& session) {
 }
 std::string detail_of(siokit::error what) {
   if (what.code == siokit::errc::ok) return {};
-  return " detail=\"" + std::string(to_string(what.code)) + "\"";
+  return fmt::format(" cause={} detail=\"{}\"", name_of(what.code), to_string(what.code));
 }
 std::string_view session_of(siokit::server& io, siokit::socket const& s) {
   auto const* session = io.engine().find(s.connection());
@@ -73,8 +73,7 @@ void log_sockets(siokit::server& io) {
     });
   }
   io.on_bad_arguments([](siokit::socket& s, std::string_view event, siokit::error why) {
-    spdlog::debug("arguments sid={} event={} index={} detail={}", s.id(), event, why.offset,
-                  to_string(why.code));
+    spdlog::debug("arguments sid={} event={} index={}{}", s.id(), event, why.offset, detail_of(why));
   });
   io.on_handler_error([](std::exception_ptr failure, siokit::socket* s) {
     try {

@@ -31,8 +31,7 @@ void print(replayed const& step, choice const& wanted) {
              {"same", !step.differs}};
     if (step.event && step.event->type == siokit::engineio::session_event::kind::closed) {
       out["reason"] = to_string(step.event->reason);
-      out["cause"] = {{"code", static_cast<int>(step.event->detail.code)},
-                      {"text", to_string(step.event->detail.code)}};
+      out["cause"] = name_of(step.event->detail.code);
     }
     text = out.dump(-1, ' ', false, json::error_handler_t::replace);
   } else {

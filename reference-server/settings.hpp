@@ -32,6 +32,14 @@ struct settings {
   std::string serve_client;
   std::size_t max_attachments = 10;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
+  std::size_t outbox_messages_max = 1'000'000;
+  std::string slow_consumer = "disconnect";
+  std::size_t sessions_per_address_max = 10'000;
+  std::size_t handshakes_per_second = 1'000;  ///< of an address; zero, as in the next two: any number
+  std::size_t packets_per_second = 100'000;   ///< of a session
+  std::size_t bytes_per_second = 256 * 1024 * 1024;
+  std::size_t payload_packets_max = 131'072;
+  std::size_t namespaces_max = 1024;
   std::string keep_handshake = "all";
   std::size_t attachment_bytes_max = SIZE_MAX;
   std::size_t json_depth_max = 128;

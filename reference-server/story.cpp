@@ -96,8 +96,9 @@ std::string of_message(message const& item, std::uint8_t revision, std::size_t s
 }
 
 std::string in_words(error why) {
-  return " cause=" + std::to_string(static_cast<int>(why.code)) + " (" + std::string(to_string(why.code)) +
-         ")";
+  std::string out = " cause=" + std::string(name_of(why.code));
+  if (why.code != errc::ok) out += " (" + std::string(to_string(why.code)) + ")";
+  return out;
 }
 
 std::string number(std::string_view of, std::uint64_t name) {

@@ -169,6 +169,7 @@ class Tree:
                 self.check_header(path, text)
         self.check_lists()
         self.check_versions()
+        self.check_limits()
         self.excuse()
         return self.findings
 
@@ -274,6 +275,25 @@ class Tree:
             said = self.find(path, pattern)
             if said != version:
                 self.report(path, 1, "version", "-", f"says {said}, the macros of {header} say {version}")
+
+    def check_limits(self):
+        """Each limit of SECURITY.md names tests that there are."""
+        path = Path("SECURITY.md")
+        if not (self.root / path).is_file():
+            return
+        tests = set()
+        for source in (self.root / "conformance").rglob("*_test.cpp"):
+            tests |= {".".join(found) for found in re.findall(r"^TEST(?:_[FP])?\((\w+), (\w+)\)",
+                                                               source.read_text(), re.M)}
+        within = False
+        for number, line in enumerate((self.root / path).read_text().split("\n"), 1):
+            within = line.startswith("|") and (within or line.endswith("| tests |"))
+            if not within or line.endswith("| tests |") or line.startswith("|---"):
+                continue
+            named = re.findall(r"`([^`]+)`", line.split("|")[-2])
+            for name in named or ["-"]:
+                if name not in tests:
+                    self.report(path, number, "limit", name, "name a test that shows the limit")
 
     def excuse(self):
         allow = Path("conformance/checks/allow.txt")

@@ -18,6 +18,8 @@ siokit_layer(hub ON siokit::socketio HEADERS d)
 siokit_layer(websocket ON siokit::core)
 siokit_layer(net ON siokit::hub siokit::websocket HEADERS e)
 """,
+    "SECURITY.md": "| limit | tests |\n|---|---|\n| depth | `scan.limits` |\n\n| other | - |\n",
+    "conformance/unit/scan_test.cpp": "TEST(scan, limits) {\n}\n",
     "CHANGELOG.md": "# Changelog\n\n## Unreleased\n\n## 1.2.3\n",
     "vcpkg.json": '{ "version-semver": "1.2.3" }\n',
     "conformance/package/port/siokit/vcpkg.json": '{ "version-semver": "1.2.3" }\n',
@@ -45,6 +47,8 @@ LONG = "{\n" + "  ;\n" * 69 + "}\n"
 
 # (file, what is added to it, how the finding starts)
 PLANTED = [
+    ("SECURITY.md", "| limit | tests |\n|---|---|\n| length | `scan.gone` |\n", "limit: scan.gone"),
+    ("SECURITY.md", "| limit | tests |\n|---|---|\n| length | - |\n", "limit: name a test"),
     ("include/siokit/core/a.hpp", '#include "siokit/engineio/c.hpp"\n', "include: siokit/engineio"),
     ("include/siokit/core/a.hpp", '#include "siokit/core/gone.hpp"\n', "include: siokit/core/gone.hpp"),
     ("include/siokit/core/a.hpp", "#include <siokit/core/b.hpp>\n", "include: siokit/core/b.hpp"),

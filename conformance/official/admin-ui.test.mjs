@@ -11,7 +11,7 @@ import { after, before, beforeEach, afterEach, describe, test } from "node:test"
 import { fileURLToPath } from "node:url";
 import { io } from "socket.io-client";
 import msgpack from "socket.io-msgpack-parser";
-import { launch } from "./chromium.mjs";
+import { browser } from "./browser.mjs";
 import { atEnd, cleanUp, contract, eventually, official, within } from "./harness.mjs";
 
 const hash = "$2a$10$T9zH2m//F33yUv38o8Ur.uiSN7BsRgHo7h1wsOPNhgE2IRKRChDjm"; // of "secret"
@@ -243,32 +243,22 @@ async function servePage() {
 }
 
 contract("load", (server) => {
+  const newPage = browser();
   let pageServer;
-  let browser;
-  let context;
   let page;
-  let problems;
 
   before(async () => {
     pageServer = await servePage();
-    browser = await launch();
   });
-  after(async () => {
-    await browser?.close();
-    pageServer?.close();
-  });
+  after(() => pageServer?.close());
   beforeEach(async () => {
-    problems = [];
-    context = await browser.newContext({ viewport: { width: 1400, height: 1000 } });
-    await context.route((url) => url.hostname !== "127.0.0.1", (route) => route.abort()); // fonts
-    page = await context.newPage();
-    page.setDefaultTimeout(20000);
-    page.on("pageerror", (error) => problems.push(`${error}`));
+    page = await newPage({ viewport: { width: 1400, height: 1000 } });
+    await page.route((url) => url.hostname !== "127.0.0.1", (route) => route.abort()); // fonts
     await page.goto(`http://127.0.0.1:${pageServer.address().port}/`);
   });
   afterEach(async () => {
-    await context.close();
-    assert.deepEqual(problems, []);
+    await page.close();
+    assert.deepEqual(page.problems, []);
   });
 
   const open = (route) => page.evaluate((to) => (location.hash = to), `#/${route}`);

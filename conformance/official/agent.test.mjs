@@ -7,10 +7,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { answerTo, eventOf, health, nextError, node, open, post, refused } from "./agent.mjs";
-import { launch } from "./chromium.mjs";
+import { browser } from "./browser.mjs";
 import { app, atEnd, eventually, within } from "./harness.mjs";
 import { bundleSnippet, runSnippet, snippetText } from "./snippets.mjs";
 
@@ -52,12 +52,8 @@ app("agent", (server) => {
     });
 
     describe("in a browser", () => {
-      let browser;
+      const newPage = browser();
       let page;
-      before(async () => {
-        browser = await launch();
-      });
-      after(() => browser?.close());
 
       /** Shows this page, from another origin than the server's. */
       const show = async (body) => {
@@ -66,9 +62,8 @@ app("agent", (server) => {
         await once(pages.listen(0, "127.0.0.1"), "listening");
         atEnd(() => pages.closeAllConnections());
         atEnd(() => pages.close());
-        page = await browser.newPage();
+        page = await newPage();
         atEnd(() => page.close());
-        page.setDefaultTimeout(15000);
         const path = here("node_modules/socket.io/client-dist/socket.io.min.js");
         const contentType = "text/javascript";
         await page.route("https://cdn.socket.io/**", (route) => route.fulfill({ path, contentType }));

@@ -5,36 +5,23 @@
 // for each thing that happens: connect with the id, events and acks with their arguments as JSON, errors with
 // their message, disconnect with the reason. All controls have labels; the page loads nothing from elsewhere.
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { launch } from "./chromium.mjs";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { browser } from "./browser.mjs";
 import { contract, official } from "./harness.mjs";
 
 const skip = official && "the official server has no page";
 
 contract("load", (server) => {
-  let browser;
+  const open = browser();
   let page;
-  let problems;
-
-  before(async () => {
-    browser = await launch();
-  });
-  after(() => browser?.close());
 
   beforeEach(async () => {
-    problems = [];
-    page = await browser.newPage();
-    page.setDefaultTimeout(15000);
-    page.on("pageerror", (error) => problems.push(`${error}`));
-    page.on("request", (request) => {
-      const { protocol, host } = new URL(request.url());
-      if (protocol !== "data:" && host !== new URL(server.url).host) problems.push(`request to ${request.url()}`);
-    });
+    page = await open({}, ({ host }) => host === new URL(server.url).host);
     await page.goto(`${server.url}/`);
   });
   afterEach(async () => {
     await page.close();
-    assert.deepEqual(problems, []);
+    assert.deepEqual(page.problems, []);
   });
 
   /** Waits for an entry of the log in which all these texts occur. */

@@ -1,8 +1,8 @@
 // The dashboard of the monitor, used as a person would, in Chromium (CHROMIUM=path for another one).
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { launch } from "./chromium.mjs";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { browser } from "./browser.mjs";
 import { atEnd, cleanUp, eventually, freePort, official, Server } from "./harness.mjs";
 import { Relay } from "./matrix/relay.mjs";
 
@@ -10,15 +10,9 @@ const NAMESPACES = ["/", "/system", "/session", "/claude", "/agent", "/hook", "/
 const skip = (official || process.env.SIOKIT_URL) && "an application of siokit-server";
 
 describe("dashboard", { skip, timeout: 180_000 }, () => {
-  let browser;
+  const newPage = browser();
   let server;
   let page;
-  let problems;
-
-  before(async () => {
-    browser = await launch();
-  });
-  after(() => browser?.close());
 
   beforeEach(async () => {
     server = await Server.startApp("monitor");
@@ -28,20 +22,13 @@ describe("dashboard", { skip, timeout: 180_000 }, () => {
     cleanUp();
     await page.close();
     await server.stop();
-    assert.deepEqual(problems, []);
+    assert.deepEqual(page.problems, []);
   });
 
   /** A fresh page of that server. */
   async function open(of = server, viewport = { width: 1280, height: 800 }) {
     await page?.close();
-    problems = [];
-    page = await browser.newPage({ viewport });
-    page.setDefaultTimeout(20_000);
-    page.on("pageerror", (error) => problems.push(`${error}`));
-    page.on("request", (request) => {
-      const { protocol, hostname } = new URL(request.url());
-      if (!["data:", "blob:"].includes(protocol) && hostname !== server.host) problems.push(request.url());
-    });
+    page = await newPage({ viewport }, ({ hostname }) => hostname === server.host);
     page.server = of;
   }
   const visit = async (path = "/?autoconnect=true") => {

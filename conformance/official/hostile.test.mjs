@@ -2,14 +2,13 @@
 // client in and answers it at once, has no session left over, and has given its memory back.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import net from "node:net";
-import { tmpdir } from "node:os";
-import { join as path } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import tls from "node:tls";
 import { fileURLToPath } from "node:url";
 import { io } from "socket.io-client";
+import { certificate } from "./certificate.mjs";
 import { atEnd, contract, eventually, official, pause, within } from "./harness.mjs";
 import { fetchText } from "./wire.mjs";
 
@@ -162,14 +161,6 @@ contract("load", (server) => {
   });
 }, { options, skip });
 
-const folder = mkdtempSync(path(tmpdir(), "siokit-"));
-const [cert, key] = [path(folder, "cert.pem"), path(folder, "key.pem")];
-execFileSync("openssl", [
-  ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
-  ...["-subj", "/CN=localhost", "-keyout", key, "-out", cert],
-], { stdio: "ignore" });
-after(() => rmSync(folder, { recursive: true }));
-
 contract("load", (server) => {
   test("TLS that is cut, that is none, that wants another version, and that wants to negotiate again", async () => {
     const open = (how) => new Promise((resolve) => {
@@ -199,7 +190,7 @@ contract("load", (server) => {
     atEnd(() => socket.disconnect());
     assert.equal(await within(socket.emitWithAck("message-with-ack", 1), "answer"), 1);
   });
-}, { options: [...options, "--tls-cert", cert, "--tls-key", key], skip });
+}, { options: [...options, ...certificate().options], skip });
 
 contract("load", (server) => {
   test("without descriptors nobody is let in, nothing spins, and later all is well", async () => {

@@ -1,34 +1,28 @@
 // HTTP/2: the same client of node:http2, and the same browser, against siokit-server --http2 and against the
 // official server on http2.createSecureServer.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import http2 from "node:http2";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Server as OfficialServer } from "socket.io";
 import { io } from "socket.io-client";
-import { launch } from "./chromium.mjs";
+import { browser } from "./browser.mjs";
+import { certificate } from "./certificate.mjs";
 import { eventually, within } from "./harness.mjs";
 
 const program = process.env.SIOKIT_SERVER;
 const bundle = join(dirname(createRequire(import.meta.url).resolve("socket.io-client/package.json")), "dist/socket.io.js");
 
-const folder = mkdtempSync(join(tmpdir(), "siokit-"));
-const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
-execFileSync("openssl", [
-  ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
-  ...["-subj", "/CN=localhost", "-keyout", key, "-out", cert],
-], { stdio: "ignore" });
-after(() => rmSync(folder, { recursive: true }));
+const tls = certificate();
 
 /** Each starts a server with the application `load`, and resolves to its URL and what stops it. */
 const servers = {
   async "siokit-server"() {
-    const options = ["--port", "0", "--log-level", "warn", "--tls-cert", cert, "--tls-key", key, "--http2"];
+    const options = ["--port", "0", "--log-level", "warn", ...tls.options, "--http2"];
     const child = spawn(program, [...options, "--max-http-buffer-size", "1000"], { stdio: ["ignore", "pipe", "inherit"] });
     const [line] = await within(once(child.stdout, "data"), "line of the server");
     const ended = once(child, "exit");
@@ -40,7 +34,7 @@ const servers = {
     return { url: /listening on (\S+)/.exec(line)[1], stop, hangUp: () => child.kill("SIGHUP") };
   },
   async "the official server"() {
-    const settings = { allowHTTP1: true, cert: readFileSync(cert), key: readFileSync(key) };
+    const settings = { allowHTTP1: true, cert: readFileSync(tls.cert), key: readFileSync(tls.key) };
     const web = http2.createSecureServer(settings, ({ url }, response) => response.writeHead(url === "/" ? 200 : 404).end("-"));
     const server = new OfficialServer(web, { maxHttpBufferSize: 1000 });
     server.on("connection", (socket) => {
@@ -55,6 +49,7 @@ const servers = {
 for (const [name, start] of Object.entries(servers)) {
   const official = name !== "siokit-server";
   describe(`HTTP/2, ${name}`, { skip: !official && !program && "SIOKIT_SERVER is not set", timeout: 60000 }, () => {
+    const newPage = browser();
     let server;
     let session;
     before(async () => {
@@ -121,34 +116,28 @@ for (const [name, start] of Object.entries(servers)) {
     });
 
     test("a browser polls over h2, then upgrades", async () => {
-      const browser = await launch();
-      try {
-        const page = await browser.newPage({ ignoreHTTPSErrors: true });
-        page.setDefaultTimeout(10000);
-        await page.goto(`${server.url}/`);
-        await page.addScriptTag({ path: bundle });
-        const used = await page.evaluate(async () => {
-          const client = window.io({ transports: ["polling"] });
-          const answers = [];
-          for (let i = 0; i < 3; i++) answers.push(await client.emitWithAck("message-with-ack", i));
-          client.disconnect();
-          const protocols = performance.getEntriesByType("resource").filter(({ name }) => name.includes("polling"));
-          return { answers, protocols: protocols.map(({ nextHopProtocol }) => nextHopProtocol).filter(Boolean) };
-        });
-        assert.deepEqual(used.answers, [0, 1, 2]);
-        assert.deepEqual([...new Set(used.protocols)], ["h2"]);
-        const upgraded = await page.evaluate(async () => {
-          const client = window.io({ forceNew: true });
-          await new Promise((resolve) => client.on("connect", resolve));
-          if (client.io.engine.transport.name !== "websocket") {
-            await new Promise((resolve) => client.io.engine.on("upgrade", resolve));
-          }
-          return [client.io.engine.transport.name, await client.emitWithAck("message-with-ack", "w")];
-        });
-        assert.deepEqual(upgraded, ["websocket", "w"]);
-      } finally {
-        await browser.close();
-      }
+      const page = await newPage({ ignoreHTTPSErrors: true });
+      await page.goto(`${server.url}/`);
+      await page.addScriptTag({ path: bundle });
+      const used = await page.evaluate(async () => {
+        const client = window.io({ transports: ["polling"] });
+        const answers = [];
+        for (let i = 0; i < 3; i++) answers.push(await client.emitWithAck("message-with-ack", i));
+        client.disconnect();
+        const protocols = performance.getEntriesByType("resource").filter(({ name }) => name.includes("polling"));
+        return { answers, protocols: protocols.map(({ nextHopProtocol }) => nextHopProtocol).filter(Boolean) };
+      });
+      assert.deepEqual(used.answers, [0, 1, 2]);
+      assert.deepEqual([...new Set(used.protocols)], ["h2"]);
+      const upgraded = await page.evaluate(async () => {
+        const client = window.io({ forceNew: true });
+        await new Promise((resolve) => client.on("connect", resolve));
+        if (client.io.engine.transport.name !== "websocket") {
+          await new Promise((resolve) => client.io.engine.on("upgrade", resolve));
+        }
+        return [client.io.engine.transport.name, await client.emitWithAck("message-with-ack", "w")];
+      });
+      assert.deepEqual(upgraded, ["websocket", "w"]);
     });
 
     test("a certificate that is read again leaves HTTP/2 on", { skip: official && "it reads none" }, async () => {

@@ -1,6 +1,6 @@
 // siokit-server as operators run it: /metrics, a new certificate, an orderly end, a Unix socket, its log.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import tls from "node:tls";
 import { io } from "socket.io-client";
+import { certificate } from "./certificate.mjs";
 import { eventually, within } from "./harness.mjs";
 import { fetchText } from "./wire.mjs";
 
@@ -69,7 +70,34 @@ describe("siokit-server in operation", { skip }, () => {
     assert.equal(await value('siokit_requests_refused_total{code="1"}'), 1);
     client.io.engine.transport.ws.send("nonsense");
     await eventually(async () => (await value('siokit_sessions_closed_total{reason="parse error"}')) === 1, "parse error");
-    assert.equal(await value('siokit_errors_total{kind="unknown packet type"}'), 1);
+    assert.equal(await value('siokit_errors_total{kind="unknown_packet_type"}'), 1);
+  });
+
+  test("an address that asks for too much hears 429, and comes back when it may", async () => {
+    const url = await start("--handshakes-per-second", "1");
+    let refused;
+    let error;
+    for (let i = 0; !error && i < 100; ++i) {  // ten, and one more for each second that this takes
+      refused = io(url, { forceNew: true, transports: ["polling"], reconnectionDelay: 100 });
+      clients.push(refused);
+      const first = Promise.race([once(refused, "connect"), once(refused, "connect_error")]);
+      [error] = await within(first, "connect or connect_error");
+    }
+    assert.equal(error.description, 429);
+    await logged(/request refused code=4 message="Too many requests" context="handshake_rate"/);
+    const { body } = await fetchText(`${url}/metrics`);
+    assert.match(body, /siokit_errors_total\{kind="handshake_rate"\} [1-9]/);
+    await within(once(refused, "connect"), "connect");
+  });
+
+  test("who sends too much is disconnected, and the log names the cause", async () => {
+    const client = await connect(await start("--packets-per-second", "5"), { transports: ["websocket"] });
+    const gone = once(client, "disconnect");
+    for (let i = 0; i < 20; ++i) client.emit("message", i);
+    const [reason] = await within(gone, "disconnect");
+    assert.equal(reason, "transport close");
+    await logged(/session closed session=\S+ reason="transport error" cause=packet_rate detail="/);
+    await logged(/disconnect nsp=\/ sid=\S+ session=\S+ reason="transport error" cause=packet_rate/);
   });
 
   test("the log names sessions, but not enough to take them over", async () => {
@@ -82,16 +110,9 @@ describe("siokit-server in operation", { skip }, () => {
     assert.ok(!log.includes(id));
   });
 
-  const certificate = (name) => {
-    execFileSync("openssl", [
-      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
-      ...["-subj", `/CN=${name}`, "-keyout", join(folder, "key.pem"), "-out", join(folder, "cert.pem")],
-    ], { stdio: "ignore" });
-  };
-
   test("SIGHUP: new connections get the new certificate; a bad one is not taken", async () => {
-    certificate("first");
-    const url = await start("--tls-cert", join(folder, "cert.pem"), "--tls-key", join(folder, "key.pem"));
+    const { key, options } = certificate("first", folder);
+    const url = await start(...options);
     const port = Number(new URL(url).port);
     const shown = async () => {
       const socket = tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
@@ -102,11 +123,11 @@ describe("siokit-server in operation", { skip }, () => {
     };
     assert.equal(await shown(), "first");
     const client = await connect(url, { rejectUnauthorized: false, transports: ["websocket"] });
-    certificate("second");
+    certificate("second", folder);
     child.kill("SIGHUP");
     await logged(/certificate read again/);
     assert.equal(await shown(), "second");
-    rmSync(join(folder, "key.pem"));
+    rmSync(key);
     child.kill("SIGHUP");
     await logged(/certificate kept: .*key\.pem/);
     assert.equal(await shown(), "second");

@@ -1,14 +1,13 @@
 // The program itself: TLS with the official client, and what wrong options, ports and files get.
 import assert from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import net from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
+import { certificate } from "./certificate.mjs";
 import { eventually, within } from "./harness.mjs";
 
 const program = process.env.SIOKIT_SERVER;
@@ -128,17 +127,11 @@ describe("siokit-server", { skip }, () => {
   });
 
   describe("over TLS", () => {
-    let folder;
+    const tls = certificate();
     let child;
     let url;
     before(async () => {
-      folder = mkdtempSync(join(tmpdir(), "siokit-"));
-      const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
-      execFileSync("openssl", [
-        ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
-        ...["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
-      ], { stdio: "ignore" });
-      child = spawn(program, ["--port", "0", "--tls-cert", cert, "--tls-key", key, "--log-level", "off"], {
+      child = spawn(program, ["--port", "0", ...tls.options, "--log-level", "off"], {
         stdio: ["ignore", "pipe", "inherit"],
       });
       const [line] = await within(once(child.stdout, "data"), "line of the server");
@@ -147,13 +140,12 @@ describe("siokit-server", { skip }, () => {
     after(async () => {
       child.kill();
       const [code] = await within(once(child, "exit"), "end of the server");
-      rmSync(folder, { recursive: true });
       assert.equal(code, 0);
     });
 
     for (const transports of [["polling"], ["websocket"], ["polling", "websocket"]]) {
       test(transports.join(", then "), async () => {
-        const ca = readFileSync(join(folder, "cert.pem"));
+        const ca = readFileSync(tls.cert);
         const client = io(url, { transports, ca, forceNew: true });
         try {
           await within(once(client, "connect"), "connect");

@@ -7,7 +7,7 @@ static_assert(sizeof(siokit::error) == 8);
 static_assert(sizeof(siokit::message) == 8);
 static_assert(sizeof(siokit::sid) == 24);
 static_assert(sizeof(siokit::outbox) == 32);
-static_assert(sizeof(siokit::engineio::server_session) <= 136);
+static_assert(sizeof(siokit::engineio::server_session) <= 152);
 static_assert(sizeof(siokit::socketio::server_session) <= 48);
 static_assert(sizeof(siokit::hub::socket) <= 112);
 static_assert(sizeof(siokit::hub::socket_ref) <= 16);

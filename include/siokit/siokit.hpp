@@ -29,6 +29,7 @@ using hub::remote_socket;
 using hub::responses;
 using hub::server_ack;
 using hub::server_group;
+using hub::slow_consumer;
 using hub::socket;
 using hub::socket_observer;
 using hub::socket_ref;

@@ -91,7 +91,7 @@ TEST(engineio_metrics, pings_refusals_and_errors) {
   EXPECT_TRUE(has(page, "siokit_ping_round_trip_seconds_sum 0.030000"));
   EXPECT_TRUE(has(page, "siokit_ping_round_trip_seconds_count 1"));
   EXPECT_TRUE(has(page, R"(siokit_requests_refused_total{code="1"} 1)"));
-  EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="unknown packet type"} 1)"));
+  EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="unknown_packet_type"} 1)"));
   EXPECT_TRUE(has(page, R"(siokit_sessions_closed_total{reason="parse error"} 1)"));
 }
 
@@ -101,15 +101,15 @@ TEST(engineio_metrics, errors_are_there_before_the_first_one_and_each_once) {
   w.get("EIO=4&transport=polling");
   server_session const& session = *w.server_.find(w.server_.sessions().front());
   std::string page = counted.text(w.server_);
-  EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="unknown packet type"} 0)"));
-  EXPECT_EQ(page.find("xhr poll error"), page.npos) << "that is an error of clients";
+  EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="unknown_packet_type"} 0)"));
+  EXPECT_EQ(page.find("poll_error"), page.npos) << "that is an error of clients";
   for (int code = 1; code < 256; ++code) {
-    if (to_string(static_cast<errc>(code)) == "unknown error") break;
+    if (name_of(static_cast<errc>(code)) == "unknown") break;
     counted.on_bad_packet(session, {static_cast<errc>(code), side::remote, 0});
   }
   page = counted.text(w.server_);
-  EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="Max payload size exceeded"} 2)"));
-  EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="xhr poll error"} 1)"));
+  EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="payload_too_large"} 1)"));
+  EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="poll_error"} 1)"));
   std::set<std::string> names;
   for (std::size_t at = 0, end = 0; (end = page.find('\n', at)) != page.npos; at = end + 1) {
     std::string const line = page.substr(at, end - at);

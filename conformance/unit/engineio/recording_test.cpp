@@ -119,16 +119,27 @@ void that_reads_nothing(world& w) {
   w.pump();
 }
 
-constexpr scene scenes[] = {
-    {"WebSocket", by_websocket},        {"polling", by_polling}, {"upgrade", by_upgrade},
-    {"revision 3", by_revision3},       {"JSONP", by_jsonp},     {"MessagePack", by_msgpack},
-    {"full", that_reads_nothing, false}};
+void above_its_rate(world& w) {
+  wire const wire = w.open_wire("EIO=4&transport=websocket");
+  for (int i = 0; i < 20; ++i) w.receive(wire, R"(42["rate"])");
+  EXPECT_NE(w.events().find("closed transport error"), std::string::npos);
+}
+
+constexpr scene scenes[] = {{"WebSocket", by_websocket},
+                            {"polling", by_polling},
+                            {"upgrade", by_upgrade},
+                            {"revision 3", by_revision3},
+                            {"JSONP", by_jsonp},
+                            {"MessagePack", by_msgpack},
+                            {"full", that_reads_nothing, false},
+                            {"rate", above_its_rate, false}};
 
 server_config config() {
   server_config out;
   out.allow_eio3 = true;
   out.initial_packet = text_message("4welcome");
   out.outbox_bytes_max = 8'000;
+  out.packet_rate = {10, 12};
   return out;
 }
 
@@ -360,6 +371,7 @@ TEST(engineio_recording, options_that_are_not_given_have_their_defaults) {
   ASSERT_TRUE(*all.next());
   EXPECT_EQ(all.options().ping_interval, 7ns);
   EXPECT_EQ(all.options().ping_timeout, server_config().ping_timeout);
+  EXPECT_EQ(all.options().packet_rate, server_config().packet_rate);
 }
 
 TEST(engineio_recording, answers_that_pile_up_are_of_no_host) {

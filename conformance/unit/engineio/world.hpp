@@ -31,7 +31,7 @@ class world {
   exchange get(std::string_view query, std::string_view method = "GET") {
     exchange const id{++last_};
     std::string const target = "/engine.io/?" + std::string(query);
-    auto const routed = server_.request(id, {method, target, headers_, "127.0.0.1"}, now_);
+    auto const routed = server_.request(id, {method, target, headers_, address_}, now_);
     session_of_[id.value] = routed.session;
     awaiting_body_ = routed.next == routed::kind::post;
     pump();
@@ -53,7 +53,7 @@ class world {
   wire open_wire(std::string_view query) {
     exchange const id{++last_};
     std::string const target = "/engine.io/?" + std::string(query);
-    server_.request(id, {"GET", target, headers_, "127.0.0.1", false, true}, now_);
+    server_.request(id, {"GET", target, headers_, address_, false, true}, now_);
     pump();
     if (!accepted_.contains(id.value)) return {};
     handle const session = accepted_[id.value];
@@ -117,6 +117,7 @@ class world {
   result<void> admitted_;
   handle pending_;
   std::array<header, 1> headers_{{{"Host", "localhost"}}};
+  std::string address_ = "127.0.0.1";
 
  private:
   [[nodiscard]] static recording_mask next_mask() {

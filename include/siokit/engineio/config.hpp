@@ -5,7 +5,7 @@
 #include <string>
 
 #include "siokit/core/message.hpp"
-#include "siokit/core/time.hpp"
+#include "siokit/core/rate_limit.hpp"
 
 namespace siokit::inline v0::engineio {
 
@@ -55,6 +55,16 @@ struct server_config {
   keep_handshake keep = keep_handshake::all;
   /// A session whose unsent messages exceed this many bytes is closed: its peer does not read.
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
+  /// The same for how many messages are unsent.
+  std::size_t outbox_messages_max = 1'000'000;
+  /// Packets in one body of a POST; more are a parse error. That body can hold fewer Socket.IO events.
+  std::size_t payload_packets_max = 131'072;
+  /// What one session may send: packets of any type, and their bytes. One that sends more is closed.
+  rate_limit packet_rate = 100'000;
+  rate_limit byte_rate = 256.0 * 1024 * 1024;
+  /// What one address, or one network /64 of IPv6, may ask for; what is more is refused with 429.
+  std::size_t sessions_per_address_max = 10'000;
+  rate_limit handshake_rate = {1'000, 10'000};
   /// Hears of everything; null: nobody does. See observer.hpp.
   engineio::observer* observer = nullptr;
   /// Keeps what happens to sessions, so that it can be replayed; null: nobody does. See recorder.hpp.

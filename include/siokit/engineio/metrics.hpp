@@ -20,7 +20,7 @@ class metrics : public observer {
   void on_upgraded(server_session const&) noexcept override { ++upgrades_; }
   void on_closed(server_session const&, close_reason reason, error detail) noexcept override {
     ++closed_[static_cast<std::size_t>(reason)];
-    if (detail.code != errc::ok) ++errors_[slot(detail.code)];
+    if (detail.code != errc::ok) ++errors_[static_cast<std::size_t>(detail.code)];
   }
   void on_received(server_session const& session, frame const& in) noexcept override {
     ++of(session).packets_received;
@@ -37,9 +37,12 @@ class metrics : public observer {
     round_trip_sum_ += round_trip;
   }
   void on_refused(refusal const& why) noexcept override {
+    if (why.quota != errc::ok) ++errors_[static_cast<std::size_t>(why.quota)];
     ++refused_[why.code >= 0 && why.code < 6 ? static_cast<std::size_t>(why.code) : refused_.size() - 1];
   }
-  void on_bad_packet(server_session const&, error why) noexcept override { ++errors_[slot(why.code)]; }
+  void on_bad_packet(server_session const&, error why) noexcept override {
+    ++errors_[static_cast<std::size_t>(why.code)];
+  }
 
   /// Content type of text().
   static constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -64,11 +67,12 @@ class metrics : public observer {
     append_each(out, "siokit_sent_bytes_total", "Bytes of these packets, framed, before compression",
                 &by_transport::bytes_sent);
     append_round_trips(out);
-    head(out, "siokit_errors_total", "counter", "What was wrong when sessions ended for it");
+    head(out, "siokit_errors_total", "counter", "What sessions ended for, and quotas that were used up");
     for (std::size_t code = 0; code < errors_.size(); ++code) {
       errc const kind = static_cast<errc>(code);
-      if (errors_[code] == 0 && (!from_client(kind) || slot(kind) != code)) continue;
-      line(out, "siokit_errors_total", "kind", to_string(kind), errors_[code]);
+      if (errors_[code] > 0 || from_client(kind)) {
+        line(out, "siokit_errors_total", "kind", name_of(kind), errors_[code]);
+      }
     }
     head(out, "siokit_requests_refused_total", "counter", "Refused requests, by the code they were told");
     for (std::size_t i = 0; i < refused_.size(); ++i) {
@@ -112,15 +116,11 @@ class metrics : public observer {
       std::chrono::milliseconds(100), std::chrono::milliseconds(250), std::chrono::milliseconds(500),
       std::chrono::seconds(1),        std::chrono::seconds(5),        std::chrono::seconds(20)};
 
-  /// Where a kind of error is counted: kinds with the same text are one, since a page has each label once.
-  [[nodiscard]] static constexpr std::size_t slot(errc kind) noexcept {
-    return static_cast<std::size_t>(kind == errc::ws_message_too_large ? errc::payload_too_large : kind);
-  }
-  /// Whether a client can end its session by it. These are on the page from the start, with 0: else nobody
-  /// sees the first one as an increase.
+  /// Whether a client can end its session, or be refused, by it. These are on the page from the start, with
+  /// 0: else nobody sees the first one as an increase.
   [[nodiscard]] static constexpr bool from_client(errc kind) noexcept {
     return kind == errc::outbox_full ||
-           (kind >= errc::bad_utf8 && kind <= errc::bad_request && kind != errc::bad_open_packet) ||
+           (kind >= errc::bad_utf8 && kind <= errc::too_many_connections && kind != errc::bad_open_packet) ||
            (kind >= errc::illegal_attachments && kind <= errc::namespace_too_long) ||
            (kind >= errc::ws_reserved_bits && kind <= errc::ws_bad_handshake && kind != errc::ws_masked);
   }

@@ -49,6 +49,7 @@ class exchanges {
   payload_reader body;                          ///< of `post`
   payload_form form = payload_form::separated;  ///< of `body`
   bool post_read = false;                       ///< packets of `body` are still to be handled
+  std::size_t packets_read = 0;                 ///< of `body`
 
   void answer_with(exchange to, answer what) {
     // At most a refused request, the poll, and the POST can await their answers between two pulls of the

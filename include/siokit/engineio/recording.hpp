@@ -5,6 +5,7 @@
 // The reader takes any bytes, borrows them, and allocates in proportion to what it has read.
 #pragma once
 
+#include <bit>
 #include <concepts>
 #include <limits>
 
@@ -63,6 +64,10 @@ class field_writer {
     append_varint(*out_, value);
   }
   void operator()(duration value) { append_varint(*out_, static_cast<std::uint64_t>(value.count())); }
+  void operator()(rate_limit const& rate) {
+    append_varint(*out_, std::bit_cast<std::uint64_t>(rate.per_second()));
+    append_varint(*out_, std::bit_cast<std::uint64_t>(rate.burst()));
+  }
   void operator()(std::string_view bytes) {
     append_varint(*out_, bytes.size());
     out_->append(bytes);
@@ -105,6 +110,13 @@ class field_reader {
     value = static_cast<Number>(up_to(std::numeric_limits<Number>::max()));
   }
   void operator()(duration& value) noexcept { value = duration(static_cast<std::int64_t>(up_to(INT64_MAX))); }
+  void operator()(rate_limit& rate) noexcept {
+    constexpr double burst_seconds_max = 1e9;  // as with times
+    auto const per_second = std::bit_cast<double>(up_to(UINT64_MAX));
+    auto const burst = std::bit_cast<double>(up_to(UINT64_MAX));
+    rate = rate_limit(per_second, burst);
+    if (!rate.unlimited() && !(burst / per_second <= burst_seconds_max)) fail();
+  }
   void operator()(std::string_view& bytes) noexcept {
     bytes = rest_.substr(0, static_cast<std::size_t>(up_to(rest_.size())));
     if (bytes.size() > rest_.size()) return fail();
@@ -166,6 +178,8 @@ void each_option(Config& options, Fields&& field) {
   field(options.max_http_buffer_size), field(options.outbox_bytes_max);
   field(options.allow_upgrades), field(options.transports.websocket);
   field(options.initial_packet);
+  field(options.outbox_messages_max), field(options.payload_packets_max);
+  field(options.packet_rate), field(options.byte_rate);
 }
 
 template <class Start, class Fields>

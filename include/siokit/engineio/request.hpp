@@ -40,6 +40,8 @@ struct refusal {
   std::string message = "Bad request";
   /// For connection_error: what was wrong, when the code leaves that open. A literal.
   std::string_view context{};
+  /// The quota that is used up, if it is that. Its status is 429, over WebSocket too.
+  errc quota = errc::ok;
 
   /// The JSON that polling clients are told. Messages come from the server's own code, so only quotes,
   /// backslashes and control characters need care.
@@ -72,6 +74,10 @@ namespace refusals {
 }
 [[nodiscard]] inline refusal unsupported_version() {
   return {400, 5, "Unsupported protocol version"};
+}
+/// Of an address that has, or asks for, more than it may.
+[[nodiscard]] inline refusal quota(errc which) {
+  return {429, 4, "Too many requests", name_of(which), which};
 }
 [[nodiscard]] inline refusal empty(std::uint16_t status) {
   return {status, -1, {}};

@@ -10,42 +10,11 @@
 #include <vector>
 
 #include "siokit/core/deadlines.hpp"
+#include "siokit/engineio/address_quota.hpp"
 #include "siokit/engineio/recorder.hpp"
-#include "siokit/engineio/request.hpp"
+#include "siokit/engineio/server_event.hpp"
 
 namespace siokit::inline v0::engineio {
-
-/// What the host learns from request(): what to do next with the exchange.
-struct routed {
-  enum class kind : std::uint8_t {
-    answered,  ///< poll_response() has the answer, now or later
-    post,      ///< read the body, then call post_received(), post_too_large() or exchange_aborted()
-  } next;
-  handle session;  ///< to name in later calls about this exchange; empty when none is concerned
-};
-
-/// What a server tells its application. Views live until the next input.
-struct event {
-  enum class kind : std::uint8_t { handshake_requested, opened, message, upgraded, closed } type;
-  handle session;
-  close_reason reason = close_reason::forced_close;
-  error detail{};
-  frame data{};
-};
-
-/// A response of the server: the session's, or a refusal, or the acceptance of a WebSocket.
-struct server_response {
-  response answer{};
-  handle session{};          ///< with `accept_wire`, or when `initial`
-  bool accept_wire = false;  ///< answer 101, then call wire_opened(session, ...)
-  bool initial = false;      ///< the response to a handshake: initial_headers apply
-  /// A refused WebSocket handshake: the body is plain text, the connection closes.
-  bool refused_wire = false;
-  std::optional<refusal> refused{};  ///< what the event connection_error of the official server tells
-};
-
-/// The response that refuses a request, as the server itself gives it.
-[[nodiscard]] inline server_response refused_response(exchange to, refusal const& why, bool websocket);
 
 class server {
  public:
@@ -121,6 +90,7 @@ class server {
     std::optional<server_session> session;
     std::unique_ptr<request_head> head;
     exchange admission;  // the handshake that awaits its answer
+    network_key network = 0;
     std::uint32_t generation = 0;
     bool used = false;
     bool websocket = false;    // the transport of the handshake
@@ -161,9 +131,13 @@ class server {
   }
 
   [[nodiscard]] static event::kind from_session(session_event::kind type) noexcept {
-    using kind = event::kind;
-    return std::array{kind::opened, kind::message, kind::upgraded,
-                      kind::closed}[static_cast<std::size_t>(type)];
+    switch (type) {
+      case session_event::kind::opened: return event::kind::opened;
+      case session_event::kind::message: return event::kind::message;
+      case session_event::kind::upgraded: return event::kind::upgraded;
+      case session_event::kind::closed: break;
+    }
+    return event::kind::closed;
   }
 
   static void tell(observer& to, server_session const& about, session_event const& what) {
@@ -193,6 +167,7 @@ class server {
   std::deque<entry> entries_;  // grows without moving sessions, and without the slack of a doubled vector
   std::vector<std::uint32_t> free_;
   std::unordered_map<sid, std::uint32_t> ids_;
+  address_quota addresses_;
   std::size_t size_ = 0;
   slot_list events_;
   slot_list responses_;
@@ -223,8 +198,16 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
   }
   switch (*verified) {
     case route::handshake: {
+      network_key const network = network_of(in.remote_address);
+      if (errc const full = addresses_.enter(network, config_.sessions_per_address_max,
+                                             errc::too_many_sessions, config_.handshake_rate, now);
+          full != errc::ok) {
+        immediate_.push_back(refused_response(from, refusals::quota(full), in.websocket));
+        return {routed::kind::answered, {}};
+      }
       session = allocate();
       entry& slot = entries_[session.slot];
+      slot.network = network;
       slot.admission = from;
       slot.websocket = in.websocket;
       slot.base64_only = wants.base64_only;
@@ -249,19 +232,6 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
       return {routed::kind::answered, session};
   }
   return {routed::kind::answered, {}};
-}
-
-inline server_response refused_response(exchange to, refusal const& why, bool websocket) {
-  server_response out;
-  out.answer.to = to;
-  out.answer.status =
-      websocket ? 400 : why.status;  // upstream answers a refused upgrade with 400, whatever the code
-  out.answer.content_type = websocket ? "text/html" : why.code < 0 ? "" : "application/json";
-  out.answer.body = websocket ? why.message : why.body();
-  out.answer.close = websocket;
-  out.refused_wire = websocket;
-  if (why.code >= 0) out.refused = why;
-  return out;
 }
 
 inline void server::post_received(handle session, exchange from, std::span<char> body, time_point now) {
@@ -458,6 +428,7 @@ inline void server::release(std::uint32_t key) {
   entry& slot = entries_[key];
   heartbeats_.disarm(key);
   others_.disarm(key);
+  addresses_.leave(slot.network);
   slot.session.reset();
   slot.head.reset();
   slot.admission = {};

@@ -91,6 +91,11 @@ class server_session {
   }
   [[nodiscard]] std::size_t messages_queued() const noexcept { return outbox_.size(); }
   [[nodiscard]] std::size_t bytes_queued() const noexcept { return outbox_.bytes(); }
+  /// Whether a message can be queued without the session being closed for it.
+  [[nodiscard]] bool has_room_for(message const& item) const noexcept {
+    return outbox_.size() < config_->outbox_messages_max &&
+           outbox_.bytes() + item.cost() <= config_->outbox_bytes_max;
+  }
   [[nodiscard]] wire main_wire() const noexcept { return wire_; }
   [[nodiscard]] wire probe_wire() const noexcept { return polling_ ? polling_->probe : wire{}; }
   /// Requests that are still to be answered, whether or not the answer is known already.
@@ -153,6 +158,7 @@ class server_session {
   }
   [[nodiscard]] result<packet> decode(frame const& in);
   [[nodiscard]] frame decode_base64(std::string_view text);
+  [[nodiscard]] bool within_rates(std::size_t bytes, time_point now);
   void accept_packet(packet const& in, time_point now);
   void receive_probe(frame const& in, time_point now);
   void complete_upgrade(time_point now);
@@ -166,6 +172,8 @@ class server_session {
   sid id_;
   wire wire_;
   time_point heartbeat_;
+  token_bucket packets_;
+  token_bucket bytes_;
   outbox outbox_;
   std::unique_ptr<polling_state> polling_;
   std::string_view frame_;
@@ -183,7 +191,7 @@ class server_session {
   bool base64_only_ : 1;
   bool revision3_ : 1;
 };
-static_assert(sizeof(server_session) <= 136, "an idle session must stay small: see docs/architecture.md");
+static_assert(sizeof(server_session) <= 152, "an idle session must stay small: see docs/architecture.md");
 
 inline server_session::server_session(server_config const& config, sid id, transport first, time_point now,
                                       bool base64_only, std::uint8_t revision)
@@ -224,11 +232,13 @@ inline result<void> server_session::wire_opened(wire which, time_point now) {
 
 inline result<void> server_session::receive(wire which, frame const& in, time_point now) {
   if (reading()) return local_error(errc::events_pending);
-  if (which == probe_wire() && which) {
+  bool const probes = which == probe_wire() && which;
+  if (!probes && (which != wire_ || !open())) return {};  // a late frame of a wire that is no longer ours
+  if (!within_rates(in.data.size(), now)) return {};
+  if (probes) {
     receive_probe(in, now);
     return {};
   }
-  if (which != wire_ || !open()) return {};  // a late frame of a wire that is no longer ours
   auto const decoded = decode(in);
   if (!decoded) {
     fail(close_reason::parse_error, decoded.error().code);
@@ -266,6 +276,14 @@ inline void server_session::wire_lost(wire which, error why) {
     outbox_.clear();
     end(why.code == errc::ok ? close_reason::transport_close : close_reason::transport_error, why);
   }
+}
+
+/// Counts a packet that has come. False: it is too much, and the session is closed for that.
+inline bool server_session::within_rates(std::size_t bytes, time_point now) {
+  bool const packet = packets_.take(config_->packet_rate, 1, now);
+  if (packet && bytes_.take(config_->byte_rate, static_cast<double>(bytes), now)) return true;
+  fail(close_reason::transport_error, packet ? errc::byte_rate : errc::packet_rate);
+  return false;
 }
 
 /// The packets every transport treats alike. A message becomes the pending view.
@@ -333,7 +351,7 @@ inline void server_session::advance(time_point now) {
 
 inline result<void> server_session::send(message item) {
   if (!open()) return local_error(errc::gone);
-  if (outbox_.bytes() + item.cost() > config_->outbox_bytes_max) {
+  if (!has_room_for(item)) {
     outbox_.clear();
     fail(close_reason::transport_error, errc::outbox_full);
     return remote_error(errc::outbox_full);
@@ -405,6 +423,11 @@ inline std::optional<session_event> server_session::next_packet(time_point now) 
       fail(close_reason::parse_error, decoded.error().code);
       break;
     }
+    if (++polling_->packets_read > config_->payload_packets_max) {
+      fail(close_reason::parse_error, errc::too_many_packets);
+      break;
+    }
+    if (!within_rates(decoded->data.data.size(), now)) break;
     if (!open() && decoded->type != packet_type::close) continue;  // of a session that closes, only this
     accept_packet(*decoded, now);
     if (frame_pending_) {

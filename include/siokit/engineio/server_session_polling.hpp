@@ -37,6 +37,7 @@ inline result<void> server_session::post_received(exchange which, std::span<char
   if (reading()) return local_error(errc::events_pending);
   if (!polling_ || polling_->post != which) return {};
   polling_->post_read = true;
+  polling_->packets_read = 0;
   if (polling_->jsonp.empty()) {
     polling_->body = payload_reader(body, polling_->form);
   } else if (auto text = jsonp_payload({body.data(), body.size()})) {

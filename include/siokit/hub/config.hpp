@@ -11,6 +11,12 @@ namespace siokit::inline v0::hub {
 
 class server_group;
 
+/// What becomes of an event for a client that reads too slowly: one whose outbox is full.
+enum class slow_consumer : std::uint8_t {
+  disconnect,  ///< its connection is closed
+  drop,        ///< emit() fails with outbox_full and broadcasts pass it by; it stays, and misses the event
+};
+
 struct server_config {
   /// From the opening of a connection to its end, unless a namespace is joined.
   duration connect_timeout = std::chrono::seconds(45);
@@ -20,6 +26,9 @@ struct server_config {
   socketio::parser const* parser = nullptr;
   /// Acknowledgements that one socket may owe us at a time.
   std::size_t pending_acks_max = 65'536;
+  /// Volatile events never wait in an outbox, and so never fill one. Acknowledgements, and what joins or
+  /// leaves a namespace, can't be missed: without room for them the connection is closed all the same.
+  hub::slow_consumer slow_consumer = hub::slow_consumer::disconnect;
   /// Rooms that one socket may be in, its own not counted.
   std::size_t rooms_max = 65'536;
   /// Clients that come back soon get their id, rooms, data and missed events back. Off unless set.

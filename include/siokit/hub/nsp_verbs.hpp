@@ -193,6 +193,7 @@ inline result<void> broadcast::deliver(message const& packet) const {
   if (!form) return tl::unexpected(form.error());
   std::vector<socket_ref> sent_to;
   for_each([&](socket& to) {
+    if (hub.drops(to.connection_, *form)) return;
     // A recipient whose queue is full is closed by its own session; the others are served.
     static_cast<void>(hub.engine_->send(to.connection_, *form));
     if (hub.tells_outgoing(to)) sent_to.push_back(to.ref());
@@ -223,6 +224,7 @@ inline result<void> broadcast::deliver_asking(std::uint64_t id, message const& p
   std::vector<socket_ref> sent_to;
   for_each([&](socket& to) {
     ++all->missing;
+    if (hub.drops(to.connection_, *form)) return all->settle(make_error_code(errc::outbox_full), {});
     if (hub.tells_outgoing(to)) sent_to.push_back(to.ref());
     auto const expected = hub.expect_ack(to, id, within_, [all](std::error_code failure, args const& answer) {
       all->settle(failure, answer);

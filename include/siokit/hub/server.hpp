@@ -318,6 +318,7 @@ class server {
   result<void> send_packet(handle session, message packet);
   result<void> send_packet(socket& to, message packet);
   result<void> send_event(socket& to, message packet);
+  [[nodiscard]] bool drops(handle session, message const& form) const noexcept;
   result<void> expect_ack(socket& from, std::uint64_t id, duration within, ack_handler call);
   void disconnect(socket& which, bool close);
   void unlink(socket& which);

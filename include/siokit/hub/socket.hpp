@@ -104,7 +104,8 @@ class socket {
 
   /// Sends an event. A callable as last argument asks for an acknowledgement, see make_ack_handler.
   /// Errors: not_connected, reserved_event, too_many_acks; outbox_full, remote: the peer does not read, and
-  /// the connection is closed. After an error the callback is not called.
+  /// the connection is closed, or by the option slow_consumer just this event is dropped. After an error the
+  /// callback is not called.
   template <class... Args>
   result<void> emit(std::string_view event, Args&&... args) {
     return plain().emit(event, std::forward<Args>(args)...);
@@ -171,6 +172,10 @@ class socket {
   [[nodiscard]] why_not_recovered not_recovered() const noexcept {
     return extras_ ? extras_->recovered : why_not_recovered::disabled;
   }
+  /// What waits for this client, in all its namespaces: memory in bytes, and messages. Who sends much looks
+  /// here first. A transport takes what its peer reads, so that 0 may still be on its way.
+  [[nodiscard]] std::size_t bytes_queued() const noexcept;
+  [[nodiscard]] std::size_t messages_queued() const noexcept;
   /// Application data of any type, default constructed on first access; one type per socket.
   template <class T>
   [[nodiscard]] T& data() {

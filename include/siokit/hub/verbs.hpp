@@ -38,9 +38,20 @@ inline result<void> server::send_packet(socket& to, message packet) {
   return send_packet(to.connection_, std::move(packet));
 }
 
+/// Whether an event is kept from a client that has not read those before it.
+inline bool server::drops(handle session, message const& form) const noexcept {
+  if (config_.slow_consumer == slow_consumer::disconnect) return false;
+  auto const* to = engine_->find(session);
+  return to != nullptr && to->open() && !to->has_room_for(form);
+}
+
 inline result<void> server::send_event(socket& to, message packet) {
-  if (!tells_outgoing(to)) return send_packet(to, std::move(packet));
-  auto const sent = send_packet(to, packet);
+  static_cast<void>(now());
+  auto const form = encoded(packet);
+  if (!form) return tl::unexpected(form.error());
+  if (drops(to.connection_, *form)) return remote_error(errc::outbox_full);
+  auto const sent = engine_->send(to.connection_, *form);
+  if (!tells_outgoing(to)) return sent;
   socket_ref const only = to.ref();
   if (sent) tell_outgoing({&only, 1}, packet);
   return sent;
@@ -199,6 +210,15 @@ inline hub::handshake socket::handshake() const noexcept {
 inline engineio::transport socket::transport() const noexcept {
   auto const* session = server().engine_->find(connection_);
   return session == nullptr ? engineio::transport::polling : session->current();
+}
+
+inline std::size_t socket::bytes_queued() const noexcept {
+  auto const* session = server().engine_->find(connection_);
+  return session == nullptr ? 0 : session->bytes_queued();
+}
+inline std::size_t socket::messages_queued() const noexcept {
+  auto const* session = server().engine_->find(connection_);
+  return session == nullptr ? 0 : session->messages_queued();
 }
 
 inline bool socket::writable() const noexcept {

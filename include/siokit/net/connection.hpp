@@ -19,7 +19,12 @@ class connection final : public counted {
  public:
   connection(loop& shared, stream_socket socket)
       : socket_(std::move(socket)), loop_(&shared), decoder_(make_decoder(shared, false)) {}
+  ~connection() {
+    if (loop_ != nullptr) loop_->peers().leave(peer_);  // it was never begun
+  }
 
+  /// Counts it for its address. False when that has too many connections.
+  [[nodiscard]] bool count(stream_protocol::endpoint const& peer);
   /// Joins the loop. `tls`: may be empty.
   void start(tls_context const& tls);
   /// Reads this before anything that comes: what another server has read. `upgraded`: its answer was 101.
@@ -149,7 +154,8 @@ class connection final : public counted {
   void arm(duration from_now) { loop_->arm(name_, later(loop_->now(), from_now)); }
 
   stream_socket socket_;
-  loop* loop_;              // null once this connection is over
+  loop* loop_;  // null once this connection is over
+  engineio::network_key peer_ = 0;
   std::uint64_t name_ = 0;  // of the present exchange, or of the wire
   handle session_;          // of the exchange that awaits its answer, or of the wire
   websocket::decoder decoder_;
@@ -173,6 +179,23 @@ inline http_state::http_state(http_limits const& limits) : parser(limits) {}
 inline http_state::~http_state() = default;
 
 // --- Reading
+
+inline bool connection::count(stream_protocol::endpoint const& peer) {
+  host_options const& options = loop_->options();
+  if (!is_tcp(peer)) return true;
+  std::string const address = to_tcp(peer).address().to_string();
+  if (options.trusted_proxies.trusts(address)) return true;
+  auto const from = engineio::network_of(address);
+  errc const full = loop_->peers().enter(from, options.connections_per_address_max,
+                                         errc::too_many_connections, {}, loop_->now());
+  if (full == errc::ok) {
+    peer_ = from;
+    return true;
+  }
+  auto* const observer = loop_->engine().config().observer;
+  if (observer != nullptr) observer->on_refused(engineio::refusals::quota(full));
+  return false;
+}
 
 inline void connection::start(tls_context const& tls) {
   std::error_code ignored;  // a socket that is dead already shows it when it is read
@@ -450,6 +473,7 @@ inline void connection::abandon() noexcept {
 inline void connection::detach() noexcept {
   contexts_.reset();
   leave_stream();
+  loop_->peers().leave(peer_);
   loop_ = nullptr;
   std::error_code ignored;
   socket_.close(ignored);

@@ -88,14 +88,15 @@ class listener final : public counted {
     for (int i = 0; i < accepts_at_once; ++i) {
       stream_socket socket(loop_->context().get_executor());
       std::error_code failure;
-      acceptor_.accept(socket, failure);
+      stream_protocol::endpoint peer;
+      acceptor_.accept(socket, peer, failure);
       if (failure == asio::error::would_block || failure == asio::error::try_again) break;
       if (failure == asio::error::connection_aborted) continue;
       if (failure) {
         retry_at_ = later(loop_->now(), loop_->options().accept_pause);
         return;
       }
-      loop_->open(std::move(socket), tls_);
+      loop_->open(std::move(socket), tls_, peer);
     }
     wait();
   }

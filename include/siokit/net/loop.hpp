@@ -43,6 +43,9 @@ struct host_options {
   net::trusted_proxies trusted_proxies{};
   /// Off, unless made by net::http2() of http2.hpp.
   http2_options http2{};
+  /// TCP connections of one address, or one network /64 of IPv6; more are closed at once. Trusted proxies and
+  /// clients of a Unix socket may have any number.
+  std::size_t connections_per_address_max = 10'000;
   /// Limits of the head of a request: see http_parser.
   http_limits head{};
   /// Longest body of a request that goes to a route, in bytes.
@@ -140,7 +143,9 @@ class loop final : public counted {
   void resume_later(connection& who);
   void arm_timer();
 
-  void open(stream_socket socket, tls_context const& tls);
+  void open(stream_socket socket, tls_context const& tls, stream_protocol::endpoint const& peer);
+  /// How many connections each address has.
+  [[nodiscard]] engineio::address_quota& peers() noexcept { return peers_; }
   /// The same for a connection that another server has begun.
   void adopt(stream_socket socket, std::string read, bool upgraded);
   void close(duration grace);
@@ -227,6 +232,7 @@ class loop final : public counted {
   host_hooks hooks_;
   route_table routes_;
   std::vector<ref<listener>> listeners_;
+  engineio::address_quota peers_;
   std::optional<steady_timer> timer_;
   time_point armed_ = never;   // what timer_ waits for
   time_point cut_at_ = never;  // when close() loses its patience

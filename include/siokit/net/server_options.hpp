@@ -42,7 +42,15 @@ struct server_options {
   /// The folder `client-dist` of the npm package socket.io, whose files are served below `path`; empty: none.
   std::string serve_client{};
   engineio::keep_handshake keep_handshake = engineio::keep_handshake::all;
+  /// Quotas and limits: SECURITY.md has them all, and why they are what they are.
+  std::size_t sessions_per_address_max = 10'000;
+  rate_limit handshake_rate = {1'000, 10'000};  ///< of one address
+  rate_limit packet_rate = 100'000;             ///< of one session
+  rate_limit byte_rate = 256.0 * 1024 * 1024;   ///< of one session
+  std::size_t payload_packets_max = 131'072;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
+  std::size_t outbox_messages_max = 1'000'000;
+  hub::slow_consumer slow_consumer = hub::slow_consumer::disconnect;
   std::size_t rooms_max = 65'536;
   std::size_t pending_acks_max = 65'536;
   socketio::decoder_limits limits{};
@@ -75,6 +83,12 @@ struct server_options {
     }
     out.keep = keep_handshake;
     out.outbox_bytes_max = outbox_bytes_max;
+    out.outbox_messages_max = outbox_messages_max;
+    out.payload_packets_max = payload_packets_max;
+    out.packet_rate = packet_rate;
+    out.byte_rate = byte_rate;
+    out.sessions_per_address_max = sessions_per_address_max;
+    out.handshake_rate = handshake_rate;
     out.observer = observer;
     out.recorder = recorder;
     return out;
@@ -92,6 +106,7 @@ struct server_options {
     hub::server_config out;
     out.connect_timeout = connect_timeout;
     out.limits = limits;
+    out.slow_consumer = slow_consumer;
     out.rooms_max = rooms_max;
     out.pending_acks_max = pending_acks_max;
     out.parser = parser;

@@ -30,25 +30,8 @@ class trusted_proxies {
 
   [[nodiscard]] bool empty() const noexcept { return !unix_ && v4_.empty() && v6_.empty(); }
 
-  /// `peer`: who has connected, empty over a Unix socket. Returns the last address in `forwarded` that is not
-  /// one of a proxy; `peer` when he is none himself. What does not look like an address ends the search.
-  [[nodiscard]] std::string_view client_of(std::string_view peer, std::string_view forwarded) const {
-    std::string_view client = peer;
-    while (is_trusted(client) && !forwarded.empty()) {
-      auto const comma = forwarded.rfind(',');
-      std::string_view const last =
-          trimmed(comma == forwarded.npos ? forwarded : forwarded.substr(comma + 1));
-      std::error_code failure;
-      static_cast<void>(asio::ip::make_address(std::string(last), failure));
-      if (failure) break;
-      client = last;
-      forwarded = comma == forwarded.npos ? std::string_view() : forwarded.substr(0, comma);
-    }
-    return client;
-  }
-
- private:
-  [[nodiscard]] bool is_trusted(std::string_view text) const {
+  /// Whether this address, empty for the peer of a Unix socket, is one of them.
+  [[nodiscard]] bool trusts(std::string_view text) const {
     if (text.empty()) return unix_;
     std::error_code failure;
     auto address = asio::ip::make_address(std::string(text), failure);
@@ -71,6 +54,24 @@ class trusted_proxies {
     return false;
   }
 
+  /// `peer`: who has connected, empty over a Unix socket. Returns the last address in `forwarded` that is not
+  /// one of a proxy; `peer` when he is none himself. What does not look like an address ends the search.
+  [[nodiscard]] std::string_view client_of(std::string_view peer, std::string_view forwarded) const {
+    std::string_view client = peer;
+    while (trusts(client) && !forwarded.empty()) {
+      auto const comma = forwarded.rfind(',');
+      std::string_view const last =
+          trimmed(comma == forwarded.npos ? forwarded : forwarded.substr(comma + 1));
+      std::error_code failure;
+      static_cast<void>(asio::ip::make_address(std::string(last), failure));
+      if (failure) break;
+      client = last;
+      forwarded = comma == forwarded.npos ? std::string_view() : forwarded.substr(0, comma);
+    }
+    return client;
+  }
+
+ private:
   std::vector<asio::ip::network_v4> v4_;
   std::vector<asio::ip::network_v6> v6_;
   bool unix_ = false;

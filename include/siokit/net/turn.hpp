@@ -165,9 +165,9 @@ inline ref<connection> loop::find(std::uint64_t name) const noexcept {
 
 // --- Beginning and end
 
-inline void loop::open(stream_socket socket, tls_context const& tls) {
+inline void loop::open(stream_socket socket, tls_context const& tls, stream_protocol::endpoint const& peer) {
   ref<connection> const fresh(new connection(*this, std::move(socket)));
-  fresh->start(tls);
+  if (fresh->count(peer)) fresh->start(tls);
 }
 
 inline void loop::adopt(stream_socket socket, std::string read, bool upgraded) {

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "siokit/hub/client.hpp"
+#include "siokit/sim/clock.hpp"
 #include "siokit/sim/peer.hpp"
 
 namespace siokit::inline v0::sim {
@@ -19,9 +20,13 @@ class client {
 
   /// `in` and `config` outlive it.
   client(world& in, socketio::client_config const& config, connector connect)
-      : world_(&in), connect_(std::move(connect)), hub_(config, in.random().next()), lifeline_(*this) {
+      : world_(&in),
+        clock_(in, [this] { advance(); }),
+        connect_(std::move(connect)),
+        hub_(config, in.random().next()),
+        lifeline_(*this) {
     hub_.on_wake([this] {
-      plan_turn(now());
+      clock_.ring_at(now());
       return now();
     });
   }
@@ -35,13 +40,9 @@ class client {
 
   [[nodiscard]] hub::client& io() noexcept { return hub_; }
   /// Its own clock, which may be ahead of the world's.
-  [[nodiscard]] time_point now() const noexcept { return later(world_->now(), ahead_); }
+  [[nodiscard]] time_point now() const noexcept { return clock_.now(); }
   /// Its clock jumps: it learns of the time when it is woken next, as a laptop does.
-  void jump(duration by) {
-    ahead_ += by;
-    planned_ = never;  // it was planned by the clock before
-    advance();
-  }
+  void jump(duration by) { clock_.jump(by); }
   /// Whether it reads what comes.
   void read(bool wanted) {
     reads_ = wanted;
@@ -145,7 +146,7 @@ class client {
         again = true;
       }
     }
-    plan_turn(hub_.next_deadline());
+    clock_.ring_at(hub_.next_deadline());
   }
   void carry_out(engineio::client_action const& action) {
     using kind = engineio::client_action::kind;
@@ -185,24 +186,12 @@ class client {
     hub_.advance(now());
     turn();
   }
-  /// One timer, the nearest that is wanted; one that is not needed any more does no harm.
-  void plan_turn(time_point when) {
-    if (when == never || when >= planned_) return;
-    planned_ = when;
-    world_->at(when - ahead_, [self = lifeline_.ref(), when] {
-      client* const owner = self.get();
-      if (owner == nullptr || owner->planned_ != when) return;
-      owner->planned_ = never;
-      owner->advance();
-    });
-  }
 
   world* world_;
+  clock clock_;
   connector connect_;
   hub::client hub_;
   std::map<std::uint64_t, std::unique_ptr<server_peer>> peers_;
-  duration ahead_{};
-  time_point planned_ = never;
   bool reads_ = true;
   hub::lifeline<client> lifeline_;
 };

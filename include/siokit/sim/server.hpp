@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "siokit/hub/server.hpp"
+#include "siokit/sim/clock.hpp"
 #include "siokit/sim/peer.hpp"
 
 namespace siokit::inline v0::sim {
@@ -16,11 +17,12 @@ class server {
   /// `in` outlives it.
   server(world& in, engineio::server_config engine, hub::server_config hub)
       : world_(&in),
+        clock_(in, [this] { advance(); }),
         engine_(std::move(engine)),
         hub_(engine_, std::move(hub), [this](std::span<std::uint8_t, 12> id) { draw_id(id); }),
         lifeline_(*this) {
     hub_.on_wake([this] {
-      plan_turn(now());
+      clock_.ring_at(now());
       return now();
     });
   }
@@ -32,13 +34,9 @@ class server {
   [[nodiscard]] hub::server& io() noexcept { return hub_; }
   [[nodiscard]] engineio::server& engine() noexcept { return engine_; }
   /// Its own clock, which may be ahead of the world's.
-  [[nodiscard]] time_point now() const noexcept { return later(world_->now(), ahead_); }
+  [[nodiscard]] time_point now() const noexcept { return clock_.now(); }
   /// Its clock jumps, as after the sleep of a machine.
-  void jump(duration by) {
-    ahead_ += by;
-    planned_ = never;  // it was planned by the clock before
-    advance();
-  }
+  void jump(duration by) { clock_.jump(by); }
   /// A client has connected.
   void accept(ref<connection> from) {
     std::uint64_t const name = ++names_;
@@ -121,7 +119,7 @@ class server {
       hub_.drain(now());
     }
     while (auto const session = engine_.poll_ready()) pump(*session);
-    plan_turn(next_deadline());
+    clock_.ring_at(next_deadline());
   }
   void answer(engineio::server_response const& response) {
     client_peer* const to = find(response.answer.to.value);
@@ -175,25 +173,13 @@ class server {
     hub_.advance(now());
     turn();
   }
-  /// One timer, the nearest that is wanted; one that is not needed any more does no harm.
-  void plan_turn(time_point when) {
-    if (when == never || when >= planned_) return;
-    planned_ = when;
-    world_->at(when - ahead_, [self = lifeline_.ref(), when] {
-      server* const owner = self.get();
-      if (owner == nullptr || owner->planned_ != when) return;
-      owner->planned_ = never;
-      owner->advance();
-    });
-  }
 
   world* world_;
+  clock clock_;
   engineio::server engine_;
   hub::server hub_;
   std::map<std::uint64_t, std::unique_ptr<client_peer>> peers_;
   std::uint64_t names_ = 0;
-  duration ahead_{};
-  time_point planned_ = never;
   hub::lifeline<server> lifeline_;
 };
 

@@ -28,13 +28,15 @@ enum class packet_type : std::uint8_t {
   return type == packet_type::binary_event || type == packet_type::binary_ack;
 }
 
-/// What one packet of a peer may hold.
+/// What one packet of a peer may hold, and one connection.
 struct decoder_limits {
   std::uint8_t max_attachments = 10;
   /// Of all attachments of a packet together; each of them is a message, and limited as such.
   std::size_t attachment_bytes_max = SIZE_MAX;
   std::uint16_t json_depth_max = json_depth_default;
   std::size_t nsp_bytes_max = 512;
+  /// Of a connection, beside "/".
+  std::size_t namespaces_max = 1024;
 };
 
 /// The largest id that every peer can hold: JavaScript's largest exact integer.

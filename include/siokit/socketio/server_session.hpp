@@ -92,8 +92,6 @@ class server_session {
     if (!decoder_.pending()) decoder_.reset();
   }
 
-  static constexpr std::size_t namespaces_max = 1024;
-
  private:
   enum class stage : std::uint8_t { none, asked, joined };
   struct membership {
@@ -141,7 +139,7 @@ inline result<event> server_session::connect(packet_view const& in) {
     root_.state = stage::asked;
   } else {
     if (!others_) others_ = std::make_unique<std::vector<named_membership>>();
-    if (others_->size() >= namespaces_max) return remote_error(errc::too_many_namespaces);
+    if (others_->size() >= limits_->namespaces_max) return remote_error(errc::too_many_namespaces);
     others_->push_back({{stage::asked, 0}, std::string(in.nsp)});
   }
   return event{.type = event::kind::connect_requested, .nsp = in.nsp, .auth = in.data};
