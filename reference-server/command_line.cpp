@@ -202,6 +202,15 @@ void add_program_options(CLI::App& app, settings& s) {
   group->add_flag("--log-json", s.log_json, "One JSON object a line");
   group->add_option("--log-file", s.log_file, "Where the log goes, in place of standard error")
       ->type_name("FILE");
+  group->add_option("--record", s.record, "Keep all sessions in this file, for siokit-replay")
+      ->type_name("FILE");
+  group->add_option("--record-mask", s.record_mask, "What of them is not kept: docs/recorder.md")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"none", "secrets", "everything"}));
+  group->add_option("--record-max", s.record_max, "How long the file may become")
+      ->type_name("BYTES")
+      ->capture_default_str()
+      ->check(CLI::Range(std::uint64_t{4096}, std::uint64_t{1} << 50));
   group->add_option("--pid-file", s.pid_file, "Written while the server listens; `start` gives it")
       ->type_name("FILE");
   group->add_flag("-v,--verbose", s.verbose, "With status: what the server says of itself");
@@ -246,6 +255,9 @@ std::optional<std::string> contradiction(CLI::App const& app, settings const& s)
     for (std::string const name : {"--max-disconnection-duration", "--skip-middlewares"}) {
       if (app.count(name) > 0) return name + ": it goes together with --connection-state-recovery";
     }
+  }
+  for (std::string const name : {"--record-mask", "--record-max"}) {
+    if (s.record.empty() && app.count(name) > 0) return name + ": it goes together with --record";
   }
   if (s.verb != "serve" && app.count("--pid-file") > 0) return "--pid-file: `start` says where that is";
   if (s.tls_cert.empty() != s.tls_key.empty()) return "--tls-cert and --tls-key go together";

@@ -14,6 +14,7 @@
 #include "misbehaviour.hpp"
 #include "operations.hpp"
 #include "pages.hpp"
+#include "record_file.hpp"
 #include "verbs/verbs.hpp"
 #ifdef SIOKIT_SERVER_HTTP2
 #include "siokit/net/http2.hpp"
@@ -153,6 +154,15 @@ tl::expected<std::string, std::string> listen_behind(std::optional<misbehaviour:
   }
 }
 
+tl::expected<std::unique_ptr<record_file>, std::string> open_recording(settings const& s) {
+  using mask = siokit::engineio::recording_mask;
+  if (s.record.empty()) return nullptr;
+  mask const hidden = s.record_mask == "none"      ? mask::none
+                      : s.record_mask == "secrets" ? mask::secrets
+                                                   : mask::everything;
+  return record_file::create(s.record, hidden, s.record_max);
+}
+
 /// Runs until a signal comes. Returns the exit code.
 int serve(settings const& s, apps::app& chosen) {
   siokit::server_options options = options_of(s);
@@ -166,7 +176,14 @@ int serve(settings const& s, apps::app& chosen) {
   raise_descriptor_limit();
   session_log counted;
   options.observer = &counted;
+  auto const recording = open_recording(s);
+  if (!recording) {
+    std::fprintf(stderr, "siokit-server: %s\n", recording.error().c_str());
+    return 1;
+  }
+  options.recorder = recording->get();
   siokit::server io(options);
+  if (*recording) (*recording)->write_in_turns_of(io.context());
   admin const admins(io, s);
   add_routes(io, s);
   serve_metrics(io, counted);

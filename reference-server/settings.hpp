@@ -56,6 +56,9 @@ struct settings {
   bool verbose = false;        ///< of status
   std::string pid_file;        ///< written while the server listens; empty: none
   std::string log_file;        ///< in place of standard error
+  std::string record;          ///< a recording of all sessions; empty: none
+  std::string record_mask = "secrets";
+  std::uint64_t record_max = std::uint64_t{1} << 30;  ///< bytes
   std::string install_mode = "user";
   std::string install_root;
   std::string app = "testbed";

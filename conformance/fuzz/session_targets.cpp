@@ -6,6 +6,7 @@
 #include "fuzz/target.hpp"
 #include "siokit/hub/client.hpp"
 #include "siokit/hub/server.hpp"
+#include "tape.hpp"
 
 namespace fuzz {
 namespace {
@@ -14,10 +15,12 @@ using namespace siokit;
 using namespace std::chrono_literals;
 using socketio::args;
 
-/// A server, whose host does what the input says. With a hub, packets reach handlers.
+/// A server, whose host does what the input says. With a hub, packets reach handlers. What it records is
+/// replayed in the end.
 class server_host {
  public:
-  explicit server_host(bool with_hub) {
+  server_host(bool with_hub, engineio::recording_mask mask) : tape_(mask) {
+    config_.recorder = &tape_;
     config_.max_http_buffer_size = 500;
     config_.outbox_bytes_max = 20'000;
     config_.allow_eio3 = true;
@@ -200,11 +203,13 @@ class server_host {
     require(engine_->size() == 0, "no session is left");
     require(engine_->next_deadline() == never, "the engine waits for nothing");
     require(due_.empty(), "every request was answered");
+    require(problem_of(tape_.bytes).empty(), "what was recorded happens again");
     if (!hub_) return;
     require(hub_->connections() == 0 && hub_->size() == 0, "no socket is left");
     require(hub_->next_deadline() == never, "the hub waits for nothing");
   }
 
+  tape tape_;
   engineio::server_config config_;
   std::optional<engineio::server> engine_;
   std::optional<hub::server> hub_;
@@ -216,14 +221,24 @@ class server_host {
   std::map<std::uint64_t, handle> wires_;
 };
 
-void run_engine(std::string_view input) {
+void run_server(std::string_view input, bool with_hub) {
   reader in(input);
-  server_host(false).run(in);
+  server_host(with_hub, static_cast<engineio::recording_mask>(input.size() % 3)).run(in);
+}
+
+void run_engine(std::string_view input) {
+  run_server(input, false);
 }
 
 void run_hub(std::string_view input) {
-  reader in(input);
-  server_host(true).run(in);
+  run_server(input, true);
+}
+
+/// A recording of anybody.
+void run_recording(std::string_view input) {
+  std::string const file = "siokit-recording 1 none\n" + std::string(input);
+  static_cast<void>(problem_of(file));
+  static_cast<void>(problem_of(input));
 }
 
 /// A client, whose server and application do what the input says.
@@ -376,7 +391,8 @@ void run_client(std::string_view input) {
   client_host(in).run(in);
 }
 
-constexpr target all[] = {{"engine", run_engine}, {"hub", run_hub}, {"client", run_client}};
+constexpr target all[] = {
+    {"engine", run_engine}, {"hub", run_hub}, {"recording", run_recording}, {"client", run_client}};
 
 }  // namespace
 

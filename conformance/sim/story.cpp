@@ -6,6 +6,7 @@
 #include "sim/ledger.hpp"
 #include "siokit/sim/client.hpp"
 #include "siokit/sim/server.hpp"
+#include "tape.hpp"
 
 namespace sim_test {
 namespace {
@@ -50,7 +51,8 @@ struct actor {
 
 class story {
  public:
-  story(std::uint64_t seed, std::function<void(time_point, std::string_view)> hear) : world_(seed) {
+  story(std::uint64_t seed, std::function<void(time_point, std::string_view)> hear)
+      : mask_(seed % 4), world_(seed) {
     if (hear) world_.on_note([hear](time_point when, std::string_view fact) { hear(when, fact); });
     draw_configs();
     start_server();
@@ -62,6 +64,7 @@ class story {
     trouble();
     peace();
     end();
+    expect_replay();
     return {world_.trace(), lifetimes_.opened, ledger_.received_count(), ledger_.faults()};
   }
 
@@ -112,6 +115,8 @@ class story {
   // The server.
 
   void start_server() {
+    if (mask_ < 3) tape_ = std::make_unique<tape>(static_cast<engineio::recording_mask>(mask_));
+    engine_.recorder = tape_.get();
     server_ = std::make_unique<sim::server>(world_, engine_, hub_);
     for (std::size_t i = 0; i < places.size(); ++i) set_up(server_->io().of(places[i]), i);
     all_sent_ = room_sent_ = {};
@@ -121,7 +126,13 @@ class story {
     silent_.clear();
     lifetimes_.ended = lifetimes_.opened;
     server_.reset();
+    expect_replay();
     ledger_.died(of_server);
+  }
+  /// What the server has recorded happens again when it is replayed.
+  void expect_replay() {
+    std::string const problem = tape_ ? problem_of(tape_->bytes) : "";
+    expect(problem.empty(), "the recording: " + problem);
   }
 
   void set_up(hub::nsp& space, std::size_t place) {
@@ -469,6 +480,7 @@ class story {
     ledger_.expect_no_open_questions();
   }
 
+  std::uint64_t mask_;  // of what is recorded; 3: nothing is
   sim::world world_;
   ledger ledger_;
   lifetimes lifetimes_;
@@ -480,6 +492,7 @@ class story {
   bool slow_auth_ = false;
   std::vector<std::shared_ptr<hub::next>> silent_;  // middlewares that have not answered yet
   bool troubled_ = true;
+  std::unique_ptr<tape> tape_;
   std::unique_ptr<sim::server> server_;
   std::vector<actor> actors_;
   std::array<std::uint64_t, places.size()> all_sent_{}, room_sent_{};

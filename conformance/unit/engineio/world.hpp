@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "siokit/engineio/server.hpp"
+#include "tape.hpp"
 
 namespace engineio_test {
 
@@ -16,10 +17,15 @@ using namespace siokit;
 using namespace siokit::engineio;
 using namespace std::chrono_literals;
 
-/// Host and application of one server: keeps what comes out as text, and lets time pass.
+/// Host and application of one server: keeps what comes out as text, and lets time pass. What happened is
+/// recorded, with another mask in each world, and has to be the same when it is replayed.
 class world {
  public:
-  explicit world(server_config config = {}) : server_(std::move(config)) {}
+  explicit world(server_config config = {}, recording_mask mask = next_mask())
+      : tape_(mask), server_(recorded_by(tape_, std::move(config))) {}
+  world(world const&) = delete;
+  world& operator=(world const&) = delete;
+  ~world() { EXPECT_EQ(problem_of(tape_.bytes), "") << to_string(tape_.mask()); }
 
   // --- the peer ---
   exchange get(std::string_view query, std::string_view method = "GET") {
@@ -102,6 +108,7 @@ class world {
   }
 
   server_config const& config() { return server_.config(); }
+  tape tape_;
   server server_;
   time_point now_{1h};
   handle opened_;
@@ -113,6 +120,14 @@ class world {
   std::string address_ = "127.0.0.1";
 
  private:
+  [[nodiscard]] static recording_mask next_mask() {
+    static int worlds = 0;
+    return static_cast<recording_mask>(worlds++ % 3);
+  }
+  [[nodiscard]] static server_config recorded_by(recorder& by, server_config config) {
+    config.recorder = &by;
+    return config;
+  }
   void handle_event(event const& in) {
     switch (in.type) {
       case event::kind::handshake_requested:

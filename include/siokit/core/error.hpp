@@ -30,6 +30,7 @@ enum class errc : std::uint8_t {
   timed_out,         ///< no answer within the given time
   refused,           ///< the server does not let this client into the namespace
   out_of_memory,     ///< an allocation failed
+  bad_recording,     ///< bytes that are no recording, or not of this version
   // Text.
   bad_utf8,       ///< text that is not valid UTF-8
   bad_base64,     ///< characters outside the base64 alphabet
@@ -148,6 +149,8 @@ struct errc_words {
     case errc::timed_out: return {"timed_out", "operation has timed out"};
     case errc::refused: return {"refused", "the server refused the connection to the namespace"};
     case errc::out_of_memory: return {"out_of_memory", "an allocation failed"};
+    case errc::bad_recording:
+      return {"bad_recording", "expected a recording of this version, found something else"};
     case errc::bad_utf8: return {"bad_utf8", "expected UTF-8 text, found an invalid byte sequence"};
     case errc::bad_base64: return {"bad_base64", "expected base64, found a character outside its alphabet"};
     case errc::bad_json: return {"bad_json", "expected one JSON value (RFC 8259), found something else"};

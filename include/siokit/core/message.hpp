@@ -104,6 +104,8 @@ class message {
     constexpr std::size_t place_in_queue = 16, of_allocator = 16;
     return block_ == nullptr ? 0 : sizeof(*block_) + block_->capacity + place_in_queue + of_allocator;
   }
+  /// How many bytes its block has room for, which is what cost() grows with.
+  [[nodiscard]] std::size_t capacity() const noexcept { return block_ == nullptr ? 0 : block_->capacity; }
   /// The same packet as Engine.IO packets, for polling and for hosts with a WebSocket library of their own.
   [[nodiscard]] packet_walk packets() const noexcept { return packet_walk(frames()); }
   [[nodiscard]] std::size_t packet_count() const noexcept {
@@ -166,9 +168,9 @@ class message_builder {
 
   [[nodiscard]] message finish() noexcept { return message(std::exchange(block_, nullptr)); }
 
- private:
-  static constexpr std::size_t header_room = 10;  // the longest header of an unmasked frame
+  static constexpr std::size_t header_room = 10;  ///< the longest header of an unmasked frame
 
+ private:
   void close(std::uint8_t first_byte) noexcept {
     std::size_t const size = block_->end - block_->begin;
     block_->begin_at(block_->begin - frame_header_size(size));
@@ -198,6 +200,14 @@ class message_builder {
 
   impl::message_block* block_;
 };
+
+/// A message of the frames() of another one, in a block of the same capacity(), so that it costs the same.
+/// Precondition: `capacity` holds them.
+[[nodiscard]] inline message message_of_frames(std::string_view frames, std::size_t capacity) {
+  message_builder builder(std::max(capacity, message_builder::header_room) - message_builder::header_room, 0);
+  builder.prepend(frames);
+  return builder.finish();
+}
 
 /// A message of one text packet, as given: type character and data.
 [[nodiscard]] inline message text_message(std::string_view packet) {

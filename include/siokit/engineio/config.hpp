@@ -10,6 +10,7 @@
 namespace siokit::inline v0::engineio {
 
 class observer;
+class recorder;
 
 enum class transport : std::uint8_t { polling, websocket };
 
@@ -67,6 +68,8 @@ struct server_config {
   rate_limit handshake_rate = {1'000, 10'000};
   /// Hears of everything; null: nobody does. See observer.hpp.
   engineio::observer* observer = nullptr;
+  /// Keeps what happens to sessions, so that it can be replayed; null: nobody does. See recorder.hpp.
+  engineio::recorder* recorder = nullptr;
 
   /// Whether a request target belongs to this server: a prefix test on the raw target, as upstream.
   [[nodiscard]] bool serves(std::string_view target) const noexcept { return target.starts_with(path); }

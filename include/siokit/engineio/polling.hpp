@@ -63,6 +63,10 @@ class exchanges {
   }
 
   [[nodiscard]] bool has_answer() const noexcept { return answer_count_ > 0; }
+  /// Requests that are still to be answered.
+  [[nodiscard]] std::size_t pending() const noexcept {
+    return answer_count_ + std::size_t{poll ? 1u : 0u} + std::size_t{post ? 1u : 0u};
+  }
   /// The oldest answer. Precondition: has_answer().
   [[nodiscard]] pending_answer take_answer() noexcept {
     pending_answer const first = answers_[0];

@@ -11,8 +11,8 @@
 
 #include "siokit/core/deadlines.hpp"
 #include "siokit/engineio/address_quota.hpp"
+#include "siokit/engineio/recorder.hpp"
 #include "siokit/engineio/server_event.hpp"
-#include "siokit/engineio/server_session.hpp"
 
 namespace siokit::inline v0::engineio {
 
@@ -115,6 +115,7 @@ class server {
     }
   };
 
+  using input = session_input::kind;
   enum lane : std::uint8_t { ping_lane, pong_lane, revision3_lane };
 
   [[nodiscard]] entry const* at(handle session) const noexcept {
@@ -152,12 +153,14 @@ class server {
   void release(std::uint32_t slot);
   void settle(std::uint32_t slot);
   void settle_deadlines(std::uint32_t slot);
-  template <class Input>
-  void with(handle session, Input&& input) {
-    if (entry* slot = at(session); slot != nullptr && slot->session) {
-      input(*slot->session);
-      settle(session.slot);
-    }
+  /// `gone`: what to answer when the session is.
+  result<void> with(handle session, session_input const& in, result<void> gone = {}) {
+    entry* const slot = at(session);
+    if (slot == nullptr || !slot->session) return gone;
+    if (config_.recorder != nullptr) config_.recorder->on_input(session.slot, *slot->session, in);
+    auto const outcome = apply(*slot->session, in);
+    settle(session.slot);
+    return outcome;
   }
 
   server_config config_;
@@ -214,12 +217,11 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
       return {routed::kind::answered, session};
     }
     case route::poll:
-      with(session, [&](server_session& s) { s.poll_opened(from, now); });
+      with(session, {.type = input::poll_opened, .name = from.value, .now = now});
       return {routed::kind::answered, session};
     case route::post: {
       bool const binary = in.find("content-type") == "application/octet-stream";
-      bool accepted = false;
-      with(session, [&](server_session& s) { accepted = s.post_opened(from, binary); });
+      bool const accepted{with(session, {.type = input::post_opened, .name = from.value, .flag = binary})};
       return {accepted ? routed::kind::post : routed::kind::answered, session};
     }
     case route::upgrade:
@@ -232,17 +234,17 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
 }
 
 inline void server::post_received(handle session, exchange from, std::span<char> body, time_point now) {
-  with(session, [&](server_session& s) { static_cast<void>(s.post_received(from, body, now)); });
+  with(session, {.type = input::post_received, .name = from.value, .now = now, .body = body});
 }
 
 inline void server::post_too_large(handle session, exchange from) {
-  with(session, [&](server_session& s) { s.post_too_large(from); });
+  with(session, {.type = input::post_too_large, .name = from.value});
 }
 
 inline void server::exchange_aborted(handle session, exchange from) {
   entry* slot = at(session);
   if (slot != nullptr && !slot->session && slot->admission == from) return release(session.slot);
-  with(session, [&](server_session& s) { s.exchange_aborted(from); });
+  with(session, {.type = input::exchange_aborted, .name = from.value});
 }
 
 // Admission.
@@ -259,8 +261,10 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
     static_cast<void>(refuse(session, refusals::bad_request("ID_GENERATION_ERROR")));
     return local_error(errc::invalid_argument);
   }
-  slot->session.emplace(config_, id, slot->websocket ? transport::websocket : transport::polling, now,
-                        slot->base64_only, slot->revision);
+  auto const first = slot->websocket ? transport::websocket : transport::polling;
+  session_start const start{id, first, slot->base64_only, slot->revision};
+  slot->session.emplace(config_, id, first, now, slot->base64_only, slot->revision);
+  if (config_.recorder != nullptr) config_.recorder->on_start(session.slot, config_, start, now);
   ids_.emplace(id, session.slot);
   exchange const from = std::exchange(slot->admission, {});
   if (slot->websocket) {
@@ -268,8 +272,10 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
         {.answer = {.to = from, .status = 101}, .session = session, .accept_wire = true, .initial = true});
   } else {
     slot->initial_due = true;
-    if (auto const j = slot->head->query().find("j")) slot->session->set_jsonp(*j);
-    slot->session->poll_opened(from, now);
+    if (auto const j = slot->head->query().find("j")) {
+      with(session, {.type = input::set_jsonp, .data = {frame_kind::text, *j}});
+    }
+    with(session, {.type = input::poll_opened, .name = from.value, .now = now});
   }
   if (config_.keep == keep_handshake::query_and_auth) slot->head->drop_headers();
   if (config_.keep == keep_handshake::none) slot->head.reset();
@@ -289,42 +295,37 @@ inline result<void> server::refuse(handle session, refusal const& why) {
 // Wires, time, application.
 
 inline result<void> server::wire_opened(handle session, wire which, time_point now) {
-  result<void> outcome = local_error(errc::gone);
-  with(session, [&](server_session& s) { outcome = s.wire_opened(which, now); });
-  return outcome;
+  return with(session, {.type = input::wire_opened, .name = which.value, .now = now},
+              local_error(errc::gone));
 }
 
 inline result<void> server::receive(handle session, wire which, frame const& in, time_point now) {
-  result<void> outcome;
-  with(session, [&](server_session& s) { outcome = s.receive(which, in, now); });
-  return outcome;
+  return with(session, {.type = input::receive, .name = which.value, .now = now, .data = in});
 }
 
 inline void server::wire_lost(handle session, wire which, error why) {
-  with(session, [&](server_session& s) { s.wire_lost(which, why); });
+  with(session, {.type = input::wire_lost, .name = which.value, .why = why});
 }
 
 inline void server::advance(time_point now) {
   constexpr auto none = deadline_heap::none;
   for (auto key = heartbeats_.expire_one(now); key != none; key = heartbeats_.expire_one(now)) {
-    with(handle_of(key), [&](server_session& s) { s.advance(now); });
+    with(handle_of(key), {.type = input::advance, .now = now});
   }
   for (auto key = others_.expire_one(now); key != none; key = others_.expire_one(now)) {
-    with(handle_of(key), [&](server_session& s) { s.advance(now); });
+    with(handle_of(key), {.type = input::advance, .now = now});
   }
 }
 
 inline result<void> server::send(handle session, message item) {
-  result<void> outcome = local_error(errc::gone);
-  with(session, [&](server_session& s) {
-    outcome = s.send(item);
-    if (outcome && config_.observer != nullptr) config_.observer->on_queued(s, item);
-  });
+  session_input const in{.type = input::send, .item = std::move(item)};
+  auto const outcome = with(session, in, local_error(errc::gone));
+  if (outcome && config_.observer != nullptr) config_.observer->on_queued(*find(session), in.item);
   return outcome;
 }
 
 inline void server::close(handle session, time_point now, bool discard) {
-  with(session, [&](server_session& s) { s.close(now, discard); });
+  with(session, {.type = input::close, .now = now, .flag = discard});
 }
 
 // Outputs.
@@ -336,7 +337,9 @@ inline std::optional<event> server::poll_event(time_point now) {
     if (std::exchange(entries_[key].request_due, false))
       return event{event::kind::handshake_requested, session};
     if (auto& held = entries_[key].session) {
+      bool const due = held->has_event();
       auto const out = held->poll_event(now);
+      if (due && config_.recorder != nullptr) config_.recorder->on_event(key, now, out);
       // Settled only at the next pull: a closed session stays in the table while its closed event is handled.
       if (out && config_.observer != nullptr) tell(*config_.observer, *held, *out);
       if (out) return event{from_session(out->type), session, out->reason, out->detail, out->data};
@@ -360,6 +363,7 @@ inline std::optional<server_response> server::poll_response() {
     if (entries_[key].session) {
       if (auto out = entries_[key].session->poll_response()) {
         bool const initial = std::exchange(entries_[key].initial_due, false);
+        if (config_.recorder != nullptr) config_.recorder->on_response(key, *out);
         if (config_.observer != nullptr && out->packets > 0) {
           config_.observer->on_sent(*entries_[key].session, out->packets, out->body.size());
         }
@@ -388,6 +392,7 @@ inline std::optional<transmit> server::poll_transmit(handle session, wire which)
   entry* slot = at(session);
   if (slot == nullptr || !slot->session) return out;
   out = slot->session->poll_transmit(which);
+  if (out && config_.recorder != nullptr) config_.recorder->on_transmit(session.slot, which, *out);
   if (config_.observer != nullptr && out && out->data) {
     config_.observer->on_sent(*slot->session, out->data.packet_count(), out->data.frames().size());
   }

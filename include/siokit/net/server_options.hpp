@@ -59,6 +59,8 @@ struct server_options {
   std::size_t child_namespaces_max = 65'536;
   /// Hears of sessions, packets and errors, for logs and metrics; outlives the server. See engineio::metrics.
   engineio::observer* observer = nullptr;
+  /// Keeps what happens to sessions, for siokit-replay; outlives the server. See engineio::recorder.
+  engineio::recorder* recorder = nullptr;
   /// Other servers of the program, on the same thread, for server_side_emit(); outlives them.
   hub::server_group* group = nullptr;
   /// In place of the default one; outlives the server. A msgpack_parser serves clients with the package
@@ -88,6 +90,7 @@ struct server_options {
     out.sessions_per_address_max = sessions_per_address_max;
     out.handshake_rate = handshake_rate;
     out.observer = observer;
+    out.recorder = recorder;
     return out;
   }
   [[nodiscard]] host_options binding() const {
