@@ -63,11 +63,11 @@ class exchanges {
 
   [[nodiscard]] bool has_answer() const noexcept { return answer_count_ > 0; }
   /// The oldest answer. Precondition: has_answer().
-  [[nodiscard]] pending_answer take_answer() noexcept {
-    pending_answer const first = answers_[0];
+  [[nodiscard]] pending_answer first_answer() const noexcept { return answers_[0]; }
+  /// The same.
+  void drop_answer() noexcept {
     for (std::size_t i = 1; i < answer_count_; ++i) answers_[i - 1] = answers_[i];
     --answer_count_;
-    return first;
   }
 
  private:

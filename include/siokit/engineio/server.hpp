@@ -10,42 +10,12 @@
 #include <vector>
 
 #include "siokit/core/deadlines.hpp"
-#include "siokit/engineio/request.hpp"
+#include "siokit/core/on_failure.hpp"
+#include "siokit/core/slot_list.hpp"
+#include "siokit/engineio/server_event.hpp"
 #include "siokit/engineio/server_session.hpp"
 
 namespace siokit::inline v0::engineio {
-
-/// What the host learns from request(): what to do next with the exchange.
-struct routed {
-  enum class kind : std::uint8_t {
-    answered,  ///< poll_response() has the answer, now or later
-    post,      ///< read the body, then call post_received(), post_too_large() or exchange_aborted()
-  } next;
-  handle session;  ///< to name in later calls about this exchange; empty when none is concerned
-};
-
-/// What a server tells its application. Views live until the next input.
-struct event {
-  enum class kind : std::uint8_t { handshake_requested, opened, message, upgraded, closed } type;
-  handle session;
-  close_reason reason = close_reason::forced_close;
-  error detail{};
-  frame data{};
-};
-
-/// A response of the server: the session's, or a refusal, or the acceptance of a WebSocket.
-struct server_response {
-  response answer{};
-  handle session{};          ///< with `accept_wire`, or when `initial`
-  bool accept_wire = false;  ///< answer 101, then call wire_opened(session, ...)
-  bool initial = false;      ///< the response to a handshake: initial_headers apply
-  bool refused_wire =
-      false;  ///< a refused WebSocket handshake: the body is plain text, the connection closes
-  std::optional<refusal> refused{};  ///< what the event connection_error of the official server tells
-};
-
-/// The response that refuses a request, as the server itself gives it.
-[[nodiscard]] inline server_response refused_response(exchange to, refusal const& why, bool websocket);
 
 class server {
  public:
@@ -128,22 +98,12 @@ class server {
     std::uint8_t revision = 4;
     bool initial_due = false;  // the response to the handshake is still to be given
     bool request_due = false;  // handshake_requested is still to be told
-    bool event_listed = false;
-    bool response_listed = false;
-    bool transmit_listed = false;
+    std::uint32_t next_event = unlisted;
+    std::uint32_t next_response = unlisted;
+    std::uint32_t next_transmit = unlisted;
   };
-  /// A FIFO of slots; each slot is in it once at most, which its `listed` flag sees to.
-  struct slot_list {
-    std::vector<std::uint32_t> slots;
-    std::size_t head = 0;
-
-    [[nodiscard]] bool empty() const noexcept { return head == slots.size(); }
-    [[nodiscard]] std::uint32_t front() const noexcept { return slots[head]; }
-    void push(std::uint32_t slot) { slots.push_back(slot); }
-    void pop() noexcept {
-      if (++head == slots.size()) slots.clear(), head = 0;
-    }
-  };
+  // Grows without moving sessions, and without the slack of a doubled vector.
+  using table = std::deque<entry>;
 
   enum lane : std::uint8_t { ping_lane, pong_lane, revision3_lane };
 
@@ -182,22 +142,29 @@ class server {
   void release(std::uint32_t slot);
   void settle(std::uint32_t slot);
   void settle_deadlines(std::uint32_t slot);
+  /// Ends a session that has lost what it was told, for want of memory. Needs none.
+  void break_off(std::uint32_t slot) noexcept {
+    entries_[slot].session->break_off();
+    settle(slot);
+  }
   template <class Input>
   void with(handle session, Input&& input) {
-    if (entry* slot = at(session); slot != nullptr && slot->session) {
-      input(*slot->session);
-      settle(session.slot);
-    }
+    entry* const slot = at(session);
+    if (slot == nullptr || !slot->session) return;
+    on_failure lost([&]() noexcept { break_off(session.slot); });
+    input(*slot->session);
+    settle(session.slot);
+    lost.done();
   }
 
   server_config config_;
-  std::deque<entry> entries_;  // grows without moving sessions, and without the slack of a doubled vector
+  table entries_;
   std::vector<std::uint32_t> free_;
   std::unordered_map<sid, std::uint32_t> ids_;
   std::size_t size_ = 0;
-  slot_list events_;
-  slot_list responses_;
-  slot_list transmits_;
+  slot_list<table, &entry::next_event> events_{entries_};
+  slot_list<table, &entry::next_response> responses_{entries_};
+  slot_list<table, &entry::next_transmit> transmits_{entries_};
   std::vector<server_response> immediate_;  // answers that belong to no session
   std::size_t immediate_head_ = 0;
   deadline_lanes heartbeats_{3};
@@ -224,13 +191,14 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
   }
   switch (*verified) {
     case route::handshake: {
+      auto head = std::make_unique<request_head>(in);
       session = allocate();
       entry& slot = entries_[session.slot];
       slot.admission = from;
       slot.websocket = in.websocket;
       slot.base64_only = wants.base64_only;
       slot.revision = wants.revision;
-      slot.head = std::make_unique<request_head>(in);
+      slot.head = std::move(head);
       slot.request_due = true;
       settle(session.slot);
       return {routed::kind::answered, session};
@@ -251,19 +219,6 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
       return {routed::kind::answered, session};
   }
   return {routed::kind::answered, {}};
-}
-
-inline server_response refused_response(exchange to, refusal const& why, bool websocket) {
-  server_response out;
-  out.answer.to = to;
-  out.answer.status =
-      websocket ? 400 : why.status;  // upstream answers a refused upgrade with 400, whatever the code
-  out.answer.content_type = websocket ? "text/html" : why.code < 0 ? "" : "application/json";
-  out.answer.body = websocket ? why.message : why.body();
-  out.answer.close = websocket;
-  out.refused_wire = websocket;
-  if (why.code >= 0) out.refused = why;
-  return out;
 }
 
 inline void server::post_received(handle session, exchange from, std::span<char> body, time_point now) {
@@ -294,18 +249,26 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
     static_cast<void>(refuse(session, refusals::bad_request("ID_GENERATION_ERROR")));
     return local_error(errc::invalid_argument);
   }
+  on_failure not_yet([&]() noexcept {  // it may be tried again
+    slot->session.reset();
+    ids_.erase(id);
+  });
   slot->session.emplace(config_, id, slot->websocket ? transport::websocket : transport::polling, now,
                         slot->base64_only, slot->revision);
   ids_.emplace(id, session.slot);
-  exchange const from = std::exchange(slot->admission, {});
+  if (auto const j = slot->websocket ? std::nullopt : slot->head->query().find("j")) {
+    slot->session->set_jsonp(*j);
+  }
+  exchange const from = slot->admission;
   if (slot->websocket) {
     immediate_.push_back(
         {.answer = {.to = from, .status = 101}, .session = session, .accept_wire = true, .initial = true});
   } else {
     slot->initial_due = true;
-    if (auto const j = slot->head->query().find("j")) slot->session->set_jsonp(*j);
     slot->session->poll_opened(from, now);
   }
+  slot->admission = {};
+  not_yet.done();
   if (config_.keep == keep_handshake::query_and_auth) slot->head->drop_headers();
   if (config_.keep == keep_handshake::none) slot->head.reset();
   settle(session.slot);
@@ -371,13 +334,14 @@ inline std::optional<event> server::poll_event(time_point now) {
     if (std::exchange(entries_[key].request_due, false))
       return event{event::kind::handshake_requested, session};
     if (auto& held = entries_[key].session) {
+      on_failure lost([&]() noexcept { break_off(key); });
       auto const out = held->poll_event(now);
+      lost.done();
       // Settled only at the next pull: a closed session stays in the table while its closed event is handled.
       if (out && config_.observer != nullptr) tell(*config_.observer, *held, *out);
       if (out) return event{from_session(out->type), session, out->reason, out->detail, out->data};
     }
     events_.pop();
-    entries_[key].event_listed = false;
     if (entries_[key].session) settle(key);
   }
   return std::nullopt;
@@ -402,7 +366,6 @@ inline std::optional<server_response> server::poll_response() {
       }
     }
     responses_.pop();
-    entries_[key].response_listed = false;
     if (entries_[key].session) settle(key);
   }
   return std::nullopt;
@@ -412,7 +375,6 @@ inline std::optional<handle> server::poll_ready() {
   while (!transmits_.empty()) {
     std::uint32_t const key = transmits_.front();
     transmits_.pop();
-    entries_[key].transmit_listed = false;
     if (entries_[key].session) return handle_of(key);
   }
   return std::nullopt;
@@ -442,8 +404,11 @@ inline std::vector<handle> server::sessions() const {
 
 inline handle server::allocate() {
   if (free_.empty()) {
-    free_.push_back(static_cast<std::uint32_t>(entries_.size()));
+    // Room for all of them, so that the end of a session needs no memory.
+    if (free_.capacity() == entries_.size()) free_.reserve(entries_.size() * 2 + 8);
+    heartbeats_.reserve(entries_.size() + 1);
     entries_.emplace_back();
+    free_.push_back(static_cast<std::uint32_t>(entries_.size() - 1));
   }
   std::uint32_t const key = free_.back();
   free_.pop_back();
@@ -469,19 +434,18 @@ inline void server::release(std::uint32_t key) {
 inline void server::settle(std::uint32_t key) {
   entry& slot = entries_[key];
   bool const has_event = slot.request_due || (slot.session && slot.session->has_event());
-  if (has_event && !std::exchange(slot.event_listed, true)) events_.push(key);
+  if (has_event) events_.push(key);
   if (!slot.session) return;
   server_session& session = *slot.session;
-  if (session.has_response() && !std::exchange(slot.response_listed, true)) responses_.push(key);
-  if ((session.has_transmit(session.main_wire()) || session.has_transmit(session.probe_wire())) &&
-      !std::exchange(slot.transmit_listed, true)) {
+  if (session.has_response()) responses_.push(key);
+  if (session.has_transmit(session.main_wire()) || session.has_transmit(session.probe_wire())) {
     transmits_.push(key);
   }
   settle_deadlines(key);
   if (!session.closed()) return;
   if (auto const known = ids_.find(session.id()); known != ids_.end() && known->second == key)
     ids_.erase(known);
-  if (session.finished() && !slot.event_listed) release(key);
+  if (session.finished() && slot.next_event == unlisted) release(key);
 }
 
 inline void server::settle_deadlines(std::uint32_t key) {
