@@ -49,6 +49,9 @@ class connection final : public counted {
 
   // --- From anywhere.
 
+  template <class Step>
+  void attempt(Step&& step);
+
   [[nodiscard]] bool awaits_answer() const noexcept {
     return loop_ != nullptr && !broken_ && mode_ == mode::http && http_ && http_->awaiting;
   }
@@ -181,31 +184,35 @@ inline void connection::start(tls_context const& tls) {
   if (tls) tls_ = std::make_unique<tls_filter>(tls.get(), tls_role::server);
   if (tls && loop_->options().http2.make != nullptr) tls_->offer_http2();
   name_ = loop_->enlist(ref<connection>(this));
-  arm(loop_->options().header_timeout);
-  wait_readable();
+  attempt([this] {
+    arm(loop_->options().header_timeout);
+    wait_readable();
+  });
 }
 
 inline void connection::wait_readable() {
-  if (std::exchange(waits_readable_, true)) return;
+  if (waits_readable_) return;
   socket_.async_wait(asio::socket_base::wait_read, [self = ref<connection>(this)](std::error_code) {
     self->waits_readable_ = false;
     self->in_turn(&connection::on_readable);
   });
+  waits_readable_ = true;
 }
 
 inline void connection::wait_writable() {
-  if (std::exchange(waits_writable_, true)) return;
+  if (waits_writable_) return;
   socket_.async_wait(asio::socket_base::wait_write, [self = ref<connection>(this)](std::error_code) {
     self->waits_writable_ = false;
     self->in_turn(&connection::on_writable);
   });
+  waits_writable_ = true;
 }
 
-/// Runs a handler; whatever it throws, the connection goes on.
+/// Runs a handler; whatever the application throws, the connection goes on.
 inline void connection::in_turn(void (connection::*work)()) {
   if (loop_ == nullptr) return;
   try {
-    loop_->turn([this, work] { (this->*work)(); });
+    loop_->turn([this, work] { attempt([this, work] { (this->*work)(); }); });
   } catch (...) {
     if (loop_ != nullptr) loop_->resume_later(*this);
     throw;
@@ -418,7 +425,7 @@ inline void connection::shut_down() {
 inline void connection::cut() {
   loop& shared = *loop_;
   handle const session = session_;
-  bool const was_wire = mode_ == mode::websocket;
+  bool const was_wire = !http_;  // a WebSocket, which may be closing
   if (mode_ == mode::http2) http_->http2->lose_streams();
   abandon();
   if (!session) return;
@@ -427,6 +434,17 @@ inline void connection::cut() {
   } else {
     shared.exchange_input(
         [&](engineio::server& engine) { engine.exchange_aborted(session, exchange{name_}); });
+  }
+}
+
+/// One step of this connection. Without the memory for it the connection ends: who knows what is lost.
+template <class Step>
+void connection::attempt(Step&& step) {
+  try {
+    step();
+  } catch (std::bad_alloc const&) {
+    if (loop_ != nullptr) cut();
+    throw;
   }
 }
 
