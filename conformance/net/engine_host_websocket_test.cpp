@@ -155,6 +155,43 @@ TEST(EngineHostWebsocket, TellsPeersWhatTheyDidWrong) {
   }
 }
 
+TEST(EngineHostWebsocket, AnswersWhatCameBeforeTheEnd) {
+  world w({.max_http_buffer_size = 10});
+  auto const at = w.listen();
+  struct {
+    std::string bytes, close;
+  } const cases[] = {
+      {frame_of(opcodes::close, "\x03\xe8"), "close 1000"},
+      {frame_of(0x3, "x"), "close 1002"},
+      {frame_of(opcodes::text, "4123456789x"), "close 1009"},
+  };
+  for (auto const& one : cases) {
+    websocket_client c(w, at);
+    c.open();
+    c.next();
+    c.send(frame_of(opcodes::text, "4one") + frame_of(opcodes::ping, "p") + frame_of(opcodes::text, "4two") +
+           one.bytes);
+    std::string said;
+    for (int i = 0; i < 4; ++i) said += c.next() + ";";
+    EXPECT_EQ(said, "pong p;text 4one;text 4two;" + one.close + ";");
+    EXPECT_TRUE(c.until_ended());
+  }
+  // The session may have an end of its own to tell.
+  w.on_event = [&](engineio::event const& event) {
+    if (event.type != engineio::event::kind::message) return false;
+    w.echo(event.session, event.data);
+    w.engine.close(event.session, net::now());
+    return true;
+  };
+  websocket_client c(w, at);
+  c.open();
+  c.next();
+  c.send(frame_of(opcodes::text, "4one") + frame_of(opcodes::close, "\x03\xe8"));
+  EXPECT_EQ(c.next(), "text 4one");
+  EXPECT_EQ(c.next(), "close 1005");
+  EXPECT_TRUE(c.until_ended());
+}
+
 TEST(EngineHostWebsocket, EndsASessionWithoutACode) {
   net::host_options options;
   options.linger_timeout = 30ms;

@@ -9,6 +9,7 @@ namespace {
 using conformance::heap;
 
 void* logged_allocation(std::size_t size) noexcept {
+  if (heap.fail_after != 0 && --heap.fail_after == 0) return nullptr;
   ++heap.allocations;
   heap.bytes += size;
   return std::malloc(size == 0 ? 1 : size);

@@ -1,4 +1,4 @@
-// What the heap is asked for, in this whole program. heap.cpp has the operators.
+// What the heap is asked for by each thread of this program, and when it refuses. heap.cpp has the operators.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +9,10 @@ struct heap_log {
   std::size_t allocations = 0;
   std::size_t bytes = 0;
   std::size_t releases = 0;
-  bool refuse = false;  ///< only allocations that may fail
+  bool refuse = false;         ///< only allocations that may fail
+  std::size_t fail_after = 0;  ///< how many until one fails, which ends this; 0: none fails
 };
-inline heap_log heap;
+inline constinit thread_local heap_log heap;
 
 /// What was asked for since `before`.
 [[nodiscard]] inline heap_log heap_since(heap_log const& before) noexcept {

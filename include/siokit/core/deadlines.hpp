@@ -19,9 +19,14 @@ class deadline_lanes {
  public:
   explicit deadline_lanes(std::uint8_t lanes) : ends_(lanes) {}
 
+  /// From now on to arm one of so many keys needs no memory.
+  void reserve(std::size_t keys) {
+    if (keys > nodes_.size()) nodes_.resize(keys);
+  }
+
   /// Puts `key` at the end of `lane`, wherever it was before.
   void arm(std::uint32_t key, std::uint8_t lane, time_point at) {
-    if (key >= nodes_.size()) nodes_.resize(key + std::size_t{1});
+    reserve(key + std::size_t{1});
     disarm(key);
     node& item = nodes_[key];
     list& end = ends_[lane];
@@ -92,8 +97,8 @@ class deadline_heap {
     if (at == never) return disarm(key);
     if (key >= places_.size()) places_.resize(key + std::size_t{1}, none);
     if (places_[key] == none) {
-      places_[key] = static_cast<std::uint32_t>(heap_.size());
-      heap_.push_back({at, key});
+      heap_.push_back({at, key});  // which may fail, and then changes nothing
+      places_[key] = static_cast<std::uint32_t>(heap_.size() - 1);
     } else {
       heap_[places_[key]].at = at;
     }

@@ -68,11 +68,11 @@ class exchanges {
     return answer_count_ + std::size_t{poll ? 1u : 0u} + std::size_t{post ? 1u : 0u};
   }
   /// The oldest answer. Precondition: has_answer().
-  [[nodiscard]] pending_answer take_answer() noexcept {
-    pending_answer const first = answers_[0];
+  [[nodiscard]] pending_answer first_answer() const noexcept { return answers_[0]; }
+  /// The same.
+  void drop_answer() noexcept {
     for (std::size_t i = 1; i < answer_count_; ++i) answers_[i - 1] = answers_[i];
     --answer_count_;
-    return first;
   }
 
  private:

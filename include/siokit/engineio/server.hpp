@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "siokit/core/deadlines.hpp"
+#include "siokit/core/on_failure.hpp"
+#include "siokit/core/slot_list.hpp"
 #include "siokit/engineio/address_quota.hpp"
 #include "siokit/engineio/recorder.hpp"
 #include "siokit/engineio/server_event.hpp"
@@ -98,22 +100,12 @@ class server {
     std::uint8_t revision = 4;
     bool initial_due = false;  // the response to the handshake is still to be given
     bool request_due = false;  // handshake_requested is still to be told
-    bool event_listed = false;
-    bool response_listed = false;
-    bool transmit_listed = false;
+    std::uint32_t next_event = unlisted;
+    std::uint32_t next_response = unlisted;
+    std::uint32_t next_transmit = unlisted;
   };
-  /// A FIFO of slots; each slot is in it once at most, which its `listed` flag sees to.
-  struct slot_list {
-    std::vector<std::uint32_t> slots;
-    std::size_t head = 0;
-
-    [[nodiscard]] bool empty() const noexcept { return head == slots.size(); }
-    [[nodiscard]] std::uint32_t front() const noexcept { return slots[head]; }
-    void push(std::uint32_t slot) { slots.push_back(slot); }
-    void pop() noexcept {
-      if (++head == slots.size()) slots.clear(), head = 0;
-    }
-  };
+  // Grows without moving sessions, and without the slack of a doubled vector.
+  using table = std::deque<entry>;
 
   using input = session_input::kind;
   enum lane : std::uint8_t { ping_lane, pong_lane, revision3_lane };
@@ -153,25 +145,32 @@ class server {
   void release(std::uint32_t slot);
   void settle(std::uint32_t slot);
   void settle_deadlines(std::uint32_t slot);
+  /// Ends a session that has lost what it was told, for want of memory. Needs none.
+  void break_off(std::uint32_t slot) noexcept {
+    entries_[slot].session->break_off();
+    settle(slot);
+  }
   /// `gone`: what to answer when the session is.
   result<void> with(handle session, session_input const& in, result<void> gone = {}) {
     entry* const slot = at(session);
     if (slot == nullptr || !slot->session) return gone;
+    on_failure lost([&]() noexcept { break_off(session.slot); });
     if (config_.recorder != nullptr) config_.recorder->on_input(session.slot, *slot->session, in);
     auto const outcome = apply(*slot->session, in);
     settle(session.slot);
+    lost.done();
     return outcome;
   }
 
   server_config config_;
   address_quota addresses_;
-  std::deque<entry> entries_;  // grows without moving sessions, and without the slack of a doubled vector
+  table entries_;
   std::vector<std::uint32_t> free_;
   std::unordered_map<sid, std::uint32_t> ids_;
   std::size_t size_ = 0;
-  slot_list events_;
-  slot_list responses_;
-  slot_list transmits_;
+  slot_list<table, &entry::next_event> events_{entries_};
+  slot_list<table, &entry::next_response> responses_{entries_};
+  slot_list<table, &entry::next_transmit> transmits_{entries_};
   std::vector<server_response> immediate_;  // answers that belong to no session
   std::size_t immediate_head_ = 0;
   deadline_lanes heartbeats_{3};
@@ -204,6 +203,7 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
         immediate_.push_back(refused_response(from, refusals::quota(place.error().code), in.websocket));
         return {routed::kind::answered, {}};
       }
+      auto head = std::make_unique<request_head>(in);
       session = allocate();
       entry& slot = entries_[session.slot];
       slot.place = std::move(*place);
@@ -211,7 +211,7 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
       slot.websocket = in.websocket;
       slot.base64_only = wants.base64_only;
       slot.revision = wants.revision;
-      slot.head = std::make_unique<request_head>(in);
+      slot.head = std::move(head);
       slot.request_due = true;
       settle(session.slot);
       return {routed::kind::answered, session};
@@ -263,20 +263,26 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
   }
   auto const first = slot->websocket ? transport::websocket : transport::polling;
   session_start const start{id, first, slot->base64_only, slot->revision};
+  on_failure not_yet([&]() noexcept {  // it may be tried again
+    slot->session.reset();
+    ids_.erase(id);
+  });
   slot->session.emplace(config_, id, first, now, slot->base64_only, slot->revision);
   if (config_.recorder != nullptr) config_.recorder->on_start(session.slot, config_, start, now);
   ids_.emplace(id, session.slot);
-  exchange const from = std::exchange(slot->admission, {});
+  if (auto const j = slot->websocket ? std::nullopt : slot->head->query().find("j")) {
+    with(session, {.type = input::set_jsonp, .data = {frame_kind::text, *j}});
+  }
+  exchange const from = slot->admission;
   if (slot->websocket) {
     immediate_.push_back(
         {.answer = {.to = from, .status = 101}, .session = session, .accept_wire = true, .initial = true});
   } else {
     slot->initial_due = true;
-    if (auto const j = slot->head->query().find("j")) {
-      with(session, {.type = input::set_jsonp, .data = {frame_kind::text, *j}});
-    }
     with(session, {.type = input::poll_opened, .name = from.value, .now = now});
   }
+  slot->admission = {};
+  not_yet.done();
   if (config_.keep == keep_handshake::query_and_auth) slot->head->drop_headers();
   if (config_.keep == keep_handshake::none) slot->head.reset();
   settle(session.slot);
@@ -337,15 +343,16 @@ inline std::optional<event> server::poll_event(time_point now) {
     if (std::exchange(entries_[key].request_due, false))
       return event{event::kind::handshake_requested, session};
     if (auto& held = entries_[key].session) {
+      on_failure lost([&]() noexcept { break_off(key); });
       bool const due = held->has_event();
       auto const out = held->poll_event(now);
       if (due && config_.recorder != nullptr) config_.recorder->on_event(key, now, out);
+      lost.done();
       // Settled only at the next pull: a closed session stays in the table while its closed event is handled.
       if (out && config_.observer != nullptr) tell(*config_.observer, *held, *out);
       if (out) return event{from_session(out->type), session, out->reason, out->detail, out->data};
     }
     events_.pop();
-    entries_[key].event_listed = false;
     if (entries_[key].session) settle(key);
   }
   return std::nullopt;
@@ -371,7 +378,6 @@ inline std::optional<server_response> server::poll_response() {
       }
     }
     responses_.pop();
-    entries_[key].response_listed = false;
     if (entries_[key].session) settle(key);
   }
   return std::nullopt;
@@ -381,7 +387,6 @@ inline std::optional<handle> server::poll_ready() {
   while (!transmits_.empty()) {
     std::uint32_t const key = transmits_.front();
     transmits_.pop();
-    entries_[key].transmit_listed = false;
     if (entries_[key].session) return handle_of(key);
   }
   return std::nullopt;
@@ -412,8 +417,11 @@ inline std::vector<handle> server::sessions() const {
 
 inline handle server::allocate() {
   if (free_.empty()) {
-    free_.push_back(static_cast<std::uint32_t>(entries_.size()));
+    // Room for all of them, so that the end of a session needs no memory.
+    if (free_.capacity() == entries_.size()) free_.reserve(entries_.size() * 2 + 8);
+    heartbeats_.reserve(entries_.size() + 1);
     entries_.emplace_back();
+    free_.push_back(static_cast<std::uint32_t>(entries_.size() - 1));
   }
   std::uint32_t const key = free_.back();
   free_.pop_back();
@@ -440,19 +448,18 @@ inline void server::release(std::uint32_t key) {
 inline void server::settle(std::uint32_t key) {
   entry& slot = entries_[key];
   bool const has_event = slot.request_due || (slot.session && slot.session->has_event());
-  if (has_event && !std::exchange(slot.event_listed, true)) events_.push(key);
+  if (has_event) events_.push(key);
   if (!slot.session) return;
   server_session& session = *slot.session;
-  if (session.has_response() && !std::exchange(slot.response_listed, true)) responses_.push(key);
-  if ((session.has_transmit(session.main_wire()) || session.has_transmit(session.probe_wire())) &&
-      !std::exchange(slot.transmit_listed, true)) {
+  if (session.has_response()) responses_.push(key);
+  if (session.has_transmit(session.main_wire()) || session.has_transmit(session.probe_wire())) {
     transmits_.push(key);
   }
   settle_deadlines(key);
   if (!session.closed()) return;
   if (auto const known = ids_.find(session.id()); known != ids_.end() && known->second == key)
     ids_.erase(known);
-  if (session.finished() && !slot.event_listed) release(key);
+  if (session.finished() && slot.next_event == unlisted) release(key);
 }
 
 inline void server::settle_deadlines(std::uint32_t key) {

@@ -1,11 +1,12 @@
 // siokit/engineio/server_event.hpp - what comes out of a server.   SPDX-License-Identifier: MIT
-// Events for the application, responses for the host.
+// Events for the application; what to do with an exchange, and its response, for the host.
 #pragma once
 
-#include "siokit/core/ids.hpp"
+#include <optional>
+
 #include "siokit/engineio/polling.hpp"
+#include "siokit/engineio/reason.hpp"
 #include "siokit/engineio/request.hpp"
-#include "siokit/engineio/session_event.hpp"
 
 namespace siokit::inline v0::engineio {
 

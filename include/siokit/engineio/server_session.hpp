@@ -61,6 +61,11 @@ class server_session {
   result<void> send(message item);
   /// Ends the session after what is queued has been sent; `discard`: at once.
   void close(time_point now, bool discard = false);
+  /// An input or a message is lost, for want of memory: nothing may follow it.
+  void break_off() noexcept {
+    outbox_.clear();
+    fail(close_reason::transport_error, errc::out_of_memory, side::local);
+  }
 
   // Outputs. Pull each until it returns nullopt, events first.
 
@@ -166,7 +171,7 @@ class server_session {
   void fail(close_reason reason, errc code, side blame = side::remote);
   void end(close_reason reason, error detail);
   [[nodiscard]] std::optional<session_event> next_packet(time_point now);
-  [[nodiscard]] response poll_answer(exchange to, std::string_view closing = {});
+  [[nodiscard]] response poll_answer(exchange to, std::size_t count, std::string_view closing) const;
 
   server_config const* config_;
   sid id_;

@@ -66,21 +66,16 @@ inline void server_session::exchange_aborted(exchange which) {
   }
 }
 
-/// Everything queued and the packets of `closing`, one a type digit, as one body. The first response of a
-/// session holds its open packet, and what the options put behind that, but nothing else: clients expect that
-/// of a handshake.
-inline response server_session::poll_answer(exchange to, std::string_view closing) {
-  std::size_t count = outbox_.size();
-  std::size_t const of_handshake = config_->initial_packet ? 2 : 1;
-  if (std::exchange(polling_->handshake_due, false)) count = std::min(count, of_handshake);
+/// The first `count` messages that are queued and the packets of `closing`, one a type digit, as one body.
+inline response server_session::poll_answer(exchange to, std::size_t count, std::string_view closing) const {
   payload_form form = text_form();
   for (std::size_t i = 0; revision3_ && polling_->jsonp.empty() && i < count; ++i) {
     if (holds_binary(outbox_.at(i))) form = payload_form::binary;
   }
   response out = payload_response(to, {}, form);
   if (count > 0) out.body.reserve(outbox_.front().frames().size());
-  for (; count > 0; --count) {
-    message const next = outbox_.pop();
+  for (std::size_t i = 0; i < count; ++i) {
+    message const& next = outbox_.at(i);
     out.compress |= next.compress();
     out.packets += next.packet_count();
     append_message(out.body, next, form);
@@ -97,13 +92,25 @@ inline bool server_session::has_response() const noexcept {
 inline std::optional<response> server_session::poll_response() {
   if (!has_response()) return std::nullopt;
   bool const answers = polling_->has_answer();
-  auto const next = answers ? polling_->take_answer() : pending_answer{std::exchange(polling_->poll, {}), {}};
+  auto const next = answers ? polling_->first_answer() : pending_answer{polling_->poll, {}};
   bool const closes = answers && next.what == answer::noop_close;
-  response out = !answers ? poll_answer(next.to)
-                 : closes ? poll_answer(next.to, "61")
-                          : fixed_response(next, text_form());
+  bool const takes = !answers || closes;
+  // The first response of a session holds its open packet, and what the options put behind that, but nothing
+  // else: clients expect that of a handshake.
+  std::size_t const of_handshake = config_->initial_packet ? 2 : 1;
+  std::size_t const count = polling_->handshake_due ? std::min(outbox_.size(), of_handshake) : outbox_.size();
+  response out = takes ? poll_answer(next.to, count, closes ? "61" : "") : fixed_response(next, text_form());
   bool const payload = out.content_type.starts_with("text/plain");
   if (payload && !polling_->jsonp.empty()) out.body = jsonp_script(polling_->jsonp, out.body);
+  // It is made; had there been no memory for it, it would be asked for again.
+  if (answers) {
+    polling_->drop_answer();
+  } else {
+    polling_->poll = {};
+  }
+  if (!takes) return out;
+  polling_->handshake_due = false;
+  for (std::size_t left = count; left > 0; --left) static_cast<void>(outbox_.pop());
   return out;
 }
 

@@ -12,7 +12,14 @@ namespace siokit::inline v0::hub {
 inline void server::drain(time_point now) {
   turn const scope(*this, now);
   finish_closing();
-  while (auto const event = engine_->poll_event(now)) on_engine_event(*event, now);
+  for (;;) {
+    closing_.reserve(closing_.size() + 1);  // an end can't be told twice: there must be room to note it
+    auto const event = engine_->poll_event(now);
+    if (!event) break;
+    serving_ = event->session;
+    on_engine_event(*event, now);
+    serving_ = {};
+  }
   finish_closing();  // what a destructor has left to do, see next
   ask_later();
   read_letters(now);
@@ -50,8 +57,8 @@ inline void server::on_engine_event(engineio::event const& in, time_point now) {
       while (connections_.size() <= in.session.slot) connections_.emplace_back();
       connections_[in.session.slot].emplace(in.session, config_, now,
                                             engine_->find(in.session)->revision() == 3);
-      connects_.arm(in.session.slot, 0, later(now, config_.connect_timeout));
       ++connection_count_;
+      connects_.arm(in.session.slot, 0, later(now, config_.connect_timeout));
       if (auto& made = *connections_[in.session.slot]; made.protocol.revision() == 4) {
         on_connect(made, made.protocol.join_root());
       }
@@ -205,8 +212,8 @@ inline void server::finish_closing() {
     closing const item = closing_.back();
     auto& ended = connections_[item.connection];
     if (ended->first_socket == none) {
-      closing_.pop_back();
       ended_connections_.push_back(std::move(*ended));
+      closing_.pop_back();
       ended.reset();
       connects_.disarm(item.connection);
       --connection_count_;
@@ -262,12 +269,12 @@ inline void server::finish(socket& which, disconnect_reason reason, error detail
 inline void server::start_ending(socket& which, disconnect_reason reason, error detail) {
   if (which.state_ == socket::state::disconnected || which.state_ == socket::state::leaving) return;
   bool const was_connected = which.connected();
-  unlink(which);
-  acks_.disarm(which.slot_);
-  which.last_error_ = detail;
   using step = ending::step;
   endings_.push_back(
       {which.slot_, reason, was_connected, was_connected ? step::disconnecting : step::leave_rooms});
+  unlink(which);
+  acks_.disarm(which.slot_);
+  which.last_error_ = detail;
   if (was_connected) which.state_ = socket::state::leaving;
   if (!was_connected) withdraw(which);
 }
@@ -297,11 +304,11 @@ inline void server::run_endings(std::size_t until) {
       continue;
     }
     if (now == step::done) {
+      graveyard_.push_back(newest.socket);
       absent_socket* const kept = which.nsp_->recovery_ && which.extras_
                                       ? which.nsp_->recovery_->find_socket(which.extras_->pid)
                                       : nullptr;
       if (kept != nullptr) kept->data = std::move(which.extras_->data);  // nobody looks at it any more
-      graveyard_.push_back(newest.socket);
       endings_.pop_back();
       continue;
     }
@@ -311,10 +318,15 @@ inline void server::run_endings(std::size_t until) {
       case step::own_disconnecting:
         if (which.extras_) tell(which.extras_->on_disconnecting);
         break;
-      case step::leave_rooms:
+      case step::leave_rooms: {
+        on_failure untold([&]() noexcept {  // whatever is lacking to tell others
+          if (which.state_ != socket::state::disconnected) withdraw(which);
+        });
         if (newest.was_connected && socketio::recoverable(reason) && !shutting_down_) keep(which);
         leave_rooms(which);
+        untold.done();
         break;
+      }
       case step::disconnect:
         if (observer_ != nullptr) run_for(which.ref(), [&] { observer_->on_disconnected(which, reason); });
         tell_levels(&nsp::on_disconnect_);

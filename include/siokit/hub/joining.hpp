@@ -215,8 +215,10 @@ inline void server::purge(time_point now) {
 
 inline socket& server::make_socket(nsp& space, connection& owner, std::string_view auth) {
   if (free_sockets_.empty()) {
-    free_sockets_.push_back(static_cast<std::uint32_t>(sockets_.size()));
+    if (sockets_.size() == sockets_.capacity()) sockets_.reserve(sockets_.size() * 2 + 8);
+    free_sockets_.reserve(sockets_.capacity());  // so that the end of a socket needs no memory
     sockets_.emplace_back();
+    free_sockets_.push_back(static_cast<std::uint32_t>(sockets_.size() - 1));
   }
   std::uint32_t const slot = free_sockets_.back();
   if (++generation_ == 0) ++generation_;
@@ -224,8 +226,8 @@ inline socket& server::make_socket(nsp& space, connection& owner, std::string_vi
   ++space.population_;
   free_sockets_.pop_back();
   socket& made = *sockets_[slot];
-  if (!auth.empty()) made.extras().auth = auth;
   made.next_of_connection_ = std::exchange(owner.first_socket, slot);
+  if (!auth.empty()) made.extras().auth = auth;
   if (owner.protocol.revision() == 4) name_after_session(made);
   return made;
 }
@@ -276,9 +278,9 @@ inline void server::accept(socket& candidate) {
   auto welcome = owner->protocol.accept(space.name(), candidate.slot_, candidate.id_, pid);
   if (!welcome) return;
   connects_.disarm(candidate.connection_.slot);
-  candidate.state_ = socket::state::connected;
-  candidate.place_in_nsp_ = static_cast<std::uint32_t>(space.sockets_.size());
   space.sockets_.push_back(candidate.slot_);
+  candidate.place_in_nsp_ = static_cast<std::uint32_t>(space.sockets_.size() - 1);
+  candidate.state_ = socket::state::connected;
   if (candidate.recovered()) {  // what was missed comes before the answer, as upstream
     space.recovery_->missed(candidate.extras_->last_received, candidate.rooms(), [&](message const& packet) {
       static_cast<void>(send_packet(candidate.connection_, packet));

@@ -34,13 +34,17 @@ class rooms {
   bool join(std::string_view name, std::uint32_t socket, memberships& own) {
     auto found = by_name_.find(name);
     if (found != by_name_.end() && place_of(found->second, socket, own) != none) return false;
+    // Both lists change, or for want of memory none does.
+    if (own.size() == own.capacity()) own.reserve(own.size() * 2 + 1);
     if (found == by_name_.end()) {
-      found = by_name_.try_emplace(std::string(name)).first;
+      room fresh{};
+      fresh.members.reserve(1);
+      found = by_name_.try_emplace(std::string(name), std::move(fresh)).first;
       found->second.name = &found->first;
     }
     room& target = found->second;
-    own.push_back({&target, static_cast<std::uint32_t>(target.members.size())});
-    target.members.push_back({socket, static_cast<std::uint32_t>(own.size() - 1)});
+    target.members.push_back({socket, static_cast<std::uint32_t>(own.size())});
+    own.push_back({&target, static_cast<std::uint32_t>(target.members.size() - 1)});
     return true;
   }
 

@@ -165,6 +165,12 @@ class server {
  protected:
   /// Whether this is the base of a binding's server, which runs what handlers return.
   bool runs_tasks_ = false;
+  /// The session whose event was lost when something was thrown outside all handlers, for want of memory: it
+  /// can't go on. Empty when there is none, and when asked again.
+  [[nodiscard]] handle take_unserved() noexcept {
+    handle const session = std::exchange(serving_, {});
+    return in_handlers_ == 0 ? session : handle{};
+  }
 
  private:
   friend class socket;
@@ -231,11 +237,11 @@ class server {
    public:
     explicit turn(server& hub) : hub_(hub) {
       static_cast<void>(hub_.now());
-      if (hub_.depth_++ == 0) hub_.running_ = {};
+      begin();
     }
     turn(server& hub, time_point now) noexcept : hub_(hub) {
       hub_.turn_time_ = now;
-      if (hub_.depth_++ == 0) hub_.running_ = {};
+      begin();
     }
     turn(turn const&) = delete;
     turn& operator=(turn const&) = delete;
@@ -244,6 +250,11 @@ class server {
     }
 
    private:
+    void begin() noexcept {
+      if (hub_.depth_++ > 0) return;
+      hub_.running_ = {};
+      hub_.in_handlers_ = 0;
+    }
     server& hub_;
   };
 
@@ -308,7 +319,9 @@ class server {
   template <class Callable>
   void run_for(socket_ref who, Callable&& handler) {
     socket_ref const before = std::exchange(running_, std::move(who));
+    ++in_handlers_;
     handler();
+    --in_handlers_;
     running_ = before;
   }
 
@@ -360,6 +373,8 @@ class server {
   socket_observer* observer_ = nullptr;
   std::unique_ptr<impl::server_side> side_;
   socket_ref running_;
+  handle serving_;                 // whose event is being handled
+  std::uint32_t in_handlers_ = 0;  // of the application, one called by another
   time_point turn_time_{};
   std::uint64_t listener_count_ = 0;
   std::uint32_t generation_ = 0;

@@ -53,6 +53,9 @@ class connection final : public counted {
 
   // --- From anywhere.
 
+  template <class Step>
+  void attempt(Step&& step);
+
   [[nodiscard]] bool awaits_answer() const noexcept {
     return loop_ != nullptr && !broken_ && mode_ == mode::http && http_ && http_->awaiting;
   }
@@ -204,31 +207,35 @@ inline void connection::start(tls_context const& tls) {
   if (tls) tls_ = std::make_unique<tls_filter>(tls.get(), tls_role::server);
   if (tls && loop_->options().http2.make != nullptr) tls_->offer_http2();
   name_ = loop_->enlist(ref<connection>(this));
-  arm(loop_->options().header_timeout);
-  wait_readable();
+  attempt([this] {
+    arm(loop_->options().header_timeout);
+    wait_readable();
+  });
 }
 
 inline void connection::wait_readable() {
-  if (std::exchange(waits_readable_, true)) return;
+  if (waits_readable_) return;
   socket_.async_wait(asio::socket_base::wait_read, [self = ref<connection>(this)](std::error_code) {
     self->waits_readable_ = false;
     self->in_turn(&connection::on_readable);
   });
+  waits_readable_ = true;
 }
 
 inline void connection::wait_writable() {
-  if (std::exchange(waits_writable_, true)) return;
+  if (waits_writable_) return;
   socket_.async_wait(asio::socket_base::wait_write, [self = ref<connection>(this)](std::error_code) {
     self->waits_writable_ = false;
     self->in_turn(&connection::on_writable);
   });
+  waits_writable_ = true;
 }
 
-/// Runs a handler; whatever it throws, the connection goes on.
+/// Runs a handler; whatever the application throws, the connection goes on.
 inline void connection::in_turn(void (connection::*work)()) {
   if (loop_ == nullptr) return;
   try {
-    loop_->turn([this, work] { (this->*work)(); });
+    loop_->turn([this, work] { attempt([this, work] { (this->*work)(); }); });
   } catch (...) {
     if (loop_ != nullptr) loop_->resume_later(*this);
     throw;
@@ -338,82 +345,6 @@ inline void connection::resume() {
   if (room() > 0) wait_readable();
 }
 
-// --- Writing
-
-/// Sends bytes of our own. They are copied if the socket does not take them.
-inline void connection::write(std::string_view first, std::string_view second) {
-  if (!tls_) return write_plain(first, second);
-  encrypt(first);
-  encrypt(second);
-  flush_tls();
-}
-
-inline void connection::write_plain(std::string_view first, std::string_view second) {
-  if (broken_) return;
-  std::size_t sent = 0;
-  if (!backlog_) {
-    gather_list& list = loop_->gather;
-    list.clear();
-    list.add(first);
-    list.add(second);
-    sent = write_some(list);
-    if (sent == list.bytes) return;
-    backlog_ = std::make_unique<backlog>();
-    wait_writable();
-  }
-  std::size_t const of_first = std::min(sent, first.size());
-  backlog_->append(first.substr(of_first));
-  backlog_->append(second.substr(sent - of_first));
-}
-
-inline void connection::encrypt(std::string_view plain) {
-  if (tls_->write(plain)) return;
-  broken_ = true;
-  loop_->resume_later(*this);
-}
-
-inline void connection::flush_tls() {
-  std::string cipher;
-  if (tls_->drain(cipher)) write_plain(cipher);
-}
-
-/// One write, never blocking. A dead socket takes everything, and the connection is cut in this turn.
-inline std::size_t connection::write_some(gather_list const& from) {
-  std::error_code failure;
-  std::size_t const sent = from.count == 1 ? socket_.write_some(from.buffers[0], failure)
-                                           : socket_.write_some(from.view(), failure);
-  if (!failure) return sent;
-  if (failure == asio::error::would_block || failure == asio::error::try_again) return 0;
-  broken_ = true;
-  loop_->resume_later(*this);
-  return from.bytes;
-}
-
-inline void connection::on_writable() {
-  if (!backlog_ && mode_ == mode::http2) return http_->http2->resume();
-  if (!backlog_) return;
-  gather_list& list = loop_->gather;
-  list.clear();
-  backlog_->gather(list);
-  std::size_t const sent = write_some(list);
-  backlog_->consume(sent);
-  if (!backlog_->empty()) {
-    if (sent > 0 && mode_ != mode::websocket) arm(loop_->options().write_timeout);
-    return wait_writable();
-  }
-  backlog_.reset();
-  pong_queued_ = false;
-  if (room() > 0) wait_readable();
-  switch (mode_) {
-    case mode::websocket: return transmit();
-    case mode::http2: return http_->http2->resume();
-    case mode::closing: return shut_down();
-    case mode::http:
-      if (!http_->awaiting) return on_answered();
-      if (held_) loop_->resume_later(*this);
-  }
-}
-
 // --- Ending
 
 /// Nothing more will be said. The peer has some time to take what is on its way, and to close its side.
@@ -441,7 +372,7 @@ inline void connection::shut_down() {
 inline void connection::cut() {
   loop& shared = *loop_;
   handle const session = session_;
-  bool const was_wire = mode_ == mode::websocket;
+  bool const was_wire = !http_;  // a WebSocket, which may be closing
   if (mode_ == mode::http2) http_->http2->lose_streams();
   abandon();
   if (!session) return;
@@ -450,6 +381,17 @@ inline void connection::cut() {
   } else {
     shared.exchange_input(
         [&](engineio::server& engine) { engine.exchange_aborted(session, exchange{name_}); });
+  }
+}
+
+/// One step of this connection. Without the memory for it the connection ends: who knows what is lost.
+template <class Step>
+void connection::attempt(Step&& step) {
+  try {
+    step();
+  } catch (std::bad_alloc const&) {
+    if (loop_ != nullptr) cut();
+    throw;
   }
 }
 

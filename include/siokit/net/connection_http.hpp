@@ -5,7 +5,7 @@
 // waits for packets, on the same connection, has it read only after that GET is answered.
 #pragma once
 
-#include "siokit/net/connection.hpp"
+#include "siokit/net/connection_write.hpp"
 #include "siokit/net/http_response.hpp"
 
 namespace siokit::inline v0::net::impl {

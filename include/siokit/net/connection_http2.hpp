@@ -25,8 +25,10 @@ inline void connection::start_stream(connection& parent, std::int32_t stream, st
   input_ended_ = true;  // there is no socket to be read
   name_ = loop_->enlist(ref<connection>(this));
   ++loop_->streams;
-  arm(loop_->options().header_timeout);
-  begin_with(std::move(head), false);
+  attempt([&] {
+    arm(loop_->options().header_timeout);
+    begin_with(std::move(head), false);
+  });
 }
 
 inline void connection::receive_more(std::string_view part) {

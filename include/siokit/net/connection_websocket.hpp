@@ -3,7 +3,7 @@
 // messages of the session as the frames they are, and control frames of our own.
 #pragma once
 
-#include "siokit/net/connection.hpp"
+#include "siokit/net/connection_write.hpp"
 #include "siokit/net/sha1.hpp"
 
 namespace siokit::inline v0::net::impl {
@@ -120,8 +120,11 @@ inline void connection::send_control(std::uint8_t opcode, std::string_view paylo
   write({head, size}, payload);
 }
 
-/// Says goodbye. What the peer may still send is of no interest.
+/// Says goodbye, after what the messages before it have brought. What the peer may still send is of no
+/// interest.
 inline void connection::close_websocket(std::uint16_t code) {
+  transmit();
+  if (mode_ == mode::closing) return;  // the session had a goodbye of its own
   char payload[websocket::control_payload_max];
   send_control(websocket::opcodes::close, {payload, websocket::encode_close(payload, code)});
   finish();

@@ -29,7 +29,8 @@ class engine_host {
 
   // --- Hooks, to be set before listen(). They run on the thread that runs the io_context, never in one of
   // --- one's own calls of the host. What they throw leaves through io_context::run(), which may be called
-  // --- again: nothing is lost but, after a hook of headers, the connection it was for.
+  // --- again: nothing is lost but, after a hook of headers, the connection it was for. So it is with
+  // --- std::bad_alloc, whoever throws it: the connection that wanted the memory ends.
 
   /// After every input to the engine. Required: pull engine.poll_event(now) until it returns nullopt.
   void on_drain(unique_function<void(time_point now)> hook) { loop_->hooks().on_drain = std::move(hook); }

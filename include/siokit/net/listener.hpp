@@ -53,7 +53,7 @@ class listener final : public counted {
 
   void wait() {
     retry_at_ = never;
-    if (std::exchange(waiting_, true)) return;
+    if (waiting_) return;
     acceptor_.async_wait(asio::socket_base::wait_read, [self = ref<listener>(this)](std::error_code) {
       self->waiting_ = false;
       if (self->loop_ == nullptr) return;
@@ -64,6 +64,7 @@ class listener final : public counted {
         throw;
       }
     });
+    waiting_ = true;
   }
 
   /// Connections accepted from now on use `fresh`, if they used `old`.

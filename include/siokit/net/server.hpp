@@ -179,6 +179,7 @@ class server : private impl::server_parts, public hub::server {
   template <class Callable>
   bool guarded(Callable&& call) noexcept;
   void report(std::exception_ptr const& failure, hub::socket_ref const& at_fault) noexcept;
+  void give_up(handle session) noexcept;
   /// The same in a turn of the hub, for code that runs for no socket.
   template <class Callable>
   bool guarded_turn(Callable&& call) noexcept {
@@ -226,8 +227,18 @@ bool server::guarded(Callable&& call) noexcept {
     call();
     return true;
   } catch (...) {
+    handle const unserved = take_unserved();
     report(std::current_exception(), running());
+    if (unserved) give_up(unserved);
     return false;
+  }
+}
+
+/// What the session said was lost for want of memory. It ends: to go on would be to lie.
+inline void server::give_up(handle session) noexcept {
+  try {
+    if (!engine().refuse(session)) engine().close(session, net::now(), true);
+  } catch (...) {  // nor is there any for an answer: the client will have to give up by itself
   }
 }
 

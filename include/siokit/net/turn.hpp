@@ -32,7 +32,7 @@ inline void loop::flush(std::size_t quota) {
     } else if (exchanges_due_ = false; !resumed_.empty()) {
       ref<connection> const who = std::move(resumed_.back());
       resumed_.pop_back();
-      who->resume();
+      who->attempt([&] { who->resume(); });
     } else if (quota == 0) {
       return schedule();
     } else if (auto const ready = engine_.poll_ready()) {
@@ -48,8 +48,16 @@ inline void loop::flush(std::size_t quota) {
 
 inline void loop::deliver(engineio::server_response& out) {
   auto const target = find(out.answer.to.value);
-  if (target && target->awaits_answer()) return target->answer(out);
-  lose_accepted(out);
+  if (!target || !target->awaits_answer()) return lose_accepted(out);
+  try {
+    target->attempt([&] { target->answer(out); });
+  } catch (std::bad_alloc const&) {
+    if (running_ && out.answer.packets > 0) {  // they are lost
+      input([&](engineio::server& engine) { engine.close(out.session, now_, true); });
+    }
+    if (running_ && target->mode_ == connection::mode::http) lose_accepted(out);
+    throw;
+  }
 }
 
 /// The client of a WebSocket handshake is gone, and its session must be told so.
@@ -66,20 +74,21 @@ inline void loop::transmit(handle session) {
   if (known == nullptr) return;
   for (wire const which : {known->main_wire(), known->probe_wire()}) {
     if (!running_) return;
-    if (auto const target = find(which.value)) target->transmit();
+    if (auto const target = find(which.value)) target->attempt([&] { target->transmit(); });
   }
 }
 
 inline void loop::schedule() {
-  if (std::exchange(scheduled_, true)) return;
+  if (scheduled_) return;
   asio::post(context_, [self = ref<loop>(this)] {
     self->scheduled_ = false;
     self->turn(
         [&self] {
-          if (std::exchange(self->closing_due_, false)) self->begin_closing();
+          if (self->closing_due_) self->begin_closing();
         },
         SIZE_MAX);
   });
+  scheduled_ = true;
 }
 
 inline void loop::resume_later(connection& who) {
@@ -98,7 +107,7 @@ inline void loop::arm_timer() {
   if (!running_ || next == armed_) return;
   // A timer that fires too early finds nothing to do and is armed again: cheaper than moving it each time.
   if (next > armed_ && next != never) return;
-  armed_ = next;
+  armed_ = never;
   timer_->expires_at(to_steady(next));  // withdraws the earlier wait
   if (next == never) return;
   timer_->async_wait([self = ref<loop>(this)](std::error_code failure) {
@@ -106,6 +115,7 @@ inline void loop::arm_timer() {
     self->armed_ = never;
     self->turn([&self] { self->on_timer(); });
   });
+  armed_ = next;
 }
 
 inline void loop::on_timer() {
@@ -113,7 +123,7 @@ inline void loop::on_timer() {
   while (running_) {
     auto const at = deadlines_.expire_one(now_);
     if (at == deadline_heap::none) break;
-    if (ref<connection> const who = places_[at].who) who->expire();
+    if (ref<connection> const who = places_[at].who) who->attempt([&] { who->expire(); });
   }
   for (std::size_t i = 0; running_ && i < listeners_.size(); ++i) {
     if (listeners_[i]->retry_at() <= now_) listeners_[i]->wait();
@@ -135,6 +145,9 @@ inline std::string_view loop::date() {
 
 inline std::uint64_t loop::enlist(ref<connection> who) {
   if (free_.empty()) {
+    if (places_.size() == places_.capacity()) places_.reserve(places_.size() * 2 + 8);
+    free_.reserve(places_.capacity());  // so that to end needs no memory, nor to be put off
+    resumed_.reserve(places_.capacity());
     places_.emplace_back();
     free_.push_back(static_cast<std::uint32_t>(places_.size() - 1));
   }
@@ -193,10 +206,11 @@ inline void loop::close(duration grace) {
 inline void loop::begin_closing() {
   // NOLINTNEXTLINE(modernize-loop-convert): what a connection does in its end may change the table
   for (std::size_t i = 0; i < places_.size(); ++i) {
-    if (ref<connection> const who = places_[i].who) who->close_soon();
+    if (ref<connection> const who = places_[i].who) who->attempt([&] { who->close_soon(); });
   }
   input([this](engineio::server& engine) {
     for (handle const session : engine.sessions()) engine.close(session, now_, true);
+    closing_due_ = false;
   });
 }
 
@@ -247,7 +261,7 @@ inline bool http_reply::send(std::uint16_t status, std::string_view body, std::v
   auto const client = owner->find(exchange_);
   if (!client || !client->awaits_answer()) return false;
   owner->refresh_time();
-  client->respond(status, body, headers);
+  client->attempt([&] { client->respond(status, body, headers); });
   owner->resume_later(*client);  // in any case there is a deadline to be armed
   return true;
 }
