@@ -89,6 +89,9 @@ class story {
     engine_.upgrade_timeout = random().between(1s, 10s);
     engine_.allow_upgrades = !chance(15);
     if (chance(20)) engine_.outbox_bytes_max = 20'000;
+    if (chance(10)) engine_.outbox_messages_max = 100;
+    if (chance(15)) engine_.handshake_rate = {2, 10};
+    if (chance(10)) engine_.packet_rate = {200, 500};
     hub_.connect_timeout = random().between(5s, 45s);
     if (chance(60)) hub_.connection_state_recovery.emplace();
     if (chance(20)) hub_.connection_state_recovery = hub::recovery_config{.max_disconnection_duration = 5s};
