@@ -154,13 +154,14 @@ tl::expected<std::string, std::string> listen_behind(std::optional<misbehaviour:
   }
 }
 
-tl::expected<std::unique_ptr<record_file>, std::string> open_recording(settings const& s) {
+/// Null without --record.
+std::unique_ptr<record_file> make_recording(settings const& s) {
   using mask = siokit::engineio::recording_mask;
   if (s.record.empty()) return nullptr;
   mask const hidden = s.record_mask == "none"      ? mask::none
                       : s.record_mask == "secrets" ? mask::secrets
                                                    : mask::everything;
-  return record_file::create(s.record, hidden, s.record_max);
+  return std::make_unique<record_file>(s.record, hidden, s.record_max);
 }
 
 /// Runs until a signal comes. Returns the exit code.
@@ -176,14 +177,9 @@ int serve(settings const& s, apps::app& chosen) {
   raise_descriptor_limit();
   session_log counted;
   options.observer = &counted;
-  auto const recording = open_recording(s);
-  if (!recording) {
-    std::fprintf(stderr, "siokit-server: %s\n", recording.error().c_str());
-    return 1;
-  }
-  options.recorder = recording->get();
+  auto const recording = make_recording(s);
+  options.recorder = recording.get();
   siokit::server io(options);
-  if (*recording) (*recording)->write_in_turns_of(io.context());
   admin const admins(io, s);
   add_routes(io, s);
   serve_metrics(io, counted);
@@ -196,7 +192,13 @@ int serve(settings const& s, apps::app& chosen) {
     faults.reset();
     app->stop();
   });
-  auto const bound = s.allow_misbehaviour ? listen_behind(faults, io, s) : io.listen();
+  auto bound = s.allow_misbehaviour ? listen_behind(faults, io, s) : io.listen();
+  // Now, for the recording of a server that holds the port may have this name.
+  if (auto const opened =
+          recording && bound ? recording->open(io.context()) : tl::expected<void, std::string>();
+      !opened) {
+    bound = tl::unexpected(opened.error());
+  }
   if (!bound) {
     std::fprintf(stderr, "siokit-server: %s\n", bound.error().c_str());
     return 1;

@@ -8,6 +8,7 @@
 
 #include <asio/post.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 
 namespace {
@@ -20,22 +21,31 @@ std::string last_error() {
 
 }  // namespace
 
-tl::expected<std::unique_ptr<record_file>, std::string> record_file::create(
-    std::string path, siokit::engineio::recording_mask mask, std::uint64_t bytes_max) {
-  struct stat earlier {};
-  bool const kept = ::stat(path.c_str(), &earlier) == 0 && S_ISREG(earlier.st_mode) && earlier.st_size > 0;
-  if (kept && std::rename(path.c_str(), (path + ".1").c_str()) != 0) {
-    return tl::unexpected("--record: " + path + " can't be kept as " + path + ".1: " + last_error());
-  }
-  int const file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (file < 0) return tl::unexpected("--record: " + path + " can't be written: " + last_error());
-  return std::unique_ptr<record_file>(new record_file(file, std::move(path), mask, bytes_max));
+record_file::record_file(std::string path, siokit::engineio::recording_mask mask, std::uint64_t bytes_max)
+    : recorder(mask), path_(std::move(path)), left_(bytes_max) {
+  buffer_.reserve(buffer_size);  // so that write() never allocates
 }
 
-record_file::record_file(int file, std::string path, siokit::engineio::recording_mask mask,
-                         std::uint64_t bytes_max)
-    : recorder(mask), path_(std::move(path)), left_(bytes_max), file_(file) {
-  buffer_.reserve(buffer_size);  // so that write() never allocates
+tl::expected<void, std::string> record_file::open(asio::io_context& context) {
+  auto const failed = [this] {
+    return tl::unexpected("--record: " + path_ + " can't be written: " + last_error());
+  };
+  struct stat there {};
+  bool const kept = ::lstat(path_.c_str(), &there) == 0 && S_ISREG(there.st_mode) && there.st_size > 0;
+  if (kept) {
+    std::string name;
+    for (int i = 1; name.empty() || ::lstat(name.c_str(), &there) == 0; ++i) {
+      name = path_ + "." + std::to_string(i);
+    }
+    if (std::rename(path_.c_str(), name.c_str()) != 0) return failed();
+  }
+  constexpr int how = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+  file_ = ::open(path_.c_str(), how, S_IRUSR | S_IWUSR);
+  if (file_ < 0 || ::fstat(file_, &there) != 0) return failed();
+  if (S_ISREG(there.st_mode) && ::fchmod(file_, S_IRUSR | S_IWUSR) != 0) return failed();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow any more is told of by write()
+  context_ = &context;
+  return {};
 }
 
 record_file::~record_file() {

@@ -12,16 +12,14 @@
 /// the file has become too long, or can't be written, a line of the log says so, and the server goes on.
 class record_file final : public siokit::engineio::recorder {
  public:
-  /// An earlier recording is kept as PATH.1. Error: one line for people.
-  [[nodiscard]] static tl::expected<std::unique_ptr<record_file>, std::string> create(
-      std::string path, siokit::engineio::recording_mask mask, std::uint64_t bytes_max);
+  record_file(std::string path, siokit::engineio::recording_mask mask, std::uint64_t bytes_max);
   ~record_file() override;
 
-  /// Until then nothing is written before there is much of it. `context` is not used after its end.
-  void write_in_turns_of(asio::io_context& context) noexcept { context_ = &context; }
+  /// Before the first session. An earlier recording is kept as PATH.1, or the next number that is free.
+  /// `context` is not used after its end. Error: one line for people.
+  [[nodiscard]] tl::expected<void, std::string> open(asio::io_context& context);
 
  private:
-  record_file(int file, std::string path, siokit::engineio::recording_mask mask, std::uint64_t bytes_max);
   void write(std::string_view bytes) noexcept override;
   void flush() noexcept;
   void put(std::string_view bytes) noexcept;
@@ -31,6 +29,6 @@ class record_file final : public siokit::engineio::recorder {
   std::string buffer_;
   asio::io_context* context_ = nullptr;
   std::uint64_t left_;  // bytes that may still be written
-  int file_;            // -1: closed
+  int file_ = -1;       // closed
   bool flush_posted_ = false;
 };

@@ -19,6 +19,15 @@ std::string shown(std::string_view text, std::size_t size_max) {
   for (char& c : out) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '.';
   }
+  // The control characters beyond ASCII, line ends, and what turns the direction of text.
+  auto const at = [&out](std::size_t i) { return static_cast<unsigned char>(out[i]); };
+  for (std::size_t i = 0; i + 1 < out.size(); ++i) {
+    if (at(i) == 0xC2 && at(i + 1) < 0xA0) out.replace(i, 2, "..");
+    if (i + 2 == out.size() || at(i) != 0xE2) continue;
+    bool const turns = at(i + 1) == 0x80 ? at(i + 2) >= 0xA8 && at(i + 2) <= 0xAE
+                                         : at(i + 1) == 0x81 && at(i + 2) >= 0xA6 && at(i + 2) <= 0xA9;
+    if (turns) out.replace(i, 3, "...");
+  }
   if (text.size() > size_max) out += "... (" + std::to_string(text.size()) + " bytes)";
   return out;
 }
@@ -129,9 +138,11 @@ story_line options(replayed const& step) {
 /// The body of a POST, whose form the session knows and keeps to itself: that in which it can be read.
 std::string of_post(std::string_view body, std::uint8_t revision, std::size_t size_max) {
   using engineio::payload_form;
+  std::optional<std::string> form;
   if (body.starts_with("d=")) {
-    auto const payload = engineio::jsonp_payload(body);
-    return payload ? of_post(*payload, revision, size_max) : shown(body, size_max);
+    form = engineio::jsonp_payload(body);
+    if (!form) return shown(body, size_max);
+    body = *form;
   }
   bool const binary = !body.empty() && static_cast<unsigned char>(body[0]) < 2;
   return of_body(body,
@@ -170,6 +181,7 @@ story_line input(replayed const& step, std::size_t size_max) {
       return {from_app,
               of_message(in.item, 4, size_max) + (step.outcome ? "" : ": " + in_words(step.outcome.error())),
               "send"};
+    case kind::break_off: return {by_time, "no memory: the session is broken off", "break_off"};
     case kind::close: break;
   }
   return {from_app, in.flag ? "close at once" : "close", "close"};

@@ -1,4 +1,6 @@
 // What is recorded can be read, is replayed as it was, and does not say what a mask hides.
+#include <cmath>
+
 #include "siokit/socketio/packet.hpp"
 #include "world.hpp"
 
@@ -176,6 +178,26 @@ TEST(engineio_recording, masks_hide_what_they_say) {
   }
 }
 
+TEST(engineio_recording, secrets_in_odd_places) {
+  auto const masked = [](std::string text) {
+    engineio::impl::mask_packet(text, frame_kind::text, 4, recording_mask::secrets);
+    return text;
+  };
+  EXPECT_EQ(masked("40/a?token=5f3e-9A_%41&b,{}"), "40/a?xxxxx=xxxxxxxxxxx&x,{}") << "of Socket.IO 2";
+  EXPECT_EQ(masked("40/a?token=5f3e"), "40/a?xxxxx=xxxx");
+  EXPECT_EQ(masked(R"(42/admin,["session","5f3e"])"), R"(42/admin,["xxxxxxx","xxxx"])");
+  EXPECT_EQ(masked(R"(43/admin,7[{"cookie":"a"}])"), R"(43/admin,1[{"xxxxxx":"x"}])");
+  EXPECT_EQ(masked(R"(42/administrators,["a"])"), R"(42/administrators,["a"])");
+  for (std::string const& head : {std::string("\0\x09\x09\xFF", 4), std::string("\0\x09\x09", 3)}) {
+    for (auto const mask : {recording_mask::secrets, recording_mask::everything}) {
+      std::string body = head + std::string(secret);  // shorter than it says, or without an end of its length
+      engineio::impl::mask_payload(body, payload_form::binary, mask);
+      EXPECT_EQ(body.find_first_of(secret), std::string::npos);
+      EXPECT_EQ(body.size(), head.size() + secret.size());
+    }
+  }
+}
+
 TEST(engineio_recording, what_a_mask_leaves_is_still_a_packet) {
   for (std::string_view const text :
        {R"(0{"token":"a\"b\u00e9","n":-12.5e+3,"t":[true,false,null,0,"true"]})", R"(0/chat,{"a":1e5})", "0",
@@ -332,8 +354,9 @@ TEST(engineio_recording, each_input_there_and_back) {
   again({.type = kind::advance, .now = later(now, 24h * 365 * 70)});
   again({.type = kind::close, .now = now, .flag = true});
   again({.type = kind::send});
+  again({.type = kind::break_off});
   for (std::size_t const size : {0u, 1u, 125u, 126u, 300u, 70'000u}) {
-    message_builder parts(1, 20);
+    message_builder parts(1, size == 1 ? 1'000'000 : 20);  // of a list, whose length was guessed
     parts.append(std::string(size, 'a'));
     parts.prepend("4");
     parts.close_text();
@@ -372,6 +395,37 @@ TEST(engineio_recording, options_that_are_not_given_have_their_defaults) {
   EXPECT_EQ(all.options().ping_interval, 7ns);
   EXPECT_EQ(all.options().ping_timeout, server_config().ping_timeout);
   EXPECT_EQ(all.options().packet_rate, server_config().packet_rate);
+}
+
+TEST(engineio_recording, options_may_be_extreme) {
+  for (rate_limit const rate : {rate_limit(0.0001, 1e6), rate_limit(1000, HUGE_VAL), rate_limit(1e300)}) {
+    tape tape(recording_mask::none);
+    tape.on_start(0, {.packet_rate = rate}, {.id = sid("a")}, time_point(1h));
+    EXPECT_EQ(problem_of(tape.bytes), "");
+    auto all = *replay::open(tape.bytes);
+    while (*all.next()) continue;
+    EXPECT_EQ(all.options().packet_rate, rate);
+  }
+}
+
+TEST(engineio_recording, what_memory_has_broken_off_is_broken_off_again) {
+  tape tape(recording_mask::none);
+  server_config const options;
+  time_point const now(1h);
+  server_session session(options, sid("a"), transport::websocket, now);
+  tape.on_start(0, options, {.id = sid("a"), .first = transport::websocket}, now);
+  auto const feed = [&](session_input const& in) {
+    tape.on_input(0, session, in);
+    static_cast<void>(apply(session, in));
+  };
+  feed({.type = session_input::kind::wire_opened, .name = 1, .now = now});
+  tape.on_event(0, now, session.poll_event(now));
+  feed({.type = session_input::kind::break_off});
+  auto const closed = session.poll_event(now);
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->detail.code, errc::out_of_memory);
+  tape.on_event(0, now, closed);
+  EXPECT_EQ(problem_of(tape.bytes), "");
 }
 
 TEST(engineio_recording, answers_that_pile_up_are_of_no_host) {

@@ -1,4 +1,5 @@
 // A scripted peer against engineio::server, in virtual time.
+#include "unit/heap.hpp"
 #include "world.hpp"
 
 namespace engineio_server_test {
@@ -425,6 +426,23 @@ TEST(engineio_server, clients_without_binary_frames) {
   EXPECT_TRUE(w.server_.send(w.opened_, binary_message(as_bytes("AB"))));
   w.pump();
   EXPECT_EQ(w.sent(wire), "bQUI=;");
+}
+
+TEST(engineio_server, memory_of_decoded_messages_is_given_back) {
+  server_config const config;
+  server_session session(config, sid("a"), transport::websocket, time_point(1h), true);
+  ASSERT_TRUE(session.wire_opened(wire{1}, time_point(1h)));
+  std::string const base64 = "b" + std::string(1'000'000, 'A');
+  for (bool const first : {true, false}) {
+    auto const before = conformance::heap;
+    ASSERT_TRUE(session.receive(wire{1}, {frame_kind::text, base64}, time_point(1h)));
+    while (session.poll_event(time_point(1h))) continue;
+    auto const since = conformance::heap_since(before);
+    EXPECT_GE(since.bytes, 1'000'000u);
+    if (!first) {  // the first one makes what polling needs
+      EXPECT_EQ(since.allocations, since.releases);
+    }
+  }
 }
 
 TEST(engineio_server, a_peer_that_does_not_read_is_closed) {

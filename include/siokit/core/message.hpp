@@ -105,7 +105,7 @@ class message {
     return block_ == nullptr ? 0 : sizeof(*block_) + block_->capacity + place_in_queue + of_allocator;
   }
   /// How many bytes its block has room for, which is what cost() grows with.
-  [[nodiscard]] std::size_t capacity() const noexcept { return block_ == nullptr ? 0 : block_->capacity; }
+  [[nodiscard]] std::uint32_t capacity() const noexcept { return block_ == nullptr ? 0 : block_->capacity; }
   /// The same packet as Engine.IO packets, for polling and for hosts with a WebSocket library of their own.
   [[nodiscard]] packet_walk packets() const noexcept { return packet_walk(frames()); }
   [[nodiscard]] std::size_t packet_count() const noexcept {
@@ -167,6 +167,11 @@ class message_builder {
   }
 
   [[nodiscard]] message finish() noexcept { return message(std::exchange(block_, nullptr)); }
+  /// The same, counted as if its block had room for so much.
+  [[nodiscard]] message finish(std::uint32_t capacity) noexcept {
+    block_->capacity = capacity;
+    return finish();
+  }
 
   static constexpr std::size_t header_room = 10;  ///< the longest header of an unmasked frame
 
@@ -201,12 +206,11 @@ class message_builder {
   impl::message_block* block_;
 };
 
-/// A message of the frames() of another one, in a block of the same capacity(), so that it costs the same.
-/// Precondition: `capacity` holds them.
-[[nodiscard]] inline message message_of_frames(std::string_view frames, std::size_t capacity) {
-  message_builder builder(std::max(capacity, message_builder::header_room) - message_builder::header_room, 0);
+/// A message of the frames() of another one, which costs as much as one of this capacity().
+[[nodiscard]] inline message message_of_frames(std::string_view frames, std::uint32_t capacity) {
+  message_builder builder(frames.size(), 0);
   builder.prepend(frames);
-  return builder.finish();
+  return builder.finish(capacity);
 }
 
 /// A message of one text packet, as given: type character and data.

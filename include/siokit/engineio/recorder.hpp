@@ -15,7 +15,9 @@ namespace siokit::inline v0::engineio {
 /// `recorder`. Outlives the server.
 class recorder {
  public:
-  explicit recorder(recording_mask mask = recording_mask::secrets) : mask_(mask) {}
+  explicit recorder(recording_mask mask = recording_mask::secrets) : mask_(mask) {
+    bytes_.reserve(small_room);
+  }
   recorder(recorder const&) = delete;
   recorder& operator=(recorder const&) = delete;
   virtual ~recorder() = default;
@@ -45,18 +47,20 @@ class recorder {
     if (mask_ != recording_mask::none) conceal(entry.input, state, to.revision());
     write(entry, timed(in.type) ? in.now : last_);
   }
-  void on_event(std::uint32_t slot, time_point now, std::optional<session_event> const& out) {
+  // What comes out is told when it is too late to fail. Small entries, of what goes in too, need no memory.
+
+  void on_event(std::uint32_t slot, time_point now, std::optional<session_event> const& out) noexcept {
     if (knows(slot)) {
       write({.type = recorded::kind::event, .slot = slot, .digest = digest().of(out)}, now);
     }
   }
-  void on_transmit(std::uint32_t slot, wire which, transmit const& out) {
+  void on_transmit(std::uint32_t slot, wire which, transmit const& out) noexcept {
     if (!knows(slot)) return;
     recorded entry{.type = recorded::kind::transmit, .slot = slot, .digest = digest().of(out)};
     entry.input.name = which.value;
     write(entry, last_);
   }
-  void on_response(std::uint32_t slot, response const& out) {
+  void on_response(std::uint32_t slot, response const& out) noexcept {
     if (knows(slot)) {
       write({.type = recorded::kind::response, .slot = slot, .digest = digest().of(out)}, last_);
     }
@@ -68,7 +72,7 @@ class recorder {
   virtual void write(std::string_view bytes) noexcept = 0;
   /// Nothing is recorded any more.
   void stop() noexcept {
-    slots_ = {};
+    slots_.clear();
     stopped_ = true;
   }
 
@@ -93,12 +97,12 @@ class recorder {
   [[nodiscard]] output_digest digest() const noexcept { return output_digest(mask_ == recording_mask::none); }
 
   void write_head(server_config const& options, time_point now) {
-    begun_ = true;
     last_ = now;
     write(std::string(impl::recording_head).append(to_string(mask_)) + '\n');
     recorded entry{.type = recorded::kind::options, .options = options};
     if (mask_ != recording_mask::none) entry.options.initial_packet = masked(options.initial_packet);
     write(entry, now);
+    begun_ = true;
   }
 
   void write(recorded const& entry, time_point now) {
@@ -118,7 +122,9 @@ class recorder {
     std::size_t const begin = length_room - length.size();
     bytes_.replace(begin, length.size(), length);
     write(std::string_view(bytes_).substr(begin));
-    if (bytes_.capacity() > kept_capacity) bytes_ = {};
+    if (bytes_.capacity() <= kept_capacity) return;
+    bytes_.resize(small_room);
+    bytes_.shrink_to_fit();
   }
 
   void conceal(session_input& in, slot_state const& state, std::uint8_t revision) {
@@ -148,6 +154,7 @@ class recorder {
   }
 
   static constexpr std::size_t length_room = 10;
+  static constexpr std::size_t small_room = 256;
   static constexpr std::size_t kept_capacity = 64 * 1024;
 
   std::vector<slot_state> slots_;

@@ -85,12 +85,9 @@ class field_writer {
       append_varint(*out_, each.kind == frame_kind::text ? 0 : 1);
       (*this)(each.data);
     }
-    append_varint(*out_, std::min(item.capacity() - item.frames().size(), spare_max(item.frames().size())));
+    append_varint(*out_, item.capacity());
     (*this)(item.compress());
   }
-  /// How much larger than its frames a block may be: a builder at most doubles it. What an application has
-  /// reserved beyond that is not kept.
-  [[nodiscard]] static std::size_t spare_max(std::size_t frames) noexcept { return 2 * frames + 512; }
 
  private:
   std::string* out_;
@@ -111,15 +108,15 @@ class field_reader {
   }
   void operator()(duration& value) noexcept { value = duration(static_cast<std::int64_t>(up_to(INT64_MAX))); }
   void operator()(rate_limit& rate) noexcept {
-    constexpr double burst_seconds_max = 1e9;  // as with times
     auto const per_second = std::bit_cast<double>(up_to(UINT64_MAX));
     auto const burst = std::bit_cast<double>(up_to(UINT64_MAX));
     rate = rate_limit(per_second, burst);
-    if (!rate.unlimited() && !(burst / per_second <= burst_seconds_max)) fail();
+    if (!rate.unlimited() && !(per_second > 0 && burst >= 0)) fail();
   }
   void operator()(std::string_view& bytes) noexcept {
-    bytes = rest_.substr(0, static_cast<std::size_t>(up_to(rest_.size())));
-    if (bytes.size() > rest_.size()) return fail();
+    auto const size = up_to(rest_.size());
+    if (size > rest_.size()) return fail();
+    bytes = rest_.substr(0, static_cast<std::size_t>(size));
     rest_.remove_prefix(bytes.size());
   }
   void operator()(sid& id) noexcept {
@@ -143,11 +140,13 @@ class field_reader {
       frames.append(head, write_frame_header(head, binary ? 0x82 : 0x81, data.size(), false));
       frames.append(data);
     }
-    auto const spare = static_cast<std::size_t>(up_to(field_writer::spare_max(frames.size())));
+    auto const capacity = static_cast<std::uint32_t>(up_to(UINT32_MAX));
     bool compress = false;
     (*this)(compress);
+    constexpr std::size_t longest = 1 << 30;
+    if (frames.size() > longest) fail();
     if (!good_ || frames.empty()) return;
-    item = message_of_frames(frames, frames.size() + spare);
+    item = message_of_frames(frames, capacity);
     if (!compress) item.no_compress();
   }
 
@@ -207,6 +206,7 @@ void each_field_of_input(Input& in, Fields&& field) {
     case kind::advance: return;
     case kind::send: return field(in.item);
     case kind::close: return field(in.flag);
+    case kind::break_off: return;
   }
 }
 
@@ -315,7 +315,7 @@ class recording_reader {
     std::uint64_t kind = 0, folded = 0;
     field(kind), field(out.slot), field(folded);
     constexpr auto first_input = static_cast<std::uint64_t>(recorded::kind::input);
-    if (kind > first_input + static_cast<std::uint64_t>(session_input::kind::close)) return false;
+    if (kind > first_input + static_cast<std::uint64_t>(session_input::kind::break_off)) return false;
     out.type = static_cast<recorded::kind>(std::min(kind, first_input));
     if (kind > first_input) out.input.type = static_cast<session_input::kind>(kind - first_input);
     // Unsigned, so that nothing overflows on the way to being refused.

@@ -103,18 +103,32 @@ inline void mask_binary(std::span<char> data, recording_mask mask) noexcept {
   }
 }
 
+/// Whether a packet is of the namespace of the Admin UI, which tells of the requests of others.
+[[nodiscard]] inline bool is_of_admin_ui(std::string_view packet) noexcept {
+  std::string_view const nsp =
+      packet.substr(std::min(packet.find_first_not_of("0123456789-"), packet.size()));
+  return nsp.starts_with("/admin,");
+}
+
 /// The data of a message of text, which may be a Socket.IO packet: what follows its head.
 inline void mask_message(std::span<char> text, recording_mask mask) noexcept {
   std::string_view const view(text.data(), text.size());
   std::size_t kept = !view.empty() && view[0] >= '0' && view[0] <= '6' ? 1 : 0;
+  bool const connects = view.starts_with('0');
   if (mask == recording_mask::secrets) {
-    if (!view.starts_with('0')) return;
-    if (view.starts_with("0/")) kept = std::min(view.find_first_of("?,"), view.size());
+    if (!connects && !is_of_admin_ui(view)) return;
+    if (connects && view.starts_with("0/")) kept = std::min(view.find_first_of("?,"), view.size());
+    if (!connects) kept = view.find(',');
   } else if (view.starts_with('5') || view.starts_with('6')) {
     std::size_t const dash = view.find('-');
     if (dash < 5 && view.find_first_not_of("0123456789") == dash) kept = dash + 1;
   }
-  mask_text(text.subspan(kept));
+  std::size_t const query_end =
+      connects && view.substr(kept).starts_with('?') ? std::min(view.find(',', kept), view.size()) : kept;
+  for (char& c : text.subspan(kept, query_end - kept)) {
+    if (mask_letter(c) || mask_digit(c) || c == '-' || c == '_' || c == '%') c = 'x';
+  }
+  mask_text(text.subspan(query_end));
 }
 
 /// One packet, as a WebSocket or a payload of this revision carries it.
@@ -147,9 +161,10 @@ inline void mask_payload3(std::span<char> body, bool binary, recording_mask mask
                       : binary ? std::optional<std::size_t>(static_cast<std::size_t>(*length))
                                : utf16_prefix({rest.data(), rest.size()}, *length);
     if (!size || *size > rest.size()) {
+      if (binary)
+        return std::fill(rest.begin(), rest.end(), '\0');  // digits without an end, if they are read
       std::size_t kept = 0;
-      while (kept < rest.size() && kept < 12 && (binary || mask_digit(rest[kept]) || rest[kept] == ':'))
-        ++kept;
+      while (kept < rest.size() && kept < 12 && (mask_digit(rest[kept]) || rest[kept] == ':')) ++kept;
       return mask_text(rest.subspan(kept));
     }
     mask_packet(rest.first(*size), text ? frame_kind::text : frame_kind::binary, 3, mask);

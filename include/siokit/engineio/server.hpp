@@ -147,7 +147,9 @@ class server {
   void settle_deadlines(std::uint32_t slot);
   /// Ends a session that has lost what it was told, for want of memory. Needs none.
   void break_off(std::uint32_t slot) noexcept {
-    entries_[slot].session->break_off();
+    server_session& session = *entries_[slot].session;
+    if (config_.recorder != nullptr) config_.recorder->on_input(slot, session, {.type = input::break_off});
+    session.break_off();
     settle(slot);
   }
   /// `gone`: what to answer when the session is.
@@ -261,6 +263,7 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
     static_cast<void>(refuse(session, refusals::bad_request("ID_GENERATION_ERROR")));
     return local_error(errc::invalid_argument);
   }
+  if (config_.keep == keep_handshake::query_and_auth) slot->head->drop_headers();
   auto const first = slot->websocket ? transport::websocket : transport::polling;
   session_start const start{id, first, slot->base64_only, slot->revision};
   on_failure not_yet([&]() noexcept {  // it may be tried again
@@ -283,7 +286,6 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
   }
   slot->admission = {};
   not_yet.done();
-  if (config_.keep == keep_handshake::query_and_auth) slot->head->drop_headers();
   if (config_.keep == keep_handshake::none) slot->head.reset();
   settle(session.slot);
   return {};

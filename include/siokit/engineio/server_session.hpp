@@ -457,7 +457,7 @@ inline std::optional<session_event> server_session::poll_event(time_point now) {
     upgraded_due_ = false;
     return session_event{.type = session_event::kind::upgraded};
   }
-  if (polling_) polling_->decoded = {};
+  if (polling_) std::string().swap(polling_->decoded);  // which gives the memory back
   if (closed_due_) {
     closed_due_ = false;
     return session_event{.type = session_event::kind::closed, .reason = reason_, .detail = detail_};

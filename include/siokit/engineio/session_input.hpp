@@ -30,6 +30,7 @@ struct session_input {
     advance,           ///< now
     send,              ///< item
     close,             ///< now, flag: discard
+    break_off,         ///< the input before it, or a pull, was broken off for want of memory
   } type;
   std::uint64_t name = 0;  ///< of the wire or the exchange
   time_point now{};
@@ -57,6 +58,7 @@ inline result<void> apply(server_session& to, session_input const& in) {
     case kind::set_jsonp: return to.set_jsonp(in.data.data), result<void>{};
     case kind::advance: return to.advance(in.now), result<void>{};
     case kind::send: return to.send(in.item);
+    case kind::break_off: return to.break_off(), result<void>{};
     case kind::close: break;
   }
   to.close(in.now, in.flag);

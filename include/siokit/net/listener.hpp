@@ -52,8 +52,8 @@ class listener final : public counted {
   }
 
   void wait() {
-    retry_at_ = never;
     if (waiting_) return;
+    retry_at_ = loop_->now();  // should there be no memory for it
     acceptor_.async_wait(asio::socket_base::wait_read, [self = ref<listener>(this)](std::error_code) {
       self->waiting_ = false;
       if (self->loop_ == nullptr) return;
@@ -65,6 +65,7 @@ class listener final : public counted {
       }
     });
     waiting_ = true;
+    retry_at_ = never;
   }
 
   /// Connections accepted from now on use `fresh`, if they used `old`.
