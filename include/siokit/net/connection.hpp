@@ -214,21 +214,19 @@ inline void connection::start(tls_context const& tls) {
 }
 
 inline void connection::wait_readable() {
-  if (waits_readable_) return;
+  if (std::exchange(waits_readable_, true)) return;
   socket_.async_wait(asio::socket_base::wait_read, [self = ref<connection>(this)](std::error_code) {
     self->waits_readable_ = false;
     self->in_turn(&connection::on_readable);
   });
-  waits_readable_ = true;
 }
 
 inline void connection::wait_writable() {
-  if (waits_writable_) return;
+  if (std::exchange(waits_writable_, true)) return;
   socket_.async_wait(asio::socket_base::wait_write, [self = ref<connection>(this)](std::error_code) {
     self->waits_writable_ = false;
     self->in_turn(&connection::on_writable);
   });
-  waits_writable_ = true;
 }
 
 /// Runs a handler; whatever the application throws, the connection goes on.
