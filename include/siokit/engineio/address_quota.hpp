@@ -3,6 +3,7 @@
 // is the network of 64 bits that counts. Pure; who holds nothing and has been quiet is forgotten.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
@@ -62,11 +63,9 @@ inline constexpr network_key ipv4_mark = network_key{0xFFFF} << 48;  // no host 
   int const before = read_groups(text.substr(0, gap), all);
   int const after = gap == text.npos ? 0 : read_groups(text.substr(gap + 2), last);
   if (before < 0 || after < 0 || (gap == text.npos ? before != 8 : before + after > 7)) return 0;
-  for (int i = 0; i < after; ++i) {
-    all[static_cast<std::size_t>(8 - after + i)] = last[static_cast<std::size_t>(i)];
-  }
+  std::copy_n(last.begin(), after, all.end() - after);
   network_key key = 0;
-  for (int i = 0; i < 4; ++i) key = key << 16 | all[static_cast<std::size_t>(i)];
+  for (std::size_t i = 0; i < 4; ++i) key = key << 16 | all[i];
   bool const holds_ipv4 = key == 0 && all[4] == 0 && all[5] == 0xFFFF;
   if (holds_ipv4) return ipv4_mark | network_key{all[6]} << 16 | all[7];
   return key == 0 ? 1 : key;  // such as ::1

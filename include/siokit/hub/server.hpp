@@ -332,7 +332,7 @@ class server {
   /// Every packet that is not a broadcast goes this way.
   result<void> send_packet(handle session, message packet);
   result<void> send_packet(socket& to, message packet);
-  result<void> send_event(socket& to, message packet, bool logged = false);
+  result<void> send_event(socket& to, message const& packet, bool logged = false);
   [[nodiscard]] bool drops(handle session, message const& form) const noexcept;
   result<void> expect_ack(socket& from, std::uint64_t id, duration within, ack_handler call);
   void disconnect(socket& which, bool close);

@@ -46,7 +46,7 @@ inline bool server::drops(handle session, message const& form) const noexcept {
 }
 
 /// `logged`: for who comes back and has missed it.
-inline result<void> server::send_event(socket& to, message packet, bool logged) {
+inline result<void> server::send_event(socket& to, message const& packet, bool logged) {
   static_cast<void>(now());
   auto const form = encoded(packet);
   if (!form) return tl::unexpected(form.error());
@@ -253,9 +253,9 @@ result<void> socket::send_event(socket_emit const& how, std::string_view event, 
   auto packet = socketio::encode_event(nsp_->name(), {}, event, args..., offset.view());
   if (!packet) return tl::unexpected(packet.error());
   if (!how.compress_) packet->no_compress();
-  if (!logged) return server().send_event(*this, std::move(*packet));
+  if (!logged) return server().send_event(*this, *packet);
   server::turn const scope(server());
-  return server().send_event(*this, std::move(*packet), true);
+  return server().send_event(*this, *packet, true);
 }
 
 /// `dropped`: the event is not sent, only its answer is waited for.
@@ -269,7 +269,7 @@ result<void> socket::ask(socket_emit const& how, bool dropped, Callback&& callba
   auto const expected =
       server().expect_ack(*this, id, how.within_, make_ack_handler(std::forward<Callback>(callback)));
   if (!expected || dropped) return expected;
-  auto const sent = server().send_event(*this, std::move(*packet));
+  auto const sent = server().send_event(*this, *packet);
   if (!sent && extras_) {  // the error is told here, so not by the callback
     static_cast<void>(extras_->acks.settle(id));
     server().acks_.arm(slot_, extras_->acks.next_deadline());

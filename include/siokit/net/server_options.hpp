@@ -50,11 +50,11 @@ struct server_options {
   std::size_t payload_packets_max = 200'000;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
   std::size_t outbox_messages_max = 1'000'000;
-  hub::slow_consumer slow_consumer = hub::slow_consumer::disconnect;
   std::size_t rooms_max = 65'536;
   std::size_t pending_acks_max = 65'536;
   socketio::decoder_limits limits{};
   std::optional<hub::recovery_config> connection_state_recovery{};
+  hub::slow_consumer slow_consumer = hub::slow_consumer::disconnect;
   bool cleanup_empty_child_namespaces = false;
   std::size_t child_namespaces_max = 65'536;
   /// Hears of sessions, packets and errors, for logs and metrics; outlives the server. See engineio::metrics.
