@@ -9,7 +9,10 @@
 /// Keeps what a server of the core does.
 class tape final : public siokit::engineio::recorder {
  public:
-  using recorder::recorder;
+  explicit tape(siokit::engineio::recording_mask mask = siokit::engineio::recording_mask::secrets)
+      : recorder(mask) {
+    bytes.reserve(64 * 1024);  // for tests in which there is no memory
+  }
   std::string bytes;
 
  private:

@@ -93,7 +93,7 @@ TEST(engineio_memory, an_answer_is_asked_for_again) {
 
 TEST(engineio_memory, a_session_that_lost_something_ends) {
   for (bool const websocket : {true, false}) {
-    world w;
+    world w({}, recording_mask::none);  // a mask needs memory
     wire const at = websocket ? w.open_wire("EIO=4&transport=websocket") : wire{};
     handle const session = websocket ? w.opened_ : w.open_polling();
     handle const other = w.open_polling();
