@@ -1,12 +1,16 @@
 // siokit-soak FROM COUNT: tells so many stories, on all cores, and which of them had broken promises.
 #include <atomic>
 #include <charconv>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <mutex>
+#include <stop_token>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "sim/story.hpp"
 
@@ -21,10 +25,21 @@ struct totals {
   std::atomic<std::uint64_t> next, stories{0}, lifetimes{0}, events{0}, failures{0};
 };
 
-void tell_all(totals& all, std::uint64_t end) {
+using wall_clock = std::chrono::steady_clock;
+
+/// What a core is telling, and since when. A story takes milliseconds: one without an end is a fault too.
+struct teller {
+  std::atomic<std::uint64_t> seed{0};
+  std::atomic<wall_clock::rep> since{0};  // 0: nothing
+};
+
+void tell_all(totals& all, teller& mine, std::uint64_t end) {
   static std::mutex lines;
   for (std::uint64_t seed = all.next++; seed < end; seed = all.next++) {
+    mine.seed = seed;
+    mine.since = wall_clock::now().time_since_epoch().count();
     auto const told = sim_test::tell(seed);
+    mine.since = 0;
     all.lifetimes += told.lifetimes;
     all.events += told.events;
     if (++all.stories % 10'000 == 0)
@@ -39,6 +54,25 @@ void tell_all(totals& all, std::uint64_t end) {
   }
 }
 
+/// Names a story that has no end, and ends the program for it.
+void watch(std::vector<teller> const& tellers, std::stop_token const& done) {
+  std::mutex mine;
+  std::condition_variable_any wakes;
+  std::unique_lock lock(mine);
+  auto const never = [] { return false; };
+  while (!wakes.wait_for(lock, done, std::chrono::seconds(1), never) && !done.stop_requested()) {
+    auto const now = wall_clock::now().time_since_epoch();
+    for (auto const& each : tellers) {
+      auto const since = wall_clock::duration(each.since.load());
+      if (since.count() == 0 || now - since < std::chrono::minutes(2)) continue;
+      std::printf("seed %llu does not end; its story: sim-replay %llu\n",
+                  static_cast<unsigned long long>(each.seed), static_cast<unsigned long long>(each.seed));
+      std::fflush(stdout);
+      std::_Exit(1);
+    }
+  }
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -48,10 +82,12 @@ int main(int count, char** words) {
     return 2;
   }
   totals all{.next = from};
+  std::vector<teller> tellers(std::max(1U, std::thread::hardware_concurrency()));
   std::vector<std::thread> workers;
-  for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i) {
-    workers.emplace_back([&all, from, seeds] { tell_all(all, from + seeds); });
+  for (auto& mine : tellers) {
+    workers.emplace_back([&all, &mine, from, seeds] { tell_all(all, mine, from + seeds); });
   }
+  std::jthread const guard([&tellers](std::stop_token const& done) { watch(tellers, done); });
   for (auto& each : workers) each.join();
   double const minutes = static_cast<double>(std::clock()) / CLOCKS_PER_SEC / 60;  // of all cores together
   std::printf(

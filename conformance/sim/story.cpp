@@ -41,7 +41,7 @@ struct actor {
     std::uint64_t line = 0;
     bool wanted = false;
     bool greeted = false;
-    std::uint64_t serial = 0, next_event = 0, next_all = 0, next_room = 0;
+    std::uint64_t serial = 0, next_event = 0, next_all = 0, next_room = 0, last_early = 0;
   };
 
   std::unique_ptr<sim::client> process;
@@ -95,6 +95,7 @@ class story {
     hub_.connect_timeout = random().between(5s, 45s);
     if (chance(60)) hub_.connection_state_recovery.emplace();
     if (chance(20)) hub_.connection_state_recovery = hub::recovery_config{.max_disconnection_duration = 5s};
+    if (hub_.connection_state_recovery) hub_.connection_state_recovery->skip_middlewares = chance(50);
     slow_middleware_ = chance(30);
     refusals_ = chance(30) ? 10 : 0;
     slow_auth_ = chance(20);
@@ -143,7 +144,7 @@ class story {
       bool const refused = chance(refusals_);
       if (!slow_middleware_) return refused ? go.refuse("no") : go();
       auto later = std::make_shared<hub::next>(std::move(go));
-      if (chance(50)) s.emit("early");
+      if (chance(50)) static_cast<void>(s.emit("early", ++earlies_));
       if (troubled_ && chance(3)) return silent_.push_back(std::move(later));
       world_.after(random().between(0ms, 300ms),
                    [later, refused] { refused ? later->refuse("no") : (*later)(); });
@@ -226,6 +227,11 @@ class story {
       note(me + (at.socket->recovered() ? "recovered" : "connected"));
       if (at.socket->recovered()) return expect(at.greeted, me + "recovered what never was");
       at.greeted = false;
+    });
+    s.on("early", [this, &at, me](std::uint64_t number) {
+      note(me + "early " + std::to_string(number));
+      expect(number > at.last_early, me + "early " + std::to_string(number) + " again");
+      at.last_early = number;
     });
     s.on("hello", [this, &at, me](std::uint64_t serial, std::uint64_t all, std::uint64_t room) {
       expect(serial > at.serial, me + "an old greeting");
@@ -500,6 +506,7 @@ class story {
   std::vector<actor> actors_;
   std::array<std::uint64_t, places.size()> all_sent_{}, room_sent_{};
   std::uint64_t serials_ = 0;
+  std::uint64_t earlies_ = 0;  // events of middlewares
 };
 
 }  // namespace

@@ -200,6 +200,53 @@ TEST(recovery, passes_the_middleware_again_if_it_is_to) {
   }
 }
 
+TEST(recovery, what_a_middleware_sends_is_no_point_to_come_back_to) {
+  away w({.skip_middlewares = false});
+  std::optional<hub::next> go_on;
+  w.io.use([&](hub::socket& s, hub::next go) {
+    s.emit("early", 1);
+    go_on.emplace(std::move(go));
+  });
+  int const client = w.enter();
+  static_cast<void>(w.io.emit("before it has joined"));
+  (*go_on)();
+  EXPECT_EQ(w.take(client), R"(42["early",1] 40{"sid":"#","pid":"*"})");
+  static_cast<void>(w.io.emit("a"));
+  EXPECT_EQ(w.take(client), R"(42["a","@"])");
+  w.leave(client);
+  static_cast<void>(w.io.emit("missed"));
+  int const again = w.enter(w.back());
+  (*go_on)();
+  EXPECT_EQ(w.take(again), R"(42["early",1] 42["missed","@"] 40{"sid":"#","pid":"*"})") << "each once";
+}
+
+TEST(recovery, a_middleware_that_takes_too_long_does_not_lose_what_was_missed) {
+  for (bool const by_time : {true, false}) {
+    away w({.max_disconnection_duration = 5s, .skip_middlewares = false, .packets_max = 100});
+    std::optional<hub::next> go_on;
+    w.io.use([&](hub::socket&, hub::next go) { go_on.emplace(std::move(go)); });
+    int const client = w.enter();
+    (*go_on)();
+    static_cast<void>(w.io.emit("a"));
+    static_cast<void>(w.take(client));
+    w.leave(client);
+    static_cast<void>(w.io.emit("missed"));
+    int const again = w.enter(w.back());
+    if (by_time) {
+      w.pass(6s);
+      static_cast<void>(w.io.emit("later"));
+    } else {
+      for (int i = 0; i < 101; ++i) static_cast<void>(w.io.emit("later"));
+    }
+    (*go_on)();
+    EXPECT_EQ(w.take(again), "shut") << "neither a stay with a gap, nor one that begins in the middle";
+    EXPECT_EQ(w.take_log(), "not asked ");
+    static_cast<void>(w.enter(w.back()));
+    (*go_on)();
+    EXPECT_EQ(w.take_log(), "unknown session ");
+  }
+}
+
 TEST(recovery, disconnect_handlers_still_see_the_data) {
   away w;
   w.io.on_disconnect([&](hub::socket& s, hub::disconnect_reason) { w.log += std::to_string(s.data<int>()); });

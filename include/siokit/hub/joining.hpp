@@ -3,6 +3,7 @@
 // Path of a client: request_admission -> (opened) -> on_connect -> join -> run_middleware -> accept.
 #pragma once
 
+#include "siokit/core/reserve_one.hpp"
 #include "siokit/hub/server.hpp"
 
 namespace siokit::inline v0::hub {
@@ -150,8 +151,10 @@ inline bool server::restore(socket& candidate, std::string_view auth) {
                    : !there  ? why_not_recovered::unknown_session
                    : !number ? why_not_recovered::unknown_offset
                              : why_not_recovered::recovered;
-  if (mine.recovered == why_not_recovered::recovered && !has_room_for_missed(candidate, *away, *number)) {
-    mine.recovered = why_not_recovered::unknown_offset;
+  if (mine.recovered == why_not_recovered::recovered) {
+    std::vector<std::string_view> rooms(away->rooms.begin(), away->rooms.end());
+    rooms.push_back(away->id);
+    if (!gives_back(candidate, *number, rooms)) mine.recovered = why_not_recovered::unknown_offset;
   }
   if (mine.recovered != why_not_recovered::recovered) return false;
   absent_socket back = from->take(*away);
@@ -164,13 +167,11 @@ inline bool server::restore(socket& candidate, std::string_view auth) {
   return true;
 }
 
-/// Whether what it has missed fits into the outbox, which nobody reads yet.
-inline bool server::has_room_for_missed(socket const& candidate, absent_socket const& away,
-                                        std::uint64_t last_received) const {
+/// Whether all that it has missed is still there and fits into the outbox, which nobody reads yet.
+inline bool server::gives_back(socket const& candidate, std::uint64_t last_received,
+                               std::vector<std::string_view> const& rooms) const {
   auto const* session = engine_->find(candidate.connection_);
-  if (session == nullptr) return false;
-  std::vector<std::string_view> rooms(away.rooms.begin(), away.rooms.end());
-  rooms.push_back(away.id);
+  if (session == nullptr || !candidate.nsp_->recovery_->remembers_since(last_received)) return false;
   constexpr std::size_t of_welcome = 1024;
   std::size_t count = session->messages_queued() + 1;
   std::size_t bytes = session->bytes_queued() + of_welcome;
@@ -215,7 +216,7 @@ inline void server::purge(time_point now) {
 
 inline socket& server::make_socket(nsp& space, connection& owner, std::string_view auth) {
   if (free_sockets_.empty()) {
-    if (sockets_.size() == sockets_.capacity()) sockets_.reserve(sockets_.size() * 2 + 8);
+    reserve_one(sockets_);
     free_sockets_.reserve(sockets_.capacity());  // so that the end of a socket needs no memory
     sockets_.emplace_back();
     free_sockets_.push_back(static_cast<std::uint32_t>(sockets_.size() - 1));
@@ -274,6 +275,14 @@ inline void server::accept(socket& candidate) {
     return finish(candidate, disconnect_reason::forced_close, {});
   }
   nsp& space = *candidate.nsp_;
+  if (candidate.recovered()) {
+    auto rooms = candidate.rooms();
+    rooms.push_back(candidate.id());
+    // Its middleware took so long that events are gone which it was to get: it has to begin anew.
+    if (!gives_back(candidate, candidate.extras_->last_received, rooms)) {
+      return engine_->close(candidate.connection_, turn_time_);
+    }
+  }
   sid const pid = candidate.extras_ ? candidate.extras_->pid : sid();
   auto welcome = owner->protocol.accept(space.name(), candidate.slot_, candidate.id_, pid);
   if (!welcome) return;

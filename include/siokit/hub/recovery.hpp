@@ -86,9 +86,11 @@ class recovery {
     std::uint64_t number = 0;
     auto const [end, failure] = std::from_chars(offset.data(), offset.data() + offset.size(), number);
     bool const whole = failure == std::errc() && end == offset.data() + offset.size();
-    bool const known = number + 1 >= first_ && number < first_ + log_.size();
+    bool const known = number < first_ + log_.size() && remembers_since(number);
     return whole && known ? std::optional(number) : std::nullopt;
   }
+  /// Whether all that came after the event `number` is still there.
+  [[nodiscard]] bool remembers_since(std::uint64_t number) const noexcept { return number + 1 >= first_; }
   /// Calls `visit(message const&)` for each event after `number` that reaches who is in all of `rooms`.
   template <class Visit>
   void missed(std::uint64_t number, std::vector<std::string_view> const& rooms, Visit&& visit) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "siokit/core/bytes.hpp"
+#include "siokit/core/reserve_one.hpp"
 
 namespace siokit::inline v0::hub {
 
@@ -35,7 +36,7 @@ class rooms {
     auto found = by_name_.find(name);
     if (found != by_name_.end() && place_of(found->second, socket, own) != none) return false;
     // Both lists change, or for want of memory none does.
-    if (own.size() == own.capacity()) own.reserve(own.size() * 2 + 1);
+    reserve_one(own);
     if (found == by_name_.end()) {
       room fresh{};
       fresh.members.reserve(1);

@@ -302,8 +302,8 @@ class server {
   void ask_later();
   void join(nsp& space, connection& owner, std::string_view auth);
   bool restore(socket& candidate, std::string_view auth);
-  [[nodiscard]] bool has_room_for_missed(socket const& candidate, absent_socket const& away,
-                                         std::uint64_t last_received) const;
+  [[nodiscard]] bool gives_back(socket const& candidate, std::uint64_t last_received,
+                                std::vector<std::string_view> const& rooms) const;
   void keep(socket& which);
   void log(nsp& space, message packet, std::vector<std::string> rooms, std::vector<std::string> except);
   void purge(time_point now);

@@ -247,7 +247,8 @@ result<void> socket_emit::emit(std::string_view event, Args&&... args) const {
 
 template <class... Args>
 result<void> socket::send_event(socket_emit const& how, std::string_view event, Args const&... args) {
-  bool const logged = nsp_->recovery_ && !how.volatile_flag_;
+  // What a middleware sends comes before the answer to CONNECT, so who can come back has not missed it.
+  bool const logged = nsp_->recovery_ && connected() && !how.volatile_flag_;
   socketio::owned_args offset;
   if (logged) offset = impl::offset_argument(*nsp_->recovery_);
   auto packet = socketio::encode_event(nsp_->name(), {}, event, args..., offset.view());

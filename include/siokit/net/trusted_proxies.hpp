@@ -33,6 +33,7 @@ class trusted_proxies {
   /// Whether this address, empty for the peer of a Unix socket, is one of them.
   [[nodiscard]] bool trusts(std::string_view text) const {
     if (text.empty()) return unix_;
+    if (v4_.empty() && v6_.empty()) return false;
     std::error_code failure;
     auto address = asio::ip::make_address(std::string(text), failure);
     if (failure) return false;

@@ -4,6 +4,7 @@
 // are ready now. So a burst of input leaves in one gathered write per connection.
 #pragma once
 
+#include "siokit/core/reserve_one.hpp"
 #include "siokit/net/connection_http2.hpp"
 #include "siokit/net/connection_websocket.hpp"
 #include "siokit/net/listener.hpp"
@@ -145,7 +146,7 @@ inline std::string_view loop::date() {
 
 inline std::uint64_t loop::enlist(ref<connection> who) {
   if (free_.empty()) {
-    if (places_.size() == places_.capacity()) places_.reserve(places_.size() * 2 + 8);
+    reserve_one(places_);
     free_.reserve(places_.capacity());  // so that to end needs no memory, nor to be put off
     resumed_.reserve(places_.capacity());
     places_.emplace_back();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "siokit/core/error.hpp"
+#include "siokit/core/reserve_one.hpp"
 #include "siokit/core/time.hpp"
 
 namespace siokit::inline v0::socketio {
@@ -27,7 +28,7 @@ class ack_table {
   result<void> expect(std::uint64_t id, time_point deadline, T what, std::size_t size_max = SIZE_MAX) {
     if (!entries_.empty() && entries_.back().id >= id) return local_error(errc::invalid_argument);
     if (size_ >= size_max) return local_error(errc::too_many_acks);
-    if (deadlines_.size() == deadlines_.capacity()) deadlines_.reserve(deadlines_.size() * 2 + 1);
+    reserve_one(deadlines_);
     entries_.push_back({id, std::move(what)});
     ++size_;
     if (deadline == never) return {};
