@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
+#include <utility>
 
 namespace conformance {
 
@@ -18,5 +20,20 @@ inline constinit thread_local heap_log heap;
 [[nodiscard]] inline heap_log heap_since(heap_log const& before) noexcept {
   return {heap.allocations - before.allocations, heap.bytes - before.bytes, heap.releases - before.releases};
 }
+
+#ifdef __cpp_exceptions
+/// Does it; whether an allocation has failed, of which the `n`-th is to.
+template <class Action>
+bool allocation_fails(std::size_t n, Action&& action) {
+  heap.fail_after = n;
+  bool thrown = false;
+  try {
+    action();
+  } catch (std::bad_alloc const&) {
+    thrown = true;
+  }
+  return std::exchange(heap.fail_after, 0) == 0 && thrown;
+}
+#endif
 
 }  // namespace conformance

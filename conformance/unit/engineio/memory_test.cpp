@@ -8,19 +8,7 @@
 namespace engineio_memory_test {
 
 using namespace engineio_test;
-using conformance::heap;
-
-/// Does it; whether an allocation has failed, of which the `n`-th is to.
-bool fails(std::size_t n, std::function<void()> const& action) {
-  heap.fail_after = n;
-  bool thrown = false;
-  try {
-    action();
-  } catch (std::bad_alloc const&) {
-    thrown = true;
-  }
-  return std::exchange(heap.fail_after, 0) == 0 && thrown;
-}
+using conformance::allocation_fails;
 
 /// A world for each allocation that `action` needs, which fails in it.
 void for_each_failure(std::function<void(world&)> const& action, std::function<void(world&)> const& then) {
@@ -30,7 +18,7 @@ void for_each_failure(std::function<void(world&)> const& action, std::function<v
     SCOPED_TRACE("allocation " + std::to_string(n));
     world w;
     w.open_polling();
-    failed = fails(n, [&] { action(w); });
+    failed = allocation_fails(n, [&] { action(w); });
     if (failed) then(w);
   }
   EXPECT_GT(n, 2u) << "none was needed";
@@ -61,7 +49,7 @@ TEST(engineio_memory, an_admission_may_be_tried_again) {
       w.server_.request(exchange{100}, {"GET", target, w.headers_, "::1", false, websocket}, w.now_);
       w.pump();
       sid const id("twenty characters...");
-      failed = fails(n, [&] { static_cast<void>(w.server_.admit(w.pending_, id, w.now_)); });
+      failed = allocation_fails(n, [&] { static_cast<void>(w.server_.admit(w.pending_, id, w.now_)); });
       EXPECT_EQ(w.server_.find(w.pending_) == nullptr, failed);
       EXPECT_EQ(bool(w.server_.admit(w.pending_, id, w.now_)), failed);
       w.pump();
@@ -81,7 +69,7 @@ TEST(engineio_memory, an_answer_is_asked_for_again) {
   w.server_.request(exchange{100}, {"GET", "/engine.io/?" + id, w.headers_, "::1"}, w.now_);
   std::optional<server_response> out;
   std::size_t n = 1;
-  while (fails(n, [&] { out = w.server_.poll_response(); })) ++n;
+  while (allocation_fails(n, [&] { out = w.server_.poll_response(); })) ++n;
   EXPECT_GT(n, 1u);
   ASSERT_TRUE(out);
   std::string const x(100, 'x');
@@ -100,7 +88,7 @@ TEST(engineio_memory, a_session_that_lost_something_ends) {
     static_cast<void>(w.sent(at) + w.events());
     message const item = text_message("4x");
     std::size_t taken = 0;  // without an allocation
-    while (!fails(1, [&] { static_cast<void>(w.server_.send(session, item)); })) ++taken;
+    while (!allocation_fails(1, [&] { static_cast<void>(w.server_.send(session, item)); })) ++taken;
     EXPECT_GT(taken, 0u);
     w.pump();
     EXPECT_EQ(w.events(), "closed transport error (an allocation failed);");

@@ -7,6 +7,8 @@
 #include <random>
 #include <vector>
 
+#include "unit/heap.hpp"
+
 namespace socketio_ack_table_test {
 
 using namespace siokit;
@@ -33,6 +35,25 @@ TEST(socketio_ack_table, settles_each_id_once) {
   EXPECT_FALSE(acks.expire_one(never));
   EXPECT_EQ(acks.size(), 0u);
 }
+
+#ifdef __cpp_exceptions
+TEST(socketio_ack_table, takes_nothing_without_memory) {
+  std::size_t failures = 0;
+  for (bool failed = true; failed;) {
+    table acks;
+    ASSERT_TRUE(acks.expect(1, at(10), held(1)));
+    auto second = held(2);
+    failed = conformance::allocation_fails(
+        ++failures, [&] { static_cast<void>(acks.expect(2, at(5), std::move(second))); });
+    EXPECT_EQ(acks.size(), failed ? 1u : 2u) << failures;
+    EXPECT_EQ(acks.next_deadline(), failed ? at(10) : at(5));
+    EXPECT_EQ(bool(acks.settle(2)), !failed);
+    EXPECT_EQ(**acks.settle(1), 1);
+    EXPECT_EQ(acks.next_deadline(), never);
+  }
+  EXPECT_GT(failures, 2u) << "both lists need some";
+}
+#endif
 
 TEST(socketio_ack_table, wants_ids_to_ascend) {
   table acks;

@@ -28,7 +28,7 @@ class ack_table {
   result<void> expect(std::uint64_t id, time_point deadline, T what, std::size_t size_max = SIZE_MAX) {
     if (!entries_.empty() && entries_.back().id >= id) return local_error(errc::invalid_argument);
     if (size_ >= size_max) return local_error(errc::too_many_acks);
-    reserve_one(deadlines_);
+    if (deadline != never) reserve_one(deadlines_);  // so that both lists change, or none
     entries_.push_back({id, std::move(what)});
     ++size_;
     if (deadline == never) return {};
