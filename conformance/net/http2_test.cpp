@@ -129,7 +129,7 @@ struct h2_client {
   ~h2_client() { nghttp2_session_del(session); }
 
   void pump() {
-    tls.pump();
+    if (!corked) tls.pump();
     if (!tls.in.empty()) {
       nghttp2_session_mem_recv(session, reinterpret_cast<std::uint8_t const*>(tls.in.data()), tls.in.size());
       tls.in.clear();
@@ -142,7 +142,7 @@ struct h2_client {
           tls.filter->write({reinterpret_cast<char const*>(data), static_cast<std::size_t>(size)}));
     }
     std::string out;
-    if (tls.filter->drain(out)) tls.raw.send(out);
+    if (!corked && tls.filter->drain(out)) tls.raw.send(out);
   }
   bool until(std::function<bool()> const& done) {
     return tls.raw.around.until([&] { return pump(), done(); });
@@ -193,6 +193,13 @@ struct h2_client {
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
     pump();
   }
+  /// Begins requests and breaks them off, all in one piece: the server reads of none without its end.
+  void break_off(int count) {
+    corked = true;
+    for (int i = 0; i < count; ++i) reset(ask("GET", "/count"));
+    corked = false;
+    pump();
+  }
   /// Opens a session and takes what the world sends first.
   void handshake(int number = 0) {
     EXPECT_TRUE(get(polling).body.starts_with("0{\"sid\":\"" + sid_of(number)));
@@ -210,6 +217,7 @@ struct h2_client {
   nghttp2_session* session = nullptr;
   std::map<std::int32_t, exchange> all;
   std::optional<std::uint32_t> goaway;
+  bool corked = false;
 };
 
 TEST(Http2, PollsAndPostsAtOnceOnOneConnection) {
@@ -618,9 +626,9 @@ TEST(Http2, EndsWhoBeginsMoreThanHeEnds) {
     reply.send(200);
   });
   EXPECT_EQ(c.get("/count").status(), "200");
-  for (int i = 0; i < 15; ++i) c.reset(c.ask("GET", "/count"));
+  c.break_off(15);
   EXPECT_EQ(c.get("/count").status(), "200") << "a few are nothing unusual";
-  for (int i = 0; i < 15; ++i) c.reset(c.ask("GET", "/count"));
+  c.break_off(15);
   EXPECT_TRUE(c.until([&] { return c.goaway.has_value(); }));
   EXPECT_EQ(c.goaway, NGHTTP2_ENHANCE_YOUR_CALM);
   EXPECT_TRUE(c.until([&] { return c.tls.filter->closed(); }));
