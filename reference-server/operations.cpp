@@ -46,9 +46,9 @@ void session_log::on_refused(siokit::engineio::refusal const& why) noexcept {
   spdlog::debug("request refused status={} code={} message=\"{}\" context=\"{}\"{}", why.status, why.code,
                 why.message, why.context, detail_of({why.cause}));
 }
-void session_log::on_bad_packet(server_session const& session, siokit::error why) noexcept {
-  metrics::on_bad_packet(session, why);
-  spdlog::debug("bad packet session={}{}", shown(session), detail_of(why));
+void session_log::on_protocol_error(server_session const& session, siokit::error why) noexcept {
+  metrics::on_protocol_error(session, why);
+  spdlog::debug("protocol error session={}{}", shown(session), detail_of(why));
 }
 
 void refuse_strange_origins(siokit::server& io, settings const& s) {

@@ -22,6 +22,8 @@ struct target {
 [[nodiscard]] std::span<target const> packet_targets();
 [[nodiscard]] std::span<target const> transport_targets();
 [[nodiscard]] std::span<target const> session_targets();
+[[nodiscard]] std::span<target const> binding_targets();
+[[nodiscard]] std::span<target const> net_text_targets();
 [[nodiscard]] std::span<target const> official_targets();
 
 /// The target of this name, null when there is none.

@@ -105,7 +105,7 @@ TEST(engineio_metrics, errors_are_there_before_the_first_one_and_each_once) {
   EXPECT_EQ(page.find("poll_error"), page.npos) << "that is an error of clients";
   for (int code = 1; code < 256; ++code) {
     if (name_of(static_cast<errc>(code)) == "unknown") break;
-    counted.on_bad_packet(session, {static_cast<errc>(code), side::remote, 0});
+    counted.on_protocol_error(session, {static_cast<errc>(code), side::remote, 0});
   }
   page = counted.text(w.server_);
   EXPECT_TRUE(has(page, R"(siokit_errors_total{kind="payload_too_large"} 1)"));

@@ -220,31 +220,93 @@ TEST(recovery, what_a_middleware_sends_is_no_point_to_come_back_to) {
   EXPECT_EQ(w.take(again), R"(42["early",1] 42["missed","@"] 40{"sid":"#","pid":"*"})") << "each once";
 }
 
+/// A server whose middleware lets go on when it is told to, and brings who comes back into "secret"; one
+/// client, which has heard "a".
+struct thoughtful : away {
+  explicit thoughtful(hub::recovery_config config = {}) : away(slow(config)) {
+    io.use([this](hub::socket& s, hub::next go) {
+      if (s.recovered()) static_cast<void>(s.join("secret"));
+      go_on.emplace(std::move(go));
+    });
+    client = enter();
+    (*go_on)();
+    static_cast<void>(io.emit("a"));
+    static_cast<void>(take(client));
+    static_cast<void>(take_log());
+  }
+  void comes_back() { client = enter(back()); }
+  static hub::recovery_config slow(hub::recovery_config config) {
+    config.skip_middlewares = false;
+    return config;
+  }
+  std::optional<hub::next> go_on;
+  int client = 0;
+};
+
 TEST(recovery, a_middleware_that_takes_too_long_does_not_lose_what_was_missed) {
   for (bool const by_time : {true, false}) {
-    away w({.max_disconnection_duration = 5s, .skip_middlewares = false, .packets_max = 100});
-    std::optional<hub::next> go_on;
-    w.io.use([&](hub::socket&, hub::next go) { go_on.emplace(std::move(go)); });
-    int const client = w.enter();
-    (*go_on)();
-    static_cast<void>(w.io.emit("a"));
-    static_cast<void>(w.take(client));
-    w.leave(client);
+    thoughtful w({.max_disconnection_duration = 5s, .packets_max = 100});
+    w.io.of("/other").on_disconnect(
+        [&](hub::socket&, hub::disconnect_reason why) { w.log += std::string(to_string(why)) + " "; });
+    w.leave(w.client);
     static_cast<void>(w.io.emit("missed"));
-    int const again = w.enter(w.back());
-    if (by_time) {
-      w.pass(6s);
-      static_cast<void>(w.io.emit("later"));
-    } else {
-      for (int i = 0; i < 101; ++i) static_cast<void>(w.io.emit("later"));
-    }
-    (*go_on)();
-    EXPECT_EQ(w.take(again), "shut") << "neither a stay with a gap, nor one that begins in the middle";
-    EXPECT_EQ(w.take_log(), "not asked ");
-    static_cast<void>(w.enter(w.back()));
-    (*go_on)();
-    EXPECT_EQ(w.take_log(), "unknown session ");
+    w.comes_back();
+    w.join(w.client, "/other");
+    static_cast<void>(w.heard(w.client));
+    for (int i = 0; i < (by_time ? 1 : 101); ++i) static_cast<void>(w.io.emit("later"));
+    if (by_time) w.pass(6s);
+    (*w.go_on)();
+    EXPECT_EQ(w.take(w.client), "shut") << "neither a stay with a gap, nor one that begins in the middle";
+    EXPECT_EQ(w.take_log(), "forced close ") << "for all its namespaces";
+    w.comes_back();
+    (*w.go_on)();
+    EXPECT_EQ(w.take_log(), "unknown offset ");
   }
+}
+
+TEST(recovery, nothing_is_lost_while_a_middleware_thinks) {
+  thoughtful w({.max_disconnection_duration = 5s});
+  w.at(w.client).data<int>() = 7;
+  static_cast<void>(w.at(w.client).join("his"));
+  w.leave(w.client);
+  static_cast<void>(w.io.emit("missed", 1));
+  w.comes_back();
+  static_cast<void>(w.io.emit("missed", 2));
+  w.leave(w.client);
+  static_cast<void>(w.io.emit("missed", 3));
+  (*w.go_on)();  // for one who has gone
+  EXPECT_EQ(w.take_log(), "");
+  w.comes_back();
+  w.pass(6s);  // what was found is kept for it
+  static_cast<void>(w.io.emit("missed", 4));
+  (*w.go_on)();
+  EXPECT_EQ(w.take_log(), "recovered ");
+  EXPECT_EQ(w.take(w.client),
+            R"(42["missed",1,"@"] 42["missed",2,"@"] 42["missed",3,"@"] 42["missed",4,"@"] )"
+            R"(40{"sid":"#","pid":"*"})");
+  EXPECT_EQ(w.at(w.client).data<int>(), 7);
+  EXPECT_EQ(w.at(w.client).rooms().size(), 3u);
+}
+
+TEST(recovery, a_room_of_today_has_no_past) {
+  thoughtful w;
+  w.leave(w.client);
+  static_cast<void>(w.io.to("secret").emit("not for it"));
+  w.comes_back();
+  static_cast<void>(w.io.to("secret").emit("for it"));
+  (*w.go_on)();
+  EXPECT_EQ(w.take(w.client), R"(42["for it","@"] 40{"sid":"#","pid":"*"})");
+}
+
+TEST(recovery, who_is_refused_is_forgotten) {
+  thoughtful w;
+  w.leave(w.client);
+  w.comes_back();
+  w.go_on->refuse("no");
+  w.leave(w.client);
+  w.comes_back();
+  (*w.go_on)();
+  EXPECT_EQ(w.take_log(), "unknown session ");
 }
 
 TEST(recovery, disconnect_handlers_still_see_the_data) {

@@ -145,7 +145,11 @@ TEST(hub, invalid_packets_end_the_whole_connection) {
 }
 
 TEST(hub, connect_timeout) {
-  world w;
+  struct diary final : engineio::observer {
+    void on_protocol_error(engineio::server_session const&, error why) noexcept override { cause = why.code; }
+    errc cause = errc::ok;
+  } heard;
+  world w({}, {.observer = &heard});
   int const client = w.open();
   int const joined = w.guest("/");
   (void)w.io.of("/");
@@ -153,8 +157,10 @@ TEST(hub, connect_timeout) {
   EXPECT_EQ(w.io.connections(), 2u);
   static_cast<void>(joined);
   w.say(client, "3");
+  EXPECT_EQ(heard.cause, errc::ok);
   w.pass(1s);
   EXPECT_EQ(w.heard(client), "shut");
+  EXPECT_EQ(heard.cause, errc::connect_timeout);
 }
 
 TEST(hub, acknowledgements_from_the_server) {

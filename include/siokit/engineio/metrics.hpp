@@ -41,7 +41,7 @@ class metrics : public observer {
     if (why.cause == errc::too_many_connections) return;  // nobody was told anything
     ++refused_[why.code >= 0 && why.code < 6 ? static_cast<std::size_t>(why.code) : refused_.size() - 1];
   }
-  void on_bad_packet(server_session const&, error why) noexcept override {
+  void on_protocol_error(server_session const&, error why) noexcept override {
     ++errors_[static_cast<std::size_t>(why.code)];
   }
 

@@ -31,8 +31,9 @@ class observer {
   virtual void on_pong(server_session const&, duration /*round_trip*/) noexcept {}
   /// A request was refused, or, by too_many_connections, a connection that was not heard.
   virtual void on_refused(refusal const&) noexcept {}
-  /// What a client has sent is against the rules of Socket.IO; its connection is closed for that.
-  virtual void on_bad_packet(server_session const&, error) noexcept {}
+  /// What a client has sent is against the rules of Socket.IO, or, by connect_timeout, it has not joined a
+  /// namespace in time; its connection is closed for that.
+  virtual void on_protocol_error(server_session const&, error) noexcept {}
 
  protected:
   observer() = default;

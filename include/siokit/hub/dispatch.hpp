@@ -32,8 +32,7 @@ inline void server::advance(time_point now) {
   for (auto slot = connects_.expire_one(now); slot != deadline_lanes::none;
        slot = connects_.expire_one(now)) {
     if (connections_[slot] && !connections_[slot]->protocol.any_joined()) {
-      connections_[slot]->failure = errc::connect_timeout;
-      engine_->close(connections_[slot]->engine, now);
+      fail(*connections_[slot], {errc::connect_timeout, side::remote, 0}, now);
     }
   }
   for (auto slot = acks_.expire_one(now); slot != deadline_heap::none; slot = acks_.expire_one(now)) {
@@ -94,18 +93,23 @@ inline void server::on_upgraded(handle session) {
 
 // Packets.
 
+/// Closes a connection for what its client has done, or has not.
+inline void server::fail(connection& from, error why, time_point now) {
+  from.failure = why.code;
+  auto const* session = engine_->find(from.engine);
+  if (auto* const observer = engine_->config().observer; observer != nullptr && session != nullptr) {
+    observer->on_protocol_error(*session, why);
+  }
+  engine_->close(from.engine, now);
+}
+
 inline void server::on_message(connection& from, engineio::event const& in) {
   if (from.failure != errc::ok) return;
   auto const received = from.protocol.receive(in.data);
   if (!received) {
     // One bad packet and nothing that follows can be trusted: the connection ends, for all its namespaces.
-    from.failure = received.error().code;
+    fail(from, received.error(), turn_time_);
     auto const* session = engine_->find(in.session);
-    if (auto* const observer = engine_->config().observer; observer != nullptr && session != nullptr) {
-      observer->on_bad_packet(*session, received.error());
-    }
-    engine_->close(in.session, turn_time_);
-    session = engine_->find(in.session);
     if (from.failure != errc::invalid_state || session == nullptr || session->closed()) return;
     // A polling session ends when its peer comes to hear of it; upstream does not wait for that to tell.
     while (from.first_socket != none) {
@@ -269,6 +273,8 @@ inline void server::finish(socket& which, disconnect_reason reason, error detail
 inline void server::start_ending(socket& which, disconnect_reason reason, error detail) {
   if (which.state_ == socket::state::disconnected || which.state_ == socket::state::leaving) return;
   bool const was_connected = which.connected();
+  // One that was to come back may do so again, though no middleware had let it in yet.
+  if (!was_connected && which.recovered() && socketio::recoverable(reason) && !shutting_down_) keep(which);
   using step = ending::step;
   endings_.push_back(
       {which.slot_, reason, was_connected, was_connected ? step::disconnecting : step::leave_rooms});

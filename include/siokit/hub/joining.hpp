@@ -152,33 +152,36 @@ inline bool server::restore(socket& candidate, std::string_view auth) {
                    : !number ? why_not_recovered::unknown_offset
                              : why_not_recovered::recovered;
   if (mine.recovered == why_not_recovered::recovered) {
-    std::vector<std::string_view> rooms(away->rooms.begin(), away->rooms.end());
-    rooms.push_back(away->id);
-    if (!gives_back(candidate, *number, rooms)) mine.recovered = why_not_recovered::unknown_offset;
+    std::unordered_set<std::string_view> rooms(away->rooms.begin(), away->rooms.end());
+    rooms.insert(away->id.view());
+    mine.last_seen = *number;
+    if (!find_missed(candidate, rooms)) mine.recovered = why_not_recovered::unknown_offset;
   }
-  if (mine.recovered != why_not_recovered::recovered) return false;
+  if (mine.recovered != why_not_recovered::recovered) {
+    mine.missed.clear();
+    return false;
+  }
   absent_socket back = from->take(*away);
   candidate.id_ = back.id;
   note_id(candidate);
   mine.pid = back.pid;
   mine.data = std::move(back.data);
-  mine.last_received = *number;
   for (auto const& room : back.rooms) static_cast<void>(candidate.join(room));
   return true;
 }
 
-/// Whether all that it has missed is still there and fits into the outbox, which nobody reads yet.
-inline bool server::gives_back(socket const& candidate, std::uint64_t last_received,
-                               std::vector<std::string_view> const& rooms) const {
+/// Adds what it has missed since the last time. False: not all of it is there any more, or the outbox, which
+/// nobody reads yet, does not hold it.
+inline bool server::find_missed(socket& candidate, std::unordered_set<std::string_view> const& rooms) const {
   auto const* session = engine_->find(candidate.connection_);
-  if (session == nullptr || !candidate.nsp_->recovery_->remembers_since(last_received)) return false;
+  recovery const* const log = candidate.nsp_->recovery_.get();
+  socket_extras& mine = *candidate.extras_;
+  if (session == nullptr || log == nullptr || !log->remembers_since(mine.last_seen)) return false;
+  mine.last_seen = log->missed(mine.last_seen, rooms, mine.missed);
   constexpr std::size_t of_welcome = 1024;
-  std::size_t count = session->messages_queued() + 1;
+  std::size_t const count = session->messages_queued() + mine.missed.size() + 1;
   std::size_t bytes = session->bytes_queued() + of_welcome;
-  candidate.nsp_->recovery_->missed(last_received, rooms, [&](message const& packet) {
-    ++count;
-    bytes += packet.cost();
-  });
+  for (message const& each : mine.missed) bytes += each.cost();
   return count <= engine_->config().outbox_messages_max && bytes <= engine_->config().outbox_bytes_max;
 }
 
@@ -275,13 +278,12 @@ inline void server::accept(socket& candidate) {
     return finish(candidate, disconnect_reason::forced_close, {});
   }
   nsp& space = *candidate.nsp_;
-  if (candidate.recovered()) {
-    auto rooms = candidate.rooms();
-    rooms.push_back(candidate.id());
-    // Its middleware took so long that events are gone which it was to get: it has to begin anew.
-    if (!gives_back(candidate, candidate.extras_->last_received, rooms)) {
-      return engine_->close(candidate.connection_, turn_time_);
-    }
+  if (candidate.recovered()) {  // what was sent while a middleware made up its mind
+    auto const names = candidate.rooms();
+    std::unordered_set<std::string_view> rooms(names.begin(), names.end());
+    rooms.insert(candidate.id());
+    // It took so long that events are gone which the client was to get: that has to begin anew.
+    if (!find_missed(candidate, rooms)) return engine_->close(candidate.connection_, turn_time_);
   }
   sid const pid = candidate.extras_ ? candidate.extras_->pid : sid();
   auto welcome = owner->protocol.accept(space.name(), candidate.slot_, candidate.id_, pid);
@@ -291,9 +293,9 @@ inline void server::accept(socket& candidate) {
   candidate.place_in_nsp_ = static_cast<std::uint32_t>(space.sockets_.size() - 1);
   candidate.state_ = socket::state::connected;
   if (candidate.recovered()) {  // what was missed comes before the answer, as upstream
-    space.recovery_->missed(candidate.extras_->last_received, candidate.rooms(), [&](message const& packet) {
-      static_cast<void>(send_packet(candidate.connection_, packet));
-    });
+    for (message& each : std::exchange(candidate.extras_->missed, {})) {
+      static_cast<void>(send_packet(candidate.connection_, std::move(each)));
+    }
   }
   if (space.hears_of_rooms()) {
     run_for(candidate.ref(), [&] { space.tell_joined(candidate.id(), candidate.id(), true); });

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "siokit/core/ids.hpp"
@@ -91,17 +92,17 @@ class recovery {
   }
   /// Whether all that came after the event `number` is still there.
   [[nodiscard]] bool remembers_since(std::uint64_t number) const noexcept { return number + 1 >= first_; }
-  /// Calls `visit(message const&)` for each event after `number` that reaches who is in all of `rooms`.
-  template <class Visit>
-  void missed(std::uint64_t number, std::vector<std::string_view> const& rooms, Visit&& visit) const {
-    auto const within = [&](std::string const& room) {
-      return std::find(rooms.begin(), rooms.end(), room) != rooms.end();
-    };
+  /// Adds to `out` each event after `number` that reaches who is in `rooms`; the number of the last one there
+  /// is. One pass, whatever the number of rooms.
+  std::uint64_t missed(std::uint64_t number, std::unordered_set<std::string_view> const& rooms,
+                       std::vector<message>& out) const {
+    auto const within = [&](std::string const& room) { return rooms.contains(room); };
     for (std::uint64_t at = std::max(number + 1, first_); at < first_ + log_.size(); ++at) {
       entry const& one = log_[static_cast<std::size_t>(at - first_)];
       bool const reached = one.rooms.empty() || std::any_of(one.rooms.begin(), one.rooms.end(), within);
-      if (reached && std::none_of(one.except.begin(), one.except.end(), within)) visit(one.packet);
+      if (reached && std::none_of(one.except.begin(), one.except.end(), within)) out.push_back(one.packet);
     }
+    return first_ + log_.size() - 1;
   }
 
   // Sockets.

@@ -267,6 +267,7 @@ class server {
   [[nodiscard]] socket* find_socket(handle at) const noexcept;
 
   void on_engine_event(engineio::event const& in, time_point now);
+  void fail(connection& from, error why, time_point now);
   void on_message(connection& from, engineio::event const& in);
   void on_upgraded(handle session);
   void on_packet(connection& from, socketio::event const& in);
@@ -302,8 +303,7 @@ class server {
   void ask_later();
   void join(nsp& space, connection& owner, std::string_view auth);
   bool restore(socket& candidate, std::string_view auth);
-  [[nodiscard]] bool gives_back(socket const& candidate, std::uint64_t last_received,
-                                std::vector<std::string_view> const& rooms) const;
+  [[nodiscard]] bool find_missed(socket& candidate, std::unordered_set<std::string_view> const& rooms) const;
   void keep(socket& which);
   void log(nsp& space, message packet, std::vector<std::string> rooms, std::vector<std::string> except);
   void purge(time_point now);

@@ -32,9 +32,10 @@ using error_handler = unique_function<void(socket&, std::string_view message)>;
 struct socket_extras {
   std::string auth;
   sid pid;                          // with recovery
-  std::uint64_t last_received = 0;  // number of the last event it had before it went
+  std::uint64_t last_seen = 0;  // number of the last event that it had, or that is in `missed`
   why_not_recovered recovered = why_not_recovered::disabled;
-  std::string id;  // when it is too long for a sid
+  std::vector<message> missed;  // of a recovered one, until it is accepted
+  std::string id;               // when it is too long for a sid
   hub::listeners listeners;
   listener_list<disconnect_handler> on_disconnecting;
   listener_list<disconnect_handler> on_disconnect;

@@ -66,8 +66,8 @@ class admin_counts final : public engineio::observer {
   void on_refused(engineio::refusal const& why) noexcept override {
     if (next_ != nullptr) next_->on_refused(why);
   }
-  void on_bad_packet(engineio::server_session const& session, error why) noexcept override {
-    if (next_ != nullptr) next_->on_bad_packet(session, why);
+  void on_protocol_error(engineio::server_session const& session, error why) noexcept override {
+    if (next_ != nullptr) next_->on_protocol_error(session, why);
   }
 
  private:

@@ -155,8 +155,7 @@ class client_session {
     time_point queue_deadline = never;  // of its first packet
     time_point left_at = never;         // when DISCONNECT was sent over this connection
     time_point rejoin_at = never;       // when to try again to join behind that
-    time_point guest_deadline =
-        never;  // when it is to go; expected, when its answer is not waited for any more
+    time_point guest_deadline = never;  // when it is to go; expected, when its answer is waited for no longer
     std::deque<received_packet> receive_buffer{};
     std::size_t receive_buffer_bytes = 0;
   };
@@ -191,6 +190,9 @@ class client_session {
   void on_ack(std::uint32_t nsp, packet_view const& in, time_point now);
   void on_left(std::uint32_t nsp, disconnect_reason reason, error detail);
   void on_guest_packet(std::uint32_t nsp, packet_type type, time_point now);
+  void wait_for_guest(space& of, time_point now) const {
+    of.guest_deadline = later(now, config_->timeout > duration{} ? config_->timeout : guest_patience);
+  }
   void on_guest_deadline(std::uint32_t nsp, time_point now);
   void say_goodbye(space& from, time_point now);
   void on_ping();

@@ -25,6 +25,7 @@ inline std::uint32_t client_session::nsp(std::string_view name) {
 inline void client_session::connect(std::uint32_t nsp, time_point now) {
   space& to = spaces_[nsp];
   if (to.state == stage::idle) to.state = stage::wanted;
+  if (to.unwanted == guest::expected && to.guest_deadline == never) wait_for_guest(to, now);
   if (phase_ == phase::open && to.state == stage::wanted && to.unwanted == guest::none) {
     // A server that gets DISCONNECT and CONNECT at once takes the second one for a mistake, and closes.
     bool const just_left =
@@ -71,7 +72,7 @@ inline void client_session::disconnect(std::uint32_t nsp, time_point now) {
   if (from.state == stage::idle) return;
   if (from.state == stage::joining) {
     from.unwanted = guest::expected;
-    from.guest_deadline = later(now, config_->timeout > duration{} ? config_->timeout : guest_patience);
+    wait_for_guest(from, now);
   }
   from.state = stage::idle;
   from.rejoin_at = never;
@@ -150,11 +151,18 @@ inline void client_session::on_guest_packet(std::uint32_t nsp, packet_type type,
   if (of.state == stage::wanted) connect(nsp, now);
 }
 
-/// It goes, if it is there; a server that has not answered is not waited for any longer.
+/// It goes, if it is there. While its answer is owed, that to another CONNECT could be taken for it: who has
+/// waited for long enough to be let in again gets another connection.
 inline void client_session::on_guest_deadline(std::uint32_t nsp, time_point now) {
   space& of = spaces_[nsp];
   of.guest_deadline = never;
-  if (std::exchange(of.unwanted, guest::none) == guest::inside) say_goodbye(of, now);
+  if (of.unwanted == guest::expected) {
+    if (of.state == stage::idle) return;
+    retire_engine(now);
+    return on_close(disconnect_reason::transport_error, {errc::timed_out, side::remote, 0}, now);
+  }
+  of.unwanted = guest::none;
+  say_goodbye(of, now);
   if (of.state == stage::wanted) connect(nsp, now);
 }
 
