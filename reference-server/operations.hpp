@@ -18,7 +18,8 @@ class session_log final : public siokit::metrics {
   void on_closed(siokit::engineio::server_session const& session, siokit::engineio::close_reason reason,
                  siokit::error detail) noexcept override;
   void on_refused(siokit::engineio::refusal const& why) noexcept override;
-  void on_protocol_error(siokit::engineio::server_session const& session, siokit::error why) noexcept override;
+  void on_protocol_error(siokit::engineio::server_session const& session,
+                         siokit::error why) noexcept override;
 };
 
 /// Lines for sockets, handlers that fail, and arguments that don't fit.

@@ -418,9 +418,11 @@ class binding {
   }
 
   void answer_all() {
-    for (auto& each : std::exchange(later_, {})) each.send(200, "later");
-    for (auto& each : std::exchange(held_, {})) each();
-    turn();
+    do {  // behind one that has waited there may be another
+      for (auto& each : std::exchange(later_, {})) each.send(200, "later");
+      for (auto& each : std::exchange(held_, {})) each();
+      turn();
+    } while (!later_.empty() || !held_.empty());
   }
   void turn() {
     for (bool again = true; again;) {

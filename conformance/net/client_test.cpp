@@ -561,6 +561,31 @@ TEST(Client, SurvivesWebsocketImpostors) {
   }
 }
 
+TEST(Client, RefusesMessagesThatAreTooLong) {
+  for (bool const compressed : {false, true}) {
+    for (auto const only : {transport::polling, transport::websocket}) {
+      for (std::size_t const size : {9'000u, 11'000u}) {
+        SCOPED_TRACE(testing::Message() << compressed << to_string(only) << size);
+        world w;
+        server_options options{.host = "127.0.0.1", .port = 0};
+        if (compressed) options.per_message_deflate.emplace();
+        siokit::server packing(w.context, options);
+        packing.on_connection(
+            [size](siokit::socket& s) { static_cast<void>(s.emit("big", std::string(size, 'x'))); });
+        auto const at = *packing.listen({asio::ip::address_v4::loopback(), 0});
+        client c(w.context, "http://127.0.0.1:" + std::to_string(at.port()),
+                 {.transports = {only}, .reconnection = false, .max_message_bytes = 10'000});
+        std::string heard;
+        c.socket().on("big", [&](std::string_view text) { heard = std::to_string(text.size()); });
+        c.socket().on_disconnect([&](disconnect_reason why) { heard = to_string(why); });
+        c.socket().connect();
+        EXPECT_TRUE(w.until([&] { return !heard.empty(); }));
+        EXPECT_EQ(heard, size == 9'000 ? "9000" : "transport error");
+      }
+    }
+  }
+}
+
 TEST(Client, GivesUpASilentServer) {
   world w;
   impostor there(w, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", false);

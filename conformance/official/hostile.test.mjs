@@ -149,7 +149,7 @@ contract("load", (server) => {
     await survives(t, server, async () => {
       const child = await crowd(server, 50);
       child.kill("SIGSTOP");
-      await eventually(async () => (await sessions(server)) === 0, "end of all sessions", 20000);
+      await empty(server); // while the other ends of the connections are still there
       child.kill("SIGKILL");
     });
   });

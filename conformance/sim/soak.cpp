@@ -21,6 +21,11 @@ bool read(std::string_view text, std::uint64_t& out) {
   return failure == std::errc() && end == text.data() + text.size();
 }
 
+char const* commit() {
+  char const* const known = std::getenv("SIOKIT_COMMIT");
+  return known != nullptr ? known : "?";
+}
+
 struct totals {
   std::atomic<std::uint64_t> next, stories{0}, lifetimes{0}, events{0}, failures{0};
 };
@@ -47,10 +52,9 @@ void tell_all(totals& all, teller& mine, std::uint64_t end) {
     if (told.faults.empty()) continue;
     ++all.failures;
     std::lock_guard const guard(lines);
-    char const* const commit = std::getenv("SIOKIT_COMMIT");
     std::printf("seed %llu at commit %s: %s (%zu in all); its story: sim-replay %llu\n",
-                static_cast<unsigned long long>(seed), commit != nullptr ? commit : "?",
-                told.faults.front().c_str(), told.faults.size(), static_cast<unsigned long long>(seed));
+                static_cast<unsigned long long>(seed), commit(), told.faults.front().c_str(),
+                told.faults.size(), static_cast<unsigned long long>(seed));
   }
 }
 
@@ -65,8 +69,8 @@ void watch(std::vector<teller> const& tellers, std::stop_token const& done) {
     for (auto const& each : tellers) {
       auto const since = wall_clock::duration(each.since.load());
       if (since.count() == 0 || now - since < std::chrono::minutes(2)) continue;
-      std::printf("seed %llu does not end; its story: sim-replay %llu\n",
-                  static_cast<unsigned long long>(each.seed), static_cast<unsigned long long>(each.seed));
+      unsigned long long const seed = each.seed;
+      std::printf("seed %llu at commit %s does not end; its story: sim-replay %llu\n", seed, commit(), seed);
       std::fflush(stdout);
       std::_Exit(1);
     }

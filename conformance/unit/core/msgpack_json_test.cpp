@@ -138,6 +138,26 @@ TEST(msgpack_json, refuses_what_is_broken) {
   EXPECT_EQ(read(hex("81a161"), 0).code, errc::json_too_deep);
 }
 
+TEST(msgpack_json, its_json_is_at_most_six_times_as_long) {
+  auto const many = [](std::string const& one) {
+    std::string out = "\xDC\x03\xE8";  // an array of 1,000
+    for (int i = 0; i < 1000; ++i) out += one;
+    return out;
+  };
+  std::string const escaped = "\xDA\x03\xE8" + std::string(1000, '\x01');  // a text of 1,000
+  for (std::string const& in :
+       {many(hex("c0")), many(hex("c2")), many(hex("ca80800001")), many(hex("cb8010000000000001")), escaped,
+        many(hex("81a0c2")), many(hex("a101")), many(hex("d4 00 00")), many(hex("d7000000000000000000")),
+        many(hex("d6ff00000000")), many(hex("d3 8000000000000000")), many(hex("90")), many(hex("80"))}) {
+    auto const out = read(in);
+    ASSERT_EQ(out.code, errc::ok);
+    EXPECT_LE(out.json.size(), 6 * in.size()) << out.json.substr(0, 40);
+  }
+  auto const out = read(many(hex("c400")), 16, 1000);
+  ASSERT_EQ(out.binaries.size(), 1000u);
+  EXPECT_LE(out.json.size(), 6 * (3 + 2 * 1000) + 100 * 1000u);
+}
+
 TEST(msgpack_json, refuses_every_beginning_of_a_value) {
   std::string const whole = hex(
       "85a16193c0c3cb3fb999999999999aa162c403010203a163d70000000000000000ffa164ce00010000a165dc0001a2c3a9");

@@ -883,6 +883,10 @@ struct left_early : bare {
     client.connect(nsp, now);
     say("6");
   }
+  /// What is told when the connection is given up.
+  static lines lost() {
+    return {"close:transport error", "disconnect:transport error", "disconnect:transport error"};
+  }
 };
 
 TEST(socketio_client_session, who_left_while_joining_is_taken_out_again) {
@@ -940,7 +944,7 @@ TEST(socketio_client_session, an_answer_that_never_comes_is_not_waited_for_for_e
   EXPECT_EQ(b.said(), "");
   b.pass(1s);
   EXPECT_EQ(b.said(), "") << "the answer to another CONNECT could not be told from this one's";
-  EXPECT_EQ(b.events, (bare::lines{"close:transport error", "disconnect:transport error", "disconnect:transport error"})) << "so it takes another connection";
+  EXPECT_EQ(b.events, left_early::lost()) << "so it takes another connection";
 }
 
 TEST(socketio_client_session, an_answer_behind_all_patience_is_undone_too) {
@@ -971,7 +975,7 @@ TEST(socketio_client_session, patience_is_counted_from_the_first_time) {
   b.come_back();
   EXPECT_TRUE(b.events.empty());
   b.pass(1s);
-  EXPECT_EQ(b.events, (bare::lines{"close:transport error", "disconnect:transport error", "disconnect:transport error"}));
+  EXPECT_EQ(b.events, left_early::lost());
 }
 
 TEST(socketio_client_session, what_a_middleware_says_is_told_again_when_nothing_can_be_late) {
