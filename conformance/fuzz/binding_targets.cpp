@@ -49,7 +49,6 @@ class requests {
       over_ = head.upgrade;
     }
   }
-  [[nodiscard]] bool reading() const noexcept { return reading_; }
   [[nodiscard]] std::size_t size() const noexcept { return all_.size(); }
   [[nodiscard]] one at(std::size_t number) const { return all_[number]; }
 
@@ -109,7 +108,6 @@ class peer {
   void read_or_not() { reads_ = !reads_; }
   void read_on() { reads_ = true; }
   [[nodiscard]] bool upgraded() const noexcept { return frames_.has_value(); }
-  [[nodiscard]] bool in_request() const noexcept { return asked_ && asked_->reading(); }
 
   void say(std::string_view bytes) {
     auto const sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -301,10 +299,8 @@ class binding {
     if ((how & 3) == 3) return destroy();
     if ((how & 3) == 2) close();
     answer_all();
-    for (peer& each : peers_) may_linger_ |= each.in_request(), each.close();
+    for (peer& each : peers_) each.close();
     turn();
-    // Who has closed his side within a request, or before its answer, is given the time to do so.
-    if (may_linger_ && io_->host().connections() > 0) return destroy();
     require(io_->host().connections() == 0, "who is gone has no connection");
     if ((how & 3) != 2) close();
     require(io_->host().engine().size() == 0, "no session is left");
@@ -363,10 +359,7 @@ class binding {
         who.say(filled(who, request("POST /socket.io/?EIO=4&transport=polling&sid={sid}", "", in.text())));
         break;
       case 10: who.read_or_not(); break;
-      case 11:
-        who.shut();
-        may_linger_ = true;
-        break;
+      case 11: who.shut(); break;
       case 12: connect(who); break;
       case 13: hand_over(who, in); break;
       case 14: answer_all(); break;
@@ -408,7 +401,6 @@ class binding {
               (how & 1) != 0);
   }
   void hand_over(peer& who, net::attached_request const& first, bool upgraded) {
-    may_linger_ |= who.in_request();
     asio::local::stream_protocol::socket socket(context_);
     socket.assign(asio::local::stream_protocol(), who.open(upgraded, narrow_));
     auto const text = net::impl::request_text(first, upgraded);
@@ -446,7 +438,6 @@ class binding {
   }
 
   bool narrow_;  // sockets take little at once
-  bool may_linger_ = false;
   asio::io_context context_{1};
   std::optional<net::server> io_;
   std::vector<net::http_reply> later_;

@@ -41,10 +41,7 @@ void run_proxies(reader& in) {
     std::string const text = in.text();
     bool const added = proxies.add(text);
     any |= added;
-    // The addresses of IPv4 are found under their own names alone.
-    bool const mapped = text.find("ffff:") != text.npos;
-    if (added && is_address(text) && !mapped)
-      require(proxies.trusts(text), "an address that was added is trusted");
+    if (added && is_address(text)) require(proxies.trusts(text), "an address that was added is trusted");
   }
   require(any != proxies.empty(), "what is refused is not added");
   std::string const peer = in.text();
@@ -136,7 +133,6 @@ void run_url(std::string_view text) {
     require(std::all_of(part->begin(), part->end(), [](char c) { return c > ' ' && c <= '~'; }),
             "they can stand in a request");
   }
-  if (read->host.find('[') != read->host.npos) return;  // no address, and nobody's name
   std::string const again = (read->secure ? "wss://" : "ws://") +
                             (read->user_info.empty() ? "" : read->user_info + "@") + read->authority() +
                             read->path + (read->query.empty() ? "" : "?" + read->query);

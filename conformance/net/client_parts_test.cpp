@@ -50,6 +50,8 @@ TEST(Url, IsRefusedWithAReason) {
                                      {"http://a:x", "port"},
                                      {"http://a:", "port"},
                                      {"http://[::1", "]"},
+                                     {"http://[[a]", "bracket"},
+                                     {"http://a]b", "bracket"},
                                      {"http://a b", "blanks"},
                                      {"http://a/\r\nX: y", "blanks"},
                                      {"http://\xC3\xA4", "percent"},

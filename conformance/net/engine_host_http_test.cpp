@@ -346,6 +346,34 @@ TEST(EngineHostHttp, AnswersWhoHasClosedHisSide) {
   EXPECT_TRUE(w.until_log("closed: transport error, a polling request was closed before its end"));
 }
 
+TEST(EngineHostHttp, DoesNotWaitForWhoHasClosedHisSide) {
+  net::host_options options;
+  options.linger_timeout = options.body_timeout = 1h;
+  world w({}, options);
+  std::vector<net::http_reply> kept;
+  w.host->route("/late",
+                [&](net::http_request const&, net::http_reply reply) { kept.push_back(std::move(reply)); });
+  auto const at = w.listen();
+  {
+    raw_client c(w, at);  // within his request
+    c.send("POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf");
+    ASSERT_TRUE(w.until([&] { return w.host->connections() == 1; }));
+    c.socket.shutdown(tcp::socket::shutdown_send);
+    EXPECT_TRUE(w.until([&] { return w.host->connections() == 0; }));
+    EXPECT_TRUE(kept.empty());
+  }
+  for (std::size_t const size : {4u, 8'000'000u}) {
+    raw_client c(w, at);  // before his answer
+    c.send(get("/late"));
+    c.socket.shutdown(tcp::socket::shutdown_send);
+    ASSERT_TRUE(w.until([&] { return kept.size() == 1; }));
+    EXPECT_TRUE(kept[0].send(200, std::string(size, 'x')));
+    kept.clear();
+    EXPECT_EQ(body_of(c.response()).size(), size);
+    EXPECT_TRUE(w.until([&] { return w.host->connections() == 0; }));
+  }
+}
+
 TEST(EngineHostHttp, SendsNoBodyWhereNoneMayBe) {
   world w;
   w.host->route("/204", [](net::http_request const&, net::http_reply reply) { reply.send(204, "body"); });

@@ -123,7 +123,9 @@ TEST(Operations, OnlyAbandonedSocketFilesAreReplaced) {
 TEST(Operations, TrustedProxies) {
   trusted_proxies proxies;
   EXPECT_TRUE(proxies.empty());
-  for (auto const* good : {"127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8"}) EXPECT_TRUE(proxies.add(good));
+  for (auto const* good : {"127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8", "::ffff:172.16.0.0/108"}) {
+    EXPECT_TRUE(proxies.add(good));
+  }
   for (auto const* bad : {"", "localhost", "10.0.0.0/33", "10.0.0/8", "1.2.3.4/"})
     EXPECT_FALSE(proxies.add(bad));
   struct {
@@ -137,6 +139,9 @@ TEST(Operations, TrustedProxies) {
       {"fd12::1", "1.1.1.1 ,\tfd00::7", "1.1.1.1"},
       {"127.0.0.1", "1.1.1.1, unknown", "127.0.0.1"},
       {"127.0.0.1", "10.0.0.1,10.0.0.2", "10.0.0.1"},
+      {"172.31.0.1", "1.1.1.1", "1.1.1.1"},
+      {"::ffff:172.31.0.1", "1.1.1.1", "1.1.1.1"},
+      {"172.32.0.1", "1.1.1.1", "172.32.0.1"},
       {"", "1.1.1.1", ""},
   };
   for (auto const& [peer, forwarded, client] : cases) {

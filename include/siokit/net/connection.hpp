@@ -92,6 +92,10 @@ class connection final : public counted {
     return held < loop::buffer_size ? loop::buffer_size - held : 0;
   }
   void end_input();
+  /// Whether the request that is being read lacks what has not come yet.
+  [[nodiscard]] bool is_cut_short() const noexcept {
+    return mode_ == mode::http && http_ && http_->reading && http_->may_read() && !held_ && !backlog_;
+  }
 
   // HTTP/2: connection_http2.hpp.
   void begin_http2();
@@ -263,7 +267,7 @@ inline void connection::end_input() {
   bool const asks_a_route = mode_ == mode::http && http_ && http_->awaiting && !session_;
   bool const answers = mode_ == mode::http || mode_ == mode::closing;
   bool const waits = asks_a_route || (backlog_ && answers);
-  if (!waits || broken_) return cut();
+  if (!waits || broken_ || is_cut_short()) return cut();
   input_ended_ = true;
   if (http_) http_->close = true;
 }
@@ -339,6 +343,7 @@ inline void connection::resume() {
   }
   if (loop_ == nullptr) return;
   if (lost) return cut();
+  if (input_ended_ && !is_stream() && is_cut_short()) return cut();
   if (is_stream() && !held_) http_->parent->http_->http2->taken(http_->stream);
   if (room() > 0) wait_readable();
 }
@@ -363,6 +368,9 @@ inline void connection::shut_down() {
   arm(loop_->options().linger_timeout);
   std::error_code ignored;
   socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+  if (!input_ended_) return;
+  broken_ = true;  // the peer has closed his side before: there is nobody to wait for
+  loop_->resume_later(*this);
 }
 
 /// Ends the connection at once, and tells the engine what that breaks. The application may do anything then,

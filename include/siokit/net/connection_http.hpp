@@ -159,7 +159,7 @@ inline void connection::enter_engine() {
 inline void connection::await_body() {
   http_head const& head = http_->parser.head();
   if (head.content_length.value_or(0) > body_max()) return on_body_too_large();
-  if (head.expects_continue) write("HTTP/1.1 100 Continue\r\n\r\n");
+  if (head.expects_continue && !upgraded_) write("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 inline std::size_t connection::body_max() const noexcept {

@@ -77,7 +77,7 @@ inline void connection::on_writable() {
     case mode::closing: return shut_down();
     case mode::http:
       if (!http_->awaiting) return on_answered();
-      if (held_) loop_->resume_later(*this);
+      if (held_ || input_ended_) loop_->resume_later(*this);
   }
 }
 

@@ -24,8 +24,14 @@ class trusted_proxies {
     auto const v4 = asio::ip::make_network_v4(network ? text : text + "/32", failure);
     if (!failure) return v4_.push_back(v4), true;
     auto const v6 = asio::ip::make_network_v6(network ? text : text + "/128", failure);
-    if (!failure) v6_.push_back(v6);
-    return !failure;
+    if (failure) return false;
+    if (constexpr unsigned of_mapped = 96; v6.address().is_v4_mapped() && v6.prefix_length() >= of_mapped) {
+      auto const inner = asio::ip::make_address_v4(asio::ip::v4_mapped, v6.address());  // as trusts() has it
+      v4_.emplace_back(inner, static_cast<unsigned short>(v6.prefix_length() - of_mapped));
+    } else {
+      v6_.push_back(v6);
+    }
+    return true;
   }
 
   [[nodiscard]] bool empty() const noexcept { return !unix_ && v4_.empty() && v6_.empty(); }

@@ -68,6 +68,7 @@ struct url {
     port = authority.substr(out.host.size());
   }
   if (out.host.empty()) return wrong("expected a host");
+  if (out.host.find_first_of("[]") != out.host.npos) return wrong("expected no bracket within the host");
   out.port = out.secure ? 443 : 80;
   if (!port.empty()) {
     auto const read = std::from_chars(port.data() + 1, port.data() + port.size(), out.port);
