@@ -31,7 +31,7 @@ using error_handler = unique_function<void(socket&, std::string_view message)>;
 /// What most sockets never need, allocated on first use.
 struct socket_extras {
   std::string auth;
-  sid pid;                          // with recovery
+  sid pid;                      // with recovery
   std::uint64_t last_seen = 0;  // number of the last event that it had, or that is in `missed`
   why_not_recovered recovered = why_not_recovered::disabled;
   std::vector<message> missed;  // of a recovered one, until it is accepted
