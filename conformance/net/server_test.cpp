@@ -25,6 +25,9 @@ struct running_server {
     tcp::socket socket(io.context());
     socket.connect(where);
     asio::write(socket, asio::buffer(request.data(), request.size()));
+    return answer_on(socket);
+  }
+  std::string answer_on(tcp::socket& socket) {
     socket.non_blocking(true);
     std::string in;
     until([&] {
@@ -191,6 +194,43 @@ TEST(Server, LetsHooksReplaceThemselves) {
   s.io.route("/throw", [](auto const&, siokit::net::http_reply) { throw std::runtime_error("oh"); });
   static_cast<void>(s.ask(get("/throw")));
   EXPECT_EQ(log, captured + captured);
+}
+
+TEST(Server, DecidesWhileTheRestOfARequestComes) {
+  running_server s;
+  bool waits = false;
+  std::optional<siokit::net::request_next> kept;
+  s.io.use_engine([&](auto const&, siokit::net::request_next next) {
+    waits ? static_cast<void>(kept.emplace(std::move(next))) : next();
+  });
+  std::string const polling = "/socket.io/?EIO=4&transport=polling";
+  std::string const opened = s.ask(get(polling));
+  std::string const sid = opened.substr(opened.find("\"sid\":\"") + 7, 20);
+  waits = true;
+  /// What is answered to a request whose end comes just before, or behind, the word of the middleware.
+  auto const answer = [&](std::string_view begin, std::string_view rest, bool before) {
+    tcp::socket socket(s.io.context());
+    socket.connect(s.where);
+    asio::write(socket, asio::buffer(begin.data(), begin.size()));
+    EXPECT_TRUE(s.until([&] { return kept.has_value(); }));
+    auto const end = [&] {
+      asio::write(socket, asio::buffer(rest.data(), rest.size()));
+      if (rest.empty()) socket.shutdown(tcp::socket::shutdown_send);
+    };
+    if (before) end();
+    asio::post(s.io.context(), [&] {
+      auto go_on = std::move(*kept);
+      kept.reset();
+      go_on();
+    });
+    if (!before) end();
+    return s.answer_on(socket);
+  };
+  for (bool const before : {true, false}) {
+    std::string const request = post(polling + "&sid=" + sid, "40");
+    EXPECT_TRUE(answer(request.substr(0, request.size() - 2), "40", before).ends_with("ok"));
+    EXPECT_NE(answer(get(polling), "", before).find("\"sid\""), std::string::npos) << "who closed his side";
+  }
 }
 
 TEST(Server, TellsThatAPortIsInUseByOneFamily) {

@@ -15,7 +15,7 @@ import { exchange, fetchText, Polling } from "./wire.mjs";
 
 const skip = official && "about siokit-server";
 const impatient = {
-  "--ping-interval": 1000, "--ping-timeout": 1000, "--connect-timeout": 10000, "--header-timeout": 1000, "--body-timeout": 1000,
+  "--ping-interval": 1000, "--ping-timeout": 3000, "--connect-timeout": 10000, "--header-timeout": 1000, "--body-timeout": 1000,
   "--keep-alive-timeout": 1000, "--outbox-bytes-max": 1_000_000,
 };
 const options = (changes) => Object.entries({ ...impatient, ...changes }).flat().map(String);

@@ -12,6 +12,7 @@ for (let i = 0; i < Number(count); ++i) {
   all.push(socket);
   ready.push(new Promise((resolve, reject) => {
     socket.once("error", reject);
+    socket.once("close", () => reject(new Error("closed before its answer")));
     socket.once("open", () => socket.send("40"));
     socket.on("message", (data) => {
       const text = data.toString();

@@ -290,9 +290,17 @@ TEST(recovery, nothing_is_lost_while_a_middleware_thinks) {
 
 TEST(recovery, a_room_of_today_has_no_past) {
   thoughtful w;
+  w.io.of("/").on_join_room(
+      [&](std::string_view room, std::string_view) { w.log += "+" + std::string(room); });
+  w.io.of("/").on_leave_room(
+      [&](std::string_view room, std::string_view) { w.log += "-" + std::string(room); });
   w.leave(w.client);
+  static_cast<void>(w.take_log());
   static_cast<void>(w.io.to("secret").emit("not for it"));
   w.comes_back();
+  w.leave(w.client);
+  EXPECT_EQ(w.take_log(), "+secret-secret");
+  w.comes_back();  // nor has it one the next time
   static_cast<void>(w.io.to("secret").emit("for it"));
   (*w.go_on)();
   EXPECT_EQ(w.take(w.client), R"(42["for it","@"] 40{"sid":"#","pid":"*"})");

@@ -947,6 +947,19 @@ TEST(socketio_client_session, an_answer_that_never_comes_is_not_waited_for_for_e
   EXPECT_EQ(b.events, left_early::lost()) << "so it takes another connection";
 }
 
+TEST(socketio_client_session, who_does_not_connect_again_waits_for_ever) {
+  left_early b;
+  b.config.reconnection = false;
+  b.come_back();
+  b.pass(20s);
+  EXPECT_TRUE(b.events.empty()) << "another namespace would lose its only connection";
+  b.say(R"(40{"sid":"s1"})");
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "41 ");
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "40 ");
+}
+
 TEST(socketio_client_session, an_answer_behind_all_patience_is_undone_too) {
   left_early b;
   b.pass(40s);

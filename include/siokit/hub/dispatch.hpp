@@ -31,7 +31,8 @@ inline void server::advance(time_point now) {
   if (purge_at_ <= now) purge(now);
   for (auto slot = connects_.expire_one(now); slot != deadline_lanes::none;
        slot = connects_.expire_one(now)) {
-    if (connections_[slot] && !connections_[slot]->protocol.any_joined()) {
+    auto const* session = connections_[slot] ? engine_->find(connections_[slot]->engine) : nullptr;
+    if (session != nullptr && session->open() && !connections_[slot]->protocol.any_joined()) {
       fail(*connections_[slot], {errc::connect_timeout, side::remote, 0}, now);
     }
   }
@@ -251,11 +252,10 @@ inline void server::withdraw(socket& which) noexcept {
       which.rooms_, [this](std::uint32_t slot) -> auto& { return sockets_[slot]->rooms_; });
 }
 
-/// The same, told to those who listen.
-inline void server::leave_rooms(socket& which) {
+/// The same, told to those who listen. `names`: rooms that it has left already, untold.
+inline void server::leave_rooms(socket& which, std::vector<std::string> names) {
   nsp& space = *which.nsp_;
   if (!space.hears_of_rooms()) return withdraw(which);
-  std::vector<std::string> names;
   for (std::string_view const name : which.rooms()) names.emplace_back(name);
   withdraw(which);
   run_for(which.ref(), [&] {
@@ -276,8 +276,12 @@ inline void server::start_ending(socket& which, disconnect_reason reason, error 
   // One that was to come back may do so again, though no middleware had let it in yet.
   if (!was_connected && which.recovered() && socketio::recoverable(reason) && !shutting_down_) keep(which);
   using step = ending::step;
-  endings_.push_back(
-      {which.slot_, reason, was_connected, was_connected ? step::disconnecting : step::leave_rooms});
+  std::vector<std::string> left;
+  if (!was_connected && which.nsp_->hears_of_rooms()) {
+    for (std::string_view const name : which.rooms()) left.emplace_back(name);
+  }
+  endings_.push_back({which.slot_, reason, was_connected,
+                      was_connected ? step::disconnecting : step::leave_rooms, std::move(left)});
   unlink(which);
   acks_.disarm(which.slot_);
   which.last_error_ = detail;
@@ -329,7 +333,7 @@ inline void server::run_endings(std::size_t until) {
           if (which.state_ != socket::state::disconnected) withdraw(which);
         });
         if (newest.was_connected && socketio::recoverable(reason) && !shutting_down_) keep(which);
-        leave_rooms(which);
+        leave_rooms(which, std::move(newest.left));
         untold.done();
         break;
       }

@@ -147,26 +147,25 @@ inline bool server::restore(socket& candidate, std::string_view auth) {
   absent_socket* const away = wanted ? from->find_socket(wanted->pid) : nullptr;
   auto const number = wanted ? from->find(wanted->offset) : std::nullopt;
   bool const there = away != nullptr && away->expires > turn_time_;
-  mine.recovered = !wanted   ? why_not_recovered::not_asked
-                   : !there  ? why_not_recovered::unknown_session
-                   : !number ? why_not_recovered::unknown_offset
-                             : why_not_recovered::recovered;
-  if (mine.recovered == why_not_recovered::recovered) {
-    std::unordered_set<std::string_view> rooms(away->rooms.begin(), away->rooms.end());
-    rooms.insert(away->id.view());
-    mine.last_seen = *number;
-    if (!find_missed(candidate, rooms)) mine.recovered = why_not_recovered::unknown_offset;
-  }
-  if (mine.recovered != why_not_recovered::recovered) {
+  mine.recovered = !wanted  ? why_not_recovered::not_asked
+                   : !there ? why_not_recovered::unknown_session
+                            : why_not_recovered::unknown_offset;
+  if (!there || !number) return false;
+  std::unordered_set<std::string_view> rooms(away->rooms.begin(), away->rooms.end());
+  rooms.insert(away->id.view());
+  mine.last_seen = *number;
+  if (!find_missed(candidate, rooms)) {
     mine.missed.clear();
     return false;
   }
-  absent_socket back = from->take(*away);
-  candidate.id_ = back.id;
-  note_id(candidate);
+  absent_socket back = from->take(*away);  // from here on it may be kept again, whatever is lacking
+  mine.recovered = why_not_recovered::recovered;
   mine.pid = back.pid;
   mine.data = std::move(back.data);
-  for (auto const& room : back.rooms) static_cast<void>(candidate.join(room));
+  mine.rooms_then = std::move(back.rooms);
+  candidate.id_ = back.id;
+  note_id(candidate);
+  for (auto const& room : mine.rooms_then) static_cast<void>(candidate.join(room));
   return true;
 }
 
@@ -189,7 +188,11 @@ inline bool server::find_missed(socket& candidate, std::unordered_set<std::strin
 inline void server::keep(socket& which) {
   if (!which.nsp_->recovery_ || !which.extras_) return;
   std::vector<std::string> rooms;
-  for (auto const& each : which.rooms_) rooms.push_back(*each.in->name);
+  if (which.connected()) {
+    for (auto const& each : which.rooms_) rooms.push_back(*each.in->name);
+  } else {
+    rooms = which.extras_->rooms_then;  // those that a middleware has given it since have no past
+  }
   static_cast<void>(which.nsp_->recovery_->keep(which.id_, which.extras_->pid, std::move(rooms), turn_time_));
   purge_at_ =
       earliest(purge_at_, later(turn_time_, config_.connection_state_recovery->max_disconnection_duration));
@@ -293,6 +296,7 @@ inline void server::accept(socket& candidate) {
   candidate.place_in_nsp_ = static_cast<std::uint32_t>(space.sockets_.size() - 1);
   candidate.state_ = socket::state::connected;
   if (candidate.recovered()) {  // what was missed comes before the answer, as upstream
+    candidate.extras_->rooms_then = {};
     for (message& each : std::exchange(candidate.extras_->missed, {})) {
       static_cast<void>(send_packet(candidate.connection_, std::move(each)));
     }

@@ -108,13 +108,14 @@ class recovery {
   // Sockets.
 
   absent_socket& keep(sid id, sid pid, std::vector<std::string> rooms, time_point now) {
+    // First what says when it is forgotten: without the memory for the rest that names nobody.
+    order_.push_back({pid, later(now, config_->max_disconnection_duration), ++absences_});
     absent_socket& kept = absent_[pid];
     kept.id = id;
     kept.pid = pid;
     kept.rooms = std::move(rooms);
-    kept.expires = later(now, config_->max_disconnection_duration);
-    kept.serial = ++absences_;
-    order_.push_back({pid, kept.expires, kept.serial});
+    kept.expires = order_.back().expires;
+    kept.serial = absences_;
     while (absent_.size() > config_->sessions_max || order_.size() > 2 * config_->sessions_max) pop_socket();
     return kept;
   }

@@ -217,6 +217,7 @@ class server {
     disconnect_reason reason;
     bool was_connected;  // else nobody has heard of it
     step next;
+    std::vector<std::string> left;  // rooms that it is out of, which is still to be told
   };
   /// A namespace without a name of its own.
   struct parent {
@@ -338,7 +339,7 @@ class server {
   void disconnect(socket& which, bool close);
   void unlink(socket& which);
   void withdraw(socket& which) noexcept;
-  void leave_rooms(socket& which);
+  void leave_rooms(socket& which, std::vector<std::string> names);
   void finish(socket& which, disconnect_reason reason, error detail);
   void start_ending(socket& which, disconnect_reason reason, error detail);
   void run_endings(std::size_t until);

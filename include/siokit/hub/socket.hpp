@@ -34,8 +34,9 @@ struct socket_extras {
   sid pid;                      // with recovery
   std::uint64_t last_seen = 0;  // number of the last event that it had, or that is in `missed`
   why_not_recovered recovered = why_not_recovered::disabled;
-  std::vector<message> missed;  // of a recovered one, until it is accepted
-  std::string id;               // when it is too long for a sid
+  std::vector<message> missed;          // of a recovered one, until it is accepted
+  std::vector<std::string> rooms_then;  // the same: those it was in when it went
+  std::string id;                       // when it is too long for a sid
   hub::listeners listeners;
   listener_list<disconnect_handler> on_disconnecting;
   listener_list<disconnect_handler> on_disconnect;

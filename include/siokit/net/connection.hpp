@@ -267,7 +267,7 @@ inline void connection::end_input() {
   bool const asks_a_route = mode_ == mode::http && http_ && http_->awaiting && !session_;
   bool const answers = mode_ == mode::http || mode_ == mode::closing;
   bool const waits = asks_a_route || (backlog_ && answers);
-  if (!waits || broken_ || is_cut_short()) return cut();
+  if (!waits || broken_ || (is_cut_short() && !resume_listed_)) return cut();
   input_ended_ = true;
   if (http_) http_->close = true;
 }
@@ -320,7 +320,9 @@ inline void connection::resume() {
   if (mode_ == mode::http && http_ && http_->is_decided()) {
     run_middlewares();
     if (loop_ == nullptr) return;
-    if (!held_) consume({});  // the parser has not yet said that the request is complete
+  }
+  if (mode_ == mode::http && http_ && http_->reading && !held_) {
+    consume({});  // the parser may not have said yet that the request is complete
     if (loop_ == nullptr) return;
   }
   if (held_) {

@@ -22,9 +22,10 @@ struct http_state {
   explicit http_state(http_limits const& limits);  // in connection.hpp, for the sake of `parent`
   ~http_state();
 
-  /// Whether the parser may go on: the present request is not read to its end, or has been answered.
+  /// Whether the parser may go on: the present request is not read to its end, and it is known whom its body
+  /// is for, or it has been answered.
   [[nodiscard]] bool may_read() const noexcept {
-    return (reading && decision != verdict::awaited) || !awaiting;
+    return (reading && decision != verdict::awaited && !is_decided()) || !awaiting;
   }
   [[nodiscard]] bool is_decided() const noexcept {
     return awaiting && (decision == verdict::good || decision == verdict::bad);

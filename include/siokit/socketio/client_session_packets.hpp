@@ -157,7 +157,7 @@ inline void client_session::on_guest_deadline(std::uint32_t nsp, time_point now)
   space& of = spaces_[nsp];
   of.guest_deadline = never;
   if (of.unwanted == guest::expected) {
-    if (of.state == stage::idle) return;
+    if (of.state == stage::idle || !config_->reconnection) return;
     retire_engine(now);
     return on_close(disconnect_reason::transport_error, {errc::timed_out, side::remote, 0}, now);
   }
