@@ -178,7 +178,7 @@ contract("load", (server) => {
     const joined = async () => {
       const session = await open();
       await session.send("40");
-      assert.match((await session.get()).body, /^40\{"sid":/);
+      assert.match((await session.get()).body, /40\{"sid":/); // behind a ping, if that was slow
       return session;
     };
     const abandon = [
