@@ -275,7 +275,7 @@ class story {
   }
   /// The server's word is not the last one.
   void want_again(actor& one, actor::place& at) {
-    world_.after(random().between(1ms, 2s), [this, &one, &at, run = one.run] {
+    world_.after(random().between(1ms, 2s), [&one, &at, run = one.run] {
       if (one.process && one.run == run && at.wanted && !at.socket->active()) at.socket->connect();
     });
   }
