@@ -977,6 +977,21 @@ TEST(socketio_client_session, an_answer_behind_all_patience_is_undone_too) {
   EXPECT_EQ(b.said(), "40 ");
 }
 
+TEST(socketio_client_session, a_connect_that_was_not_asked_for_is_undone) {
+  left_early b;
+  b.say(R"(44{"message":"no"})");
+  b.client.connect(b.nsp, b.now);  // auth is asked for, and answered later
+  b.asks_only = true;
+  b.say("6");
+  b.say(R"(40{"sid":"s1"})");
+  EXPECT_FALSE(b.client.authorize(b.nsp, b.asked, "", b.now)) << "a second CONNECT would end the connection";
+  b.asks_only = false;
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "41 ");
+  b.pass(10ms);
+  EXPECT_EQ(b.said(), "40 ");
+}
+
 TEST(socketio_client_session, patience_is_counted_from_the_first_time) {
   left_early b;
   b.config.timeout = {};
