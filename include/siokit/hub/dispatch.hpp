@@ -274,7 +274,7 @@ inline void server::start_ending(socket& which, disconnect_reason reason, error 
   if (which.state_ == socket::state::disconnected || which.state_ == socket::state::leaving) return;
   bool const was_connected = which.connected();
   // One that was to come back may do so again, though no middleware had let it in yet.
-  if (!was_connected && which.recovered() && socketio::recoverable(reason) && !shutting_down_) keep(which);
+  if (!was_connected && which.recovered()) keep(which, reason);
   using step = ending::step;
   std::vector<std::string> left;
   if (!was_connected && which.nsp_->hears_of_rooms()) {
@@ -332,7 +332,7 @@ inline void server::run_endings(std::size_t until) {
         on_failure untold([&]() noexcept {  // whatever is lacking to tell others
           if (which.state_ != socket::state::disconnected) withdraw(which);
         });
-        if (newest.was_connected && socketio::recoverable(reason) && !shutting_down_) keep(which);
+        if (newest.was_connected) keep(which, reason);
         leave_rooms(which, std::move(newest.left));
         untold.done();
         break;

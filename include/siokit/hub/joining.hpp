@@ -184,9 +184,9 @@ inline bool server::find_missed(socket& candidate, std::unordered_set<std::strin
   return count <= engine_->config().outbox_messages_max && bytes <= engine_->config().outbox_bytes_max;
 }
 
-/// The socket may come back.
-inline void server::keep(socket& which) {
-  if (!which.nsp_->recovery_ || !which.extras_) return;
+/// The socket may come back, if its end has a reason after which one may.
+inline void server::keep(socket& which, disconnect_reason reason) {
+  if (!which.nsp_->recovery_ || !which.extras_ || shutting_down_ || !socketio::recoverable(reason)) return;
   std::vector<std::string> rooms;
   if (which.connected()) {
     for (auto const& each : which.rooms_) rooms.push_back(*each.in->name);

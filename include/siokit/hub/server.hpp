@@ -305,7 +305,7 @@ class server {
   void join(nsp& space, connection& owner, std::string_view auth);
   bool restore(socket& candidate, std::string_view auth);
   [[nodiscard]] bool find_missed(socket& candidate, std::unordered_set<std::string_view> const& rooms) const;
-  void keep(socket& which);
+  void keep(socket& which, disconnect_reason reason);
   void log(nsp& space, message packet, std::vector<std::string> rooms, std::vector<std::string> except);
   void purge(time_point now);
   socket& make_socket(nsp& space, connection& owner, std::string_view auth);
