@@ -1,4 +1,4 @@
-# make serve | test | test-<preset> | test-all | conformance | soak | fuzz | bench | lint | format | deps | clean   (see CONTRIBUTING.md)
+# make serve | test | test-<preset> | test-all | conformance | soak | fuzz | bench[-check] | lint | format | deps | clean   (see CONTRIBUTING.md)
 
 JOBS ?= $(shell nproc)
 PORT ?=
@@ -12,6 +12,7 @@ SERVE_PACKAGES = g++ cmake ninja-build libexpected-dev libasio-dev libssl-dev zl
 NODE_PACKAGES = $(if $(shell command -v node),,nodejs npm)
 TEST_PACKAGES = $(SERVE_PACKAGES) libgtest-dev libbenchmark-dev libboost-json1.81-dev libuv1-dev libwebsockets-dev openssl \
   redis-server rabbitmq-server chromium python3 python3-pip ccache clang-format-14 clang-tidy-14 $(NODE_PACKAGES)
+BENCH_PACKAGES = valgrind util-linux
 ALL_PACKAGES = clang-14 libclang-rt-14-dev g++-mingw-w64-x86-64
 # For the clients that CLIENTS names; others take part if what they need is there.
 comma = ,
@@ -19,14 +20,15 @@ wants = $(if $(filter $(1) all,$(subst $(comma), ,$(CLIENTS))),$(2))
 CONFORMANCE_PACKAGES = $(NODE_PACKAGES) $(call wants,python,python3-pip) $(call wants,java,maven default-jdk-headless) \
   $(call wants,browser,chromium)
 OFFICIAL = conformance/official
+PEERS = bench/peers
 PRESETS = release debug asan-ubsan tsan core-noexcept clang
 SOURCES = $(shell find include conformance reference-server reference-client bench -name node_modules -prune \
   -o -name '*.[ch]pp' -print 2>/dev/null | sort)
 
 install = $(if $(or $(filter no,$(DEPS)),$(if $(strip $(1)),,no)),,@conformance/checks/packages.sh $(1))
 
-.PHONY: serve test test-all test-long test-conformance $(PRESETS:%=test-%) conformance conformance-server soak fuzz bench lint
-.PHONY: format deps deps-serve deps-test deps-all deps-conformance clean
+.PHONY: serve test test-all test-long test-conformance $(PRESETS:%=test-%) conformance conformance-server soak fuzz lint format
+.PHONY: bench bench-check bench-programs bench-peers deps deps-serve deps-test deps-all deps-bench deps-conformance clean
 .NOTPARALLEL:
 
 serve: deps-serve
@@ -79,11 +81,22 @@ soak: deps
 	cmake --build --preset release --parallel $(JOBS) --target siokit-soak sim-replay
 	SIOKIT_COMMIT=$$(git rev-parse --short HEAD 2>/dev/null) build/release/conformance/siokit-soak $(FROM) $(SEEDS)
 
-bench: deps
+# Side by side with other servers; ARGS: bench/compare.py --help.
+bench: bench-programs bench-peers
+	build/release/bench/bench-micro
+	bench/compare.py build/release $(ARGS)
+
+# Instructions of the micro-benchmarks beside those of bench/instructions.json; ARGS=--write replaces these.
+bench-check: bench-programs
+	bench/instructions.py build/release/bench/bench-micro bench/instructions.json $(ARGS)
+
+bench-programs: deps deps-bench
 	cmake --preset release
 	cmake --build --preset release --parallel $(JOBS) --target bench-micro bench-floor bench-load siokit-server
-	build/release/bench/bench-micro
-	bench/whole_server.sh build/release $(ARGS)
+
+bench-peers: $(PEERS)/node_modules/.package-lock.json
+	$(if $(shell command -v cargo),cargo build --release --quiet --manifest-path $(PEERS)/socketioxide/Cargo.toml \
+	  --target-dir build/bench/socketioxide,@echo "socketioxide is left out: there is no cargo")
 
 lint: deps
 	@conformance/checks/format.sh $(SOURCES)
@@ -105,6 +118,9 @@ deps-test:
 deps-all:
 	$(call install,$(ALL_PACKAGES))
 
+deps-bench:
+	$(call install,$(BENCH_PACKAGES))
+
 deps-conformance:
 	$(call install,$(CONFORMANCE_PACKAGES))
 
@@ -112,6 +128,10 @@ deps: deps-test $(OFFICIAL)/node_modules/.package-lock.json
 
 $(OFFICIAL)/node_modules/.package-lock.json: $(OFFICIAL)/package-lock.json | deps-conformance
 	cd $(OFFICIAL) && npm ci --no-audit --no-fund
+	touch $@
+
+$(PEERS)/node_modules/.package-lock.json: $(PEERS)/package-lock.json
+	cd $(PEERS) && npm ci --no-audit --no-fund
 	touch $@
 
 clean:

@@ -1,208 +1,393 @@
-// A load generator: N WebSocket clients, each with K messages in flight; prints the server's CPU time per
-// message. SPDX-License-Identifier: MIT Usage: load PORT PID TARGET CLIENTS IN_FLIGHT MESSAGES OPENING
-// MESSAGE
-//   TARGET   request target of the WebSocket handshake
-//   PID      of the server: its user+system time is read before and after
-//   OPENING  sent once after the handshake, "" for none; its answers are awaited before the clock starts
-//   MESSAGE  sent again for each whole frame that comes back
-// With MESSAGES 0 the clients only stay connected, and the server's resident memory per connection is
-// printed.
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
+// A load generator for Socket.IO servers: one row of the comparison a run.   SPDX-License-Identifier: MIT
+// Prints one JSON object. Its clients share one thread, which wants a core of its own; CPU time is that of
+// the server's process. It warms up first, for a fifth of the time.
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <sstream>
-#include <string>
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <deque>
 #include <vector>
+
+#include "process.hpp"
+#include "wire.hpp"
 
 namespace {
 
-std::string masked_frame(std::string const& text) {
-  std::string out(1, static_cast<char>(0x81));
-  if (text.size() < 126) {
-    out += static_cast<char>(0x80 | text.size());
-  } else {
-    out += static_cast<char>(0x80 | 126);
-    out += static_cast<char>(text.size() >> 8);
-    out += static_cast<char>(text.size());
+using namespace bench;
+using clock_type = std::chrono::steady_clock;
+
+struct options {
+  std::uint16_t port = 3000;
+  std::string pid;
+  std::size_t clients = 100;
+  std::size_t in_flight = 1;
+  std::size_t size = 32;
+  double rate = 10'000;
+  double seconds = 3;
+  bool bare = false;
+};
+
+/// 8,000 clients an address: a server has a quota for each.
+unsigned source_of(std::size_t client) {
+  return static_cast<unsigned>(client / 8'000);
+}
+
+std::string event(std::string_view head, std::size_t size) {
+  return std::string(head) + ",\"" + std::string(size, 'x') + "\"]";
+}
+
+class poller {
+ public:
+  void add(int fd, std::uint64_t tag) const {
+    epoll_event event{EPOLLIN, {.u64 = tag}};
+    if (::epoll_ctl(fd_, EPOLL_CTL_ADD, fd, &event) != 0) die("epoll_ctl");
   }
-  constexpr char mask[] = {0x11, 0x22, 0x33, 0x44};
-  out.append(mask, 4);
-  for (std::size_t i = 0; i < text.size(); ++i) out += static_cast<char>(text[i] ^ mask[i % 4]);
-  return out;
-}
-
-/// Clock ticks of user and system time.
-long cpu_ticks(std::string const& pid) {
-  std::ifstream file("/proc/" + pid + "/stat");
-  std::string word;
-  long sum = 0;
-  for (int i = 1; i <= 15 && file >> word; ++i) {
-    if (i >= 14) sum += std::stol(word);
+  /// Calls `visit(tag)` for each that can be read. `timeout` in milliseconds.
+  template <class Visit>
+  void wait(int timeout, Visit&& visit) {
+    int const count = ::epoll_wait(fd_, ready_.data(), static_cast<int>(ready_.size()), timeout);
+    if (count == 0 && timeout >= 10'000) die("nothing came for 10 s");
+    for (int i = 0; i < count; ++i) visit(ready_[static_cast<std::size_t>(i)].data.u64);
   }
-  return sum;
+
+ private:
+  int fd_ = ::epoll_create1(0);
+  std::vector<epoll_event> ready_ = std::vector<epoll_event>(1024);
+};
+
+constexpr std::string_view upgrade_request =
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// Removes the head of the answer to a handshake. False: it is not whole.
+bool take_head(std::string& in) {
+  auto const end = in.find("\r\n\r\n");
+  if (end == std::string::npos) return false;
+  if (!in.starts_with("HTTP/1.1 101")) die("the handshake was refused:", in);
+  in.erase(0, end + 4);
+  return true;
 }
 
-/// Precise CPU time of a process in nanoseconds: the scheduler's own count, over all threads.
-double cpu_nanoseconds(std::string const& pid) {
-  std::ifstream file("/proc/" + pid + "/schedstat");
-  double run = 0;
-  return file >> run
-             ? run
-             : static_cast<double>(cpu_ticks(pid)) * 1e9 / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
-
-long resident_kib(std::string const& pid) {
-  std::ifstream file("/proc/" + pid + "/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("VmRSS:")) return std::stol(line.substr(6));
+/// A WebSocket client that has joined "/".
+class client {
+ public:
+  explicit client(options const& o, std::size_t number) : fd(connect_to(o.port, source_of(number))) {
+    send_all(fd, upgrade_request);
+    while (!take_head(in_)) more();
+    while (take([](auto) {}) == 0) more();  // the open packet
+    send_all(fd, masked_frame("40"));
+    while (take([](auto) {}) == 0) more();
   }
-  return 0;
-}
-
-int connect_to(std::uint16_t port) {
-  int const fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    std::perror("connect");
-    std::exit(1);
+  /// Reads what has come, answers pings; how many other messages it was. `visit` sees each.
+  template <class Visit>
+  std::size_t read(Visit&& visit) {
+    more();
+    return take(visit);
   }
-  int const on = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return fd;
-}
-
-void send_all(int fd, std::string const& data) {
-  for (std::size_t sent = 0; sent < data.size();) {
-    ssize_t const now = ::send(fd, data.data() + sent, data.size() - sent, MSG_NOSIGNAL);
-    if (now <= 0) {
-      std::perror("send");
-      std::exit(1);
-    }
-    sent += static_cast<std::size_t>(now);
+  std::size_t read() {
+    return read([](std::string_view) {});
   }
-}
 
-/// Whole frames at the front of `data`, which are removed.
-std::size_t take_frames(std::string& data) {
-  std::size_t at = 0;
-  std::size_t count = 0;
-  while (data.size() - at >= 2) {
-    std::size_t length = static_cast<unsigned char>(data[at + 1]) & 0x7F;
-    std::size_t head = 2;
-    if (length == 126) {
-      if (data.size() - at < 4) break;
-      length = static_cast<std::size_t>(static_cast<unsigned char>(data[at + 2])) << 8 |
-               static_cast<unsigned char>(data[at + 3]);
-      head = 4;
-    }
-    if (data.size() - at < head + length) break;
-    at += head + length;
-    ++count;
+  int fd;
+
+ private:
+  void more() {
+    if (!receive(fd, in_)) die("the server closed a connection:", in_);
   }
-  data.erase(0, at);
-  return count;
-}
-
-/// Waits until the answer to the handshake, and `frames` frames after it, are there.
-void await(int fd, std::string& rest, bool head, std::size_t frames) {
-  char buffer[4096];
-  while (head || frames > 0) {
-    if (head) {
-      auto const end = rest.find("\r\n\r\n");
-      if (end != std::string::npos) {
-        rest.erase(0, end + 4);
-        head = false;
+  template <class Visit>
+  std::size_t take(Visit&& visit) {
+    std::size_t at = 0, count = 0;
+    while (auto const one = next_frame(in_, at)) {
+      if (one->opcode == 8) die("the server closed a session");
+      if (one->payload == "2") {
+        send_all(fd, masked_frame("3"));
         continue;
       }
-    } else {
-      std::size_t const got = take_frames(rest);
-      frames -= got < frames ? got : frames;
-      if (frames == 0) return;
+      visit(one->payload);
+      ++count;
     }
-    ssize_t const size = ::recv(fd, buffer, sizeof buffer, 0);
-    if (size <= 0) {
-      std::fprintf(stderr, "load: the server closed a connection: %s\n", rest.c_str());
-      std::exit(1);
-    }
-    rest.append(buffer, static_cast<std::size_t>(size));
+    in_.erase(0, at);
+    return count;
   }
+
+  std::string in_;
+};
+
+std::vector<client> open_clients(options const& o, poller& poll) {
+  std::vector<client> all;
+  for (std::size_t i = 0; i < o.clients; ++i) poll.add(all.emplace_back(o, i).fd, i);
+  return all;
+}
+
+/// CPU of the server for each message, of which `step` does some and returns how many.
+template <class Step>
+void measure(options const& o, Step&& step) {
+  std::size_t done = 0;
+  auto const run = [&](double seconds) {
+    auto const begin = clock_type::now();
+    std::chrono::duration<double> span{};
+    for (done = 0; span.count() < seconds; span = clock_type::now() - begin) done += step();
+    return span;
+  };
+  run(o.seconds / 5);
+  double const before = cpu_microseconds(o.pid);
+  auto const span = run(o.seconds);
+  double const spent = cpu_microseconds(o.pid) - before;
+  std::printf(R"({"cpu_us": %.4f, "messages": %zu, "per_second": %.0f, "busy": %.3f})"
+              "\n",
+              spent / static_cast<double>(done), done, static_cast<double>(done) / span.count(),
+              spent / 1e6 / span.count());
+}
+
+void echo(options const& o) {
+  poller poll;
+  auto all = open_clients(o, poll);
+  std::string const message = masked_frame(event(R"(421["message-with-ack")", o.size));
+  std::string batch;
+  auto const say = [&](int fd, std::size_t count) {
+    batch.clear();
+    while (count-- > 0) batch += message;
+    send_all(fd, batch);
+  };
+  for (client& each : all) say(each.fd, o.in_flight);
+  measure(o, [&] {
+    std::size_t done = 0;
+    poll.wait(10'000, [&](std::uint64_t i) {
+      std::size_t const count = all[i].read();
+      if (count != 0) say(all[i].fd, count);
+      done += count;
+    });
+    return done;
+  });
+}
+
+/// Counts deliveries. The first client asks, and asks again whenever all have one more.
+void broadcast(options const& o) {
+  poller poll;
+  auto all = open_clients(o, poll);
+  std::string const message = masked_frame(event(R"(42["broadcast")", o.size));
+  std::size_t total = 0, asked = 0;
+  auto const ask = [&] {
+    std::string batch;
+    for (; asked < total / o.clients + o.in_flight; ++asked) batch += message;
+    send_all(all[0].fd, batch);
+  };
+  ask();
+  measure(o, [&] {
+    std::size_t const before = total;
+    poll.wait(10'000, [&](std::uint64_t i) { total += all[i].read(); });
+    ask();
+    return total - before;
+  });
+}
+
+/// Messages at a fixed rate, whatever becomes of them: the time of each counts from when it was due.
+void latency(options const& o) {
+  poller poll;
+  auto all = open_clients(o, poll);
+  std::string const message = masked_frame(event(R"(421["message-with-ack")", o.size));
+  std::vector<std::deque<clock_type::time_point>> due(o.clients);
+  std::vector<double> times;
+  auto const total = static_cast<std::size_t>(o.rate * o.seconds);
+  std::size_t const warm_up = total / 5;
+  auto const begin = clock_type::now();
+  auto const when = [&](std::size_t n) {
+    return begin + std::chrono::duration_cast<clock_type::duration>(
+                       std::chrono::duration<double>(static_cast<double>(n) / o.rate));
+  };
+  double before = 0;
+  for (std::size_t sent = 0, got = 0; got < total;) {
+    for (auto const now = clock_type::now(); sent < total && when(sent) <= now; ++sent) {
+      std::size_t const i = sent % o.clients;
+      due[i].push_back(when(sent));
+      send_all(all[i].fd, message);
+      if (sent == warm_up) before = cpu_microseconds(o.pid);
+    }
+    poll.wait(sent < total ? 0 : 10'000, [&](std::uint64_t i) {
+      std::size_t const count = all[i].read();
+      auto const now = clock_type::now();
+      for (std::size_t k = 0; k < count; ++k, ++got) {
+        if (got >= warm_up)
+          times.push_back(std::chrono::duration<double, std::micro>(now - due[i].front()).count());
+        due[i].pop_front();
+      }
+    });
+  }
+  double const spent = cpu_microseconds(o.pid) - before;
+  std::sort(times.begin(), times.end());
+  auto const at = [&](double share) {
+    return times[static_cast<std::size_t>(share * static_cast<double>(times.size() - 1))];
+  };
+  std::printf(
+      R"({"p50": %.0f, "p99": %.0f, "p999": %.0f, "max": %.0f, "rate": %.0f, "busy": %.3f, "messages": %zu})"
+      "\n",
+      at(.5), at(.99), at(.999), times.back(), o.rate,
+      spent * o.rate / 1e6 / static_cast<double>(total - warm_up), times.size());
+}
+
+/// A client that polls: a GET waits on one connection, POSTs go by the other.
+struct polling_client {
+  polling_client(options const& o, std::size_t number)
+      : get(connect_to(o.port, source_of(number))), post(connect_to(o.port, source_of(number))) {
+    poll();
+    std::string const open = answer(get, get_in);
+    auto const at = open.find("\"sid\":\"");
+    if (at == std::string::npos) die("no session:", open);
+    sid = "&sid=" + open.substr(at + 7, open.find('"', at + 7) - at - 7);
+    poll();
+    say("40");
+    answer(post, post_in);
+    --posts;
+    while (!answer(get, get_in).starts_with("40")) poll();  // a ping may come first
+    poll();
+  }
+  void poll() const {
+    send_all(get, "GET /socket.io/?EIO=4&transport=polling" + sid + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  void say(std::string_view packet) {
+    ++posts;
+    send_all(post, "POST /socket.io/?EIO=4&transport=polling" + sid +
+                       " HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: " +
+                       std::to_string(packet.size()) + "\r\n\r\n" + std::string(packet));
+  }
+  static std::string answer(int fd, std::string& in) {
+    for (;;) {
+      if (auto body = take_body(in)) return *body;
+      if (!receive(fd, in)) die("the server closed a connection:", in);
+    }
+  }
+
+  int get, post;
+  std::string get_in, post_in, sid;
+  int posts = 0;  // without an answer
+  bool answered = false;
+};
+
+void polling(options const& o) {
+  poller poll;
+  std::vector<polling_client> all;
+  std::string const message = event(R"(421["message-with-ack")", o.size);
+  for (std::size_t i = 0; i < o.clients; ++i) {
+    auto const& made = all.emplace_back(o, i);
+    poll.add(made.get, 2 * i);
+    poll.add(made.post, 2 * i + 1);
+  }
+  for (auto& each : all) each.say(message);
+  measure(o, [&] {
+    std::size_t done = 0;
+    poll.wait(10'000, [&](std::uint64_t tag) {
+      polling_client& who = all[tag / 2];
+      bool const got = tag % 2 == 0;
+      if (!receive(got ? who.get : who.post, got ? who.get_in : who.post_in))
+        die("the server closed a connection");
+      while (auto body = take_body(got ? who.get_in : who.post_in)) {
+        if (!got) {
+          --who.posts;
+        } else {
+          who.poll();
+          bool const ping = *body == "2" || body->starts_with("2\x1e") || body->ends_with("\x1e\x32");
+          if (ping) who.say("3");
+          who.answered |= body->size() > 1;
+        }
+      }
+      if (!who.answered || who.posts != 0) return;
+      who.answered = false;
+      who.say(message);
+      ++done;
+    });
+    return done;
+  });
+}
+
+/// Clients that come, join, and go: as many at once as `clients`.
+void connects(options const& o) {
+  poller poll;
+  enum class stage { upgrade, open, join, leave };
+  struct visitor {
+    int fd = -1;
+    stage at = stage::upgrade;
+    std::string in;
+  };
+  std::vector<visitor> all(o.clients);
+  std::size_t number = 0;
+  auto const come = [&](std::size_t i) {
+    if (all[i].fd >= 0) ::close(all[i].fd);
+    all[i] = {connect_to(o.port, static_cast<unsigned>(number++ % 200)), stage::upgrade, {}};
+    send_all(all[i].fd, upgrade_request);
+    poll.add(all[i].fd, i);
+  };
+  auto const step = [&](visitor& who) {
+    std::size_t at = 0;
+    if (who.at == stage::upgrade) {
+      if (!take_head(who.in)) return false;
+      who.at = o.bare ? stage::leave : stage::open;
+      return true;
+    }
+    if (who.at == stage::leave || !next_frame(who.in, at)) return false;
+    who.in.erase(0, at);
+    bool const joins = who.at == stage::open;
+    send_all(who.fd, joins ? masked_frame("40") : masked_frame("\x03\xe8", 8));
+    who.at = joins ? stage::join : stage::leave;
+    return true;
+  };
+  for (std::size_t i = 0; i < o.clients; ++i) come(i);
+  measure(o, [&] {
+    std::size_t done = 0;
+    poll.wait(10'000, [&](std::uint64_t i) {
+      visitor& who = all[i];
+      if (receive(who.fd, who.in)) {
+        while (step(who)) {
+        }
+      } else {
+        if (who.at != stage::leave) die("the server closed a connection:", who.in);
+        come(i);
+        ++done;
+      }
+    });
+    return done;
+  });
+}
+
+/// Clients that only stay.
+void idle(options const& o) {
+  poller poll;
+  long const before = resident_kib(o.pid);
+  auto all = open_clients(o, poll);
+  ::usleep(300'000);  // the kernel's count of resident pages lags behind
+  double const each = static_cast<double>(resident_kib(o.pid) - before) / static_cast<double>(o.clients);
+  std::printf(R"({"kib": %.3f, "connections": %zu})"
+              "\n",
+              each, o.clients);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 9)
-    return std::fprintf(stderr, "usage: load PORT PID TARGET CLIENTS IN_FLIGHT MESSAGES OPENING MESSAGE\n"),
-           2;
-  auto const port = static_cast<std::uint16_t>(std::atoi(argv[1]));
-  std::string const pid = argv[2];
-  std::string const target = argv[3];
-  auto const clients = static_cast<std::size_t>(std::atol(argv[4]));
-  int const in_flight = std::atoi(argv[5]);
-  long const messages = std::atol(argv[6]);
-  std::string const opening = argv[7];
-  std::string const message = masked_frame(argv[8]);
-
-  long const before_kib = resident_kib(pid);
-  std::vector<int> fds;
-  std::vector<std::string> rests(clients);
-  int const poll = ::epoll_create1(0);
-  for (std::size_t i = 0; i < clients; ++i) {
-    int const fd = connect_to(port);
-    fds.push_back(fd);
-    send_all(fd, "GET " + target +
-                     " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
-    // A Socket.IO server greets with its open packet, and answers the opening.
-    await(fd, rests[i], true, opening.empty() ? 0 : 1);
-    if (!opening.empty()) {
-      send_all(fd, masked_frame(opening));
-      await(fd, rests[i], false, 1);
-    }
-    epoll_event event{EPOLLIN, {.u64 = i}};
-    ::epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event);
+  options o;
+  CLI::App app("Measures what a Socket.IO server costs", "bench-load");
+  app.require_subcommand(1);
+  app.add_option("--port", o.port)->required();
+  app.add_option("--pid", o.pid, "The server's process")->required();
+  app.add_option("--clients", o.clients, "Connections at a time");
+  app.add_option("--in-flight", o.in_flight,
+                 "Messages of each client, or broadcasts, that wait for their answer");
+  app.add_option("--size", o.size, "Bytes of the text that a message carries");
+  app.add_option("--rate", o.rate, "Messages a second, of latency");
+  app.add_option("--seconds", o.seconds, "How long is counted");
+  app.add_flag("--bare", o.bare, "The server ends each connection after its handshake: a floor");
+  app.fallthrough();
+  struct row {
+    char const *name, *about;
+    void (*run)(options const&);
+  };
+  for (row const& each : {row{"echo", "Acknowledged events", echo},
+                          {"broadcast", "Deliveries of broadcasts", broadcast},
+                          {"latency", "Acknowledged events at a fixed rate", latency},
+                          {"polling", "Acknowledged events by HTTP long-polling", polling},
+                          {"connect", "Connect, join and close", connects},
+                          {"idle", "Memory", idle}}) {
+    app.add_subcommand(each.name, each.about)->callback([&o, run = each.run] { run(o); });
   }
-  if (messages == 0) {
-    ::usleep(300'000);  // the kernel's accounting of resident pages lags behind
-    double const per_connection =
-        static_cast<double>(resident_kib(pid) - before_kib) / static_cast<double>(clients);
-    std::printf("%.3f KiB resident per connection, %zu connections\n", per_connection, clients);
-    return 0;
-  }
-  double const before = cpu_nanoseconds(pid);
-  std::string batch;
-  for (int i = 0; i < in_flight; ++i) batch += message;
-  for (int const fd : fds) send_all(fd, batch);
-  std::vector<epoll_event> ready(1024);
-  std::vector<char> buffer(256 * 1024);
-  long received = 0;
-  while (received < messages) {
-    int const count = ::epoll_wait(poll, ready.data(), static_cast<int>(ready.size()), 10'000);
-    if (count <= 0) return std::fprintf(stderr, "load: nothing came for 10 s\n"), 1;
-    for (int i = 0; i < count; ++i) {
-      std::size_t const which = ready[static_cast<std::size_t>(i)].data.u64;
-      ssize_t const size = ::recv(fds[which], buffer.data(), buffer.size(), 0);
-      if (size <= 0) return std::fprintf(stderr, "load: the server closed a connection\n"), 1;
-      rests[which].append(buffer.data(), static_cast<std::size_t>(size));
-      std::size_t const frames = take_frames(rests[which]);
-      received += static_cast<long>(frames);
-      batch.clear();
-      for (std::size_t k = 0; k < frames; ++k) batch += message;
-      if (!batch.empty()) send_all(fds[which], batch);
-    }
-  }
-  double const spent = cpu_nanoseconds(pid) - before;
-  std::printf("%.3f us CPU per message, %ld messages, %zu clients, %d in flight\n",
-              spent / 1000 / static_cast<double>(received), received, clients, in_flight);
+  CLI11_PARSE(app, argc, argv);
 }
