@@ -92,6 +92,10 @@ class deadline_heap {
  public:
   static constexpr std::uint32_t none = UINT32_MAX;
 
+  [[nodiscard]] bool armed(std::uint32_t key) const noexcept {
+    return key < places_.size() && places_[key] != none;
+  }
+
   /// Sets the deadline of `key`; `never` withdraws it.
   void arm(std::uint32_t key, time_point at) {
     if (at == never) return disarm(key);

@@ -2,7 +2,7 @@
 // A token bucket as one point in time: when it will be full again. Pure: told what time it is.
 #pragma once
 
-#include <cmath>
+#include <algorithm>
 
 #include "siokit/core/time.hpp"
 
@@ -44,15 +44,21 @@ class token_bucket {
     if (begin == never) return false;
     double const missing = static_cast<double>((begin - now).count()) * from.per_second();
     if (!(missing + count * second <= from.burst() * second)) return false;
-    double const refill = std::ceil(count * second / from.per_second());
+    double const refill = count * second / from.per_second();
     constexpr double longest = 1e18;  // 31 years
-    full_at_ = refill < longest ? later(begin, duration(static_cast<duration::rep>(refill))) : never;
+    full_at_ = refill < longest ? later(begin, duration(rounded_up(refill))) : never;
     return true;
   }
   /// Whether it is as if nothing had ever been taken.
   [[nodiscard]] bool full(time_point now) const noexcept { return full_at_ <= now; }
 
  private:
+  /// std::ceil is a call where the processor is an old one.
+  [[nodiscard]] static duration::rep rounded_up(double value) noexcept {
+    auto const whole = static_cast<duration::rep>(value);
+    return whole + duration::rep{static_cast<double>(whole) < value};
+  }
+
   time_point full_at_{duration::min()};
 };
 

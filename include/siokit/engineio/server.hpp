@@ -5,13 +5,13 @@
 // a host in one page.
 #pragma once
 
-#include <deque>
 #include <unordered_map>
 #include <vector>
 
 #include "siokit/core/deadlines.hpp"
 #include "siokit/core/on_failure.hpp"
 #include "siokit/core/slot_list.hpp"
+#include "siokit/core/slot_table.hpp"
 #include "siokit/engineio/address_quota.hpp"
 #include "siokit/engineio/recorder.hpp"
 #include "siokit/engineio/server_event.hpp"
@@ -104,8 +104,7 @@ class server {
     std::uint32_t next_response = unlisted;
     std::uint32_t next_transmit = unlisted;
   };
-  // Grows without moving sessions, and without the slack of a doubled vector.
-  using table = std::deque<entry>;
+  using table = slot_table<entry>;
 
   using input = session_input::kind;
   enum lane : std::uint8_t { ping_lane, pong_lane, revision3_lane };
@@ -144,7 +143,7 @@ class server {
   handle allocate();
   void release(std::uint32_t slot);
   void settle(std::uint32_t slot);
-  void settle_deadlines(std::uint32_t slot);
+  void settle_deadlines(std::uint32_t slot, server_session const& session);
   /// Ends a session that has lost what it was told, for want of memory. Needs none.
   void break_off(std::uint32_t slot) noexcept {
     server_session& session = *entries_[slot].session;
@@ -152,16 +151,22 @@ class server {
     session.break_off();
     settle(slot);
   }
-  /// `gone`: what to answer when the session is.
-  result<void> with(handle session, session_input const& in, result<void> gone = {}) {
+  /// `act(session)` does something to it; `gone`: what to answer when the session is.
+  template <class Act>
+  result<void> with(handle session, result<void> const& gone, Act&& act) {
     entry* const slot = at(session);
     if (slot == nullptr || !slot->session) return gone;
     on_failure lost([&]() noexcept { break_off(session.slot); });
-    if (config_.recorder != nullptr) config_.recorder->on_input(session.slot, *slot->session, in);
-    auto const outcome = apply(*slot->session, in);
+    auto const outcome = act(*slot->session);
     settle(session.slot);
     lost.done();
     return outcome;
+  }
+  result<void> with(handle session, session_input const& in, result<void> const& gone = {}) {
+    return with(session, gone, [&](server_session& to) {
+      if (config_.recorder != nullptr) config_.recorder->on_input(session.slot, to, in);
+      return apply(to, in);
+    });
   }
 
   server_config config_;
@@ -308,7 +313,11 @@ inline result<void> server::wire_opened(handle session, wire which, time_point n
 }
 
 inline result<void> server::receive(handle session, wire which, frame const& in, time_point now) {
-  return with(session, {.type = input::receive, .name = which.value, .now = now, .data = in});
+  if (config_.recorder != nullptr) {
+    return with(session, {.type = input::receive, .name = which.value, .now = now, .data = in});
+  }
+  // The hot path makes no value of it.
+  return with(session, {}, [&](server_session& to) { return to.receive(which, in, now); });
 }
 
 inline void server::wire_lost(handle session, wire which, error why) {
@@ -326,9 +335,17 @@ inline void server::advance(time_point now) {
 }
 
 inline result<void> server::send(handle session, message item) {
-  session_input const in{.type = input::send, .item = std::move(item)};
-  auto const outcome = with(session, in, local_error(errc::gone));
-  if (outcome && config_.observer != nullptr) config_.observer->on_queued(*find(session), in.item);
+  auto const gone = local_error(errc::gone);
+  if (config_.recorder != nullptr) {
+    auto const outcome = with(session, {.type = input::send, .item = item}, gone);
+    if (outcome && config_.observer != nullptr) config_.observer->on_queued(*find(session), item);
+    return outcome;
+  }
+  if (config_.observer == nullptr) {
+    return with(session, gone, [&](server_session& to) { return to.send(std::move(item)); });
+  }
+  auto const outcome = with(session, gone, [&](server_session& to) { return to.send(item); });
+  if (outcome) config_.observer->on_queued(*find(session), item);
   return outcome;
 }
 
@@ -352,6 +369,7 @@ inline std::optional<event> server::poll_event(time_point now) {
       lost.done();
       // Settled only at the next pull: a closed session stays in the table while its closed event is handled.
       if (out && config_.observer != nullptr) tell(*config_.observer, *held, *out);
+      if (out && out->type == session_event::kind::message && !held->unpulled()) events_.pop();
       if (out) return event{from_session(out->type), session, out->reason, out->detail, out->data};
     }
     events_.pop();
@@ -403,7 +421,7 @@ inline std::optional<transmit> server::poll_transmit(handle session, wire which)
   if (config_.observer != nullptr && out && out->data) {
     config_.observer->on_sent(*slot->session, out->data.packet_count(), out->data.frames().size());
   }
-  if (!out || out->shut) settle(session.slot);
+  if (out ? out->shut : slot->session->closed()) settle(session.slot);  // else nothing has changed
   return out;
 }
 
@@ -422,7 +440,7 @@ inline handle server::allocate() {
     // Room for all of them, so that the end of a session needs no memory.
     if (free_.capacity() == entries_.size()) free_.reserve(entries_.size() * 2 + 8);
     heartbeats_.reserve(entries_.size() + 1);
-    entries_.emplace_back();
+    entries_.grow();
     free_.push_back(static_cast<std::uint32_t>(entries_.size() - 1));
   }
   std::uint32_t const key = free_.back();
@@ -457,15 +475,14 @@ inline void server::settle(std::uint32_t key) {
   if (session.has_transmit(session.main_wire()) || session.has_transmit(session.probe_wire())) {
     transmits_.push(key);
   }
-  settle_deadlines(key);
+  settle_deadlines(key, session);
   if (!session.closed()) return;
   if (auto const known = ids_.find(session.id()); known != ids_.end() && known->second == key)
     ids_.erase(known);
   if (session.finished() && slot.next_event == unlisted) release(key);
 }
 
-inline void server::settle_deadlines(std::uint32_t key) {
-  server_session const& session = *entries_[key].session;
+inline void server::settle_deadlines(std::uint32_t key, server_session const& session) {
   time_point const heartbeat = session.heartbeat_deadline();
   if (heartbeat == never) {
     heartbeats_.disarm(key);
@@ -473,7 +490,8 @@ inline void server::settle_deadlines(std::uint32_t key) {
     bool const older = session.revision() == 3;
     heartbeats_.arm(key, older ? revision3_lane : session.awaits_pong() ? pong_lane : ping_lane, heartbeat);
   }
-  others_.arm(key, session.other_deadline());
+  time_point const other = session.other_deadline();
+  if (other != never || others_.armed(key)) others_.arm(key, other);
 }
 
 }  // namespace siokit::inline v0::engineio

@@ -77,6 +77,10 @@ class server_session {
   [[nodiscard]] bool has_event() const noexcept {
     return opened_due_ || reading() || closed_due_ || upgraded_due_;
   }
+  /// Whether another pull has anything to do: an event, or memory to give back.
+  [[nodiscard]] bool unpulled() const noexcept {
+    return has_event() || (polling_ && !polling_->decoded.empty());
+  }
   [[nodiscard]] bool has_transmit(wire which) const noexcept;
   [[nodiscard]] bool has_response() const noexcept;
 

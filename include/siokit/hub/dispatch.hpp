@@ -11,21 +11,26 @@ namespace siokit::inline v0::hub {
 
 inline void server::drain(time_point now) {
   turn const scope(*this, now);
-  finish_closing();
+  if (ends_due()) finish_closing();
   for (;;) {
-    closing_.reserve(closing_.size() + 1);  // an end can't be told twice: there must be room to note it
+    reserve_one(closing_);  // an end can't be told twice: there must be room to note it
     auto const event = engine_->poll_event(now);
     if (!event) break;
     serving_ = event->session;
     on_engine_event(*event, now);
     serving_ = {};
   }
-  finish_closing();  // what a destructor has left to do, see next
-  ask_later();
-  read_letters(now);
+  if (ends_due()) finish_closing();  // what a destructor has left to do, see next
+  if (!ask_later_.empty()) ask_later();
+  if (side_) read_letters(now);
 }
 
 inline void server::advance(time_point now) {
+  if (next_deadline() <= now) expire(now);
+  drain(now);
+}
+
+inline void server::expire(time_point now) {
   turn const scope(*this, now);
   finish_closing();
   if (purge_at_ <= now) purge(now);
@@ -46,7 +51,6 @@ inline void server::advance(time_point now) {
     }
     acks_.arm(slot, table.next_deadline());
   }
-  drain(now);
 }
 
 inline void server::on_engine_event(engineio::event const& in, time_point now) {
@@ -54,7 +58,7 @@ inline void server::on_engine_event(engineio::event const& in, time_point now) {
   switch (in.type) {
     case kind::handshake_requested: return request_admission(in.session);
     case kind::opened:
-      while (connections_.size() <= in.session.slot) connections_.emplace_back();
+      while (connections_.size() <= in.session.slot) connections_.grow();
       connections_[in.session.slot].emplace(in.session, config_, now,
                                             engine_->find(in.session)->revision() == 3);
       ++connection_count_;

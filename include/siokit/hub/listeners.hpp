@@ -33,20 +33,20 @@ class listener_list {
   void prepend(listener_id id, Handler call) {
     add(id, false, std::move(call));
     if (items_.empty() || items_.back()->id != id) return;
-    items_.back()->first = true;
+    items_.back()->first = changed_ = true;
     sweep();
   }
   bool remove(listener_id id) noexcept {
     for (auto& entry : items_) {
       if (entry->id != id || entry->removed) continue;
-      entry->removed = true;
+      entry->removed = changed_ = true;
       sweep();
       return true;
     }
     return false;
   }
   void remove_all() noexcept {
-    for (auto& entry : items_) entry->removed = true;
+    for (auto& entry : items_) entry->removed = changed_ = true;
     sweep();
   }
   /// This one instead of all others.
@@ -60,6 +60,7 @@ class listener_list {
   /// returns false, the listener was not called after all: that does not count for once().
   template <class Visit>
   void walk(Visit&& visit) {
+    if (items_.empty()) return;
     struct guard {
       listener_list& list;
       explicit guard(listener_list& l) noexcept : list(l) { ++list.walks_; }
@@ -73,6 +74,7 @@ class listener_list {
       item& entry = *items_[i];
       if (entry.removed || entry.spent) continue;
       entry.spent = entry.once;  // before the call, which may lead here again
+      changed_ |= entry.once;
       if constexpr (std::is_void_v<decltype(visit(entry.call))>) {
         visit(entry.call);
       } else if (!visit(entry.call)) {
@@ -91,7 +93,7 @@ class listener_list {
     bool first = false;  // to be moved to the front, which a walk must not see
   };
   void sweep() noexcept {
-    if (walks_ != 0) return;
+    if (walks_ != 0 || !std::exchange(changed_, false)) return;
     std::erase_if(items_, [](auto const& entry) { return entry->removed || entry->spent; });
     for (auto each = items_.begin(); each != items_.end(); ++each) {
       if (std::exchange((*each)->first, false)) std::rotate(items_.begin(), each, each + 1);
@@ -100,6 +102,7 @@ class listener_list {
 
   std::vector<std::unique_ptr<item>> items_;
   std::uint32_t walks_ = 0;
+  bool changed_ = false;  // an item is to be freed, or moved
 };
 
 /// The listeners of one emitter, by event name. `Socket` and `Ack`: what its handlers are given.

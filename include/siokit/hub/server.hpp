@@ -247,7 +247,8 @@ class server {
     turn(turn const&) = delete;
     turn& operator=(turn const&) = delete;
     ~turn() {
-      if (--hub_.depth_ == 0) hub_.bury();
+      if (--hub_.depth_ > 0) return;
+      if (!hub_.graveyard_.empty() || !hub_.ended_connections_.empty()) hub_.bury();
     }
 
    private:
@@ -267,6 +268,7 @@ class server {
   [[nodiscard]] connection* find_connection(handle session) noexcept;
   [[nodiscard]] socket* find_socket(handle at) const noexcept;
 
+  void expire(time_point now);
   void on_engine_event(engineio::event const& in, time_point now);
   void fail(connection& from, error why, time_point now);
   void on_message(connection& from, engineio::event const& in);
@@ -319,11 +321,11 @@ class server {
   /// Runs a handler of `who`. When it throws, running() goes on naming him.
   template <class Callable>
   void run_for(socket_ref who, Callable&& handler) {
-    socket_ref const before = std::exchange(running_, std::move(who));
+    socket_ref before = std::exchange(running_, std::move(who));
     ++in_handlers_;
     handler();
     --in_handlers_;
-    running_ = before;
+    running_ = std::move(before);
   }
 
   /// A packet in the form that all clients speak: what is given to the engine.
@@ -343,6 +345,7 @@ class server {
   void finish(socket& which, disconnect_reason reason, error detail);
   void start_ending(socket& which, disconnect_reason reason, error detail);
   void run_endings(std::size_t until);
+  [[nodiscard]] bool ends_due() const noexcept { return !endings_.empty() || !closing_.empty(); }
   void finish_closing();
   void bury();
 
@@ -356,7 +359,7 @@ class server {
   std::vector<asking> ask_later_;
   std::size_t child_count_ = 0;
   time_point purge_at_ = never;
-  std::deque<std::optional<connection>> connections_;
+  slot_table<std::optional<connection>> connections_;
   std::size_t connection_count_ = 0;
   std::vector<std::unique_ptr<socket>> sockets_;
   std::vector<std::uint32_t> free_sockets_;

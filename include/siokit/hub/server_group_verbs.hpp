@@ -63,7 +63,6 @@ inline void server::post_letter(impl::server_side::letter what) {
 }
 
 inline void server::read_letters(time_point now) {
-  if (!side_) return;
   while (!side_->inbox.empty()) {
     auto const in = std::move(side_->inbox.front());
     side_->inbox.pop_front();

@@ -28,6 +28,7 @@ inline socket* server::find_socket(handle at) const noexcept {
 }
 
 inline result<void> server::send_packet(handle session, message packet) {
+  if (config_.parser == nullptr) return engine_->send(session, std::move(packet));
   auto form = encoded(std::move(packet));
   if (!form) return tl::unexpected(form.error());
   return engine_->send(session, std::move(*form));

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <asio/buffer.hpp>
+#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,9 +19,14 @@ inline constexpr std::size_t gather_max = 64;
 
 /// A list of buffers in the shape Asio wants.
 struct gather_list {
+  /// What is shorter as a whole is copied into one piece: of a list the system looks at each piece, which takes
+  /// longer than to copy it.
+  static constexpr std::size_t joined_max = 16 * 1024;
+
   std::array<asio::const_buffer, gather_max> buffers;
   std::size_t count = 0;
   std::size_t bytes = 0;
+  std::array<char, joined_max> scratch;
 
   void clear() noexcept { count = bytes = 0; }
   void add(std::string_view data) noexcept {
@@ -30,6 +36,17 @@ struct gather_list {
   }
   [[nodiscard]] bool full() const noexcept { return count == gather_max; }
   [[nodiscard]] std::span<asio::const_buffer const> view() const noexcept { return {buffers.data(), count}; }
+  [[nodiscard]] bool small() const noexcept { return bytes <= joined_max; }
+  /// Precondition: small(), or one piece. Valid until the next one is joined.
+  [[nodiscard]] asio::const_buffer joined() noexcept {
+    if (count == 1) return buffers[0];
+    char* end = scratch.data();
+    for (asio::const_buffer const& each : view()) {
+      std::memcpy(end, each.data(), each.size());
+      end += each.size();
+    }
+    return {scratch.data(), bytes};
+  }
 };
 
 class backlog {

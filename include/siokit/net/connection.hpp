@@ -145,7 +145,7 @@ class connection final : public counted {
   void write(std::string_view first, std::string_view second = {});
   void write_messages(std::size_t count);
   void write_plain(std::string_view first, std::string_view second = {});
-  [[nodiscard]] std::size_t write_some(gather_list const& from);
+  [[nodiscard]] std::size_t write_some(gather_list& from);
   void encrypt(std::string_view plain);
   void encrypt_messages(std::span<message const> items);
   void flush_tls();

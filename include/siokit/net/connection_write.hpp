@@ -45,10 +45,10 @@ inline void connection::flush_tls() {
 }
 
 /// One write, never blocking. A dead socket takes everything, and the connection is cut in this turn.
-inline std::size_t connection::write_some(gather_list const& from) {
+inline std::size_t connection::write_some(gather_list& from) {
   std::error_code failure;
-  std::size_t const sent = from.count == 1 ? socket_.write_some(from.buffers[0], failure)
-                                           : socket_.write_some(from.view(), failure);
+  std::size_t const sent = from.count == 1 || from.small() ? socket_.write_some(from.joined(), failure)
+                                                           : socket_.write_some(from.view(), failure);
   if (!failure) return sent;
   if (failure == asio::error::would_block || failure == asio::error::try_again) return 0;
   broken_ = true;
