@@ -1,6 +1,6 @@
 // siokit/core/slot_table.hpp - entries that are named by small numbers.   SPDX-License-Identifier: MIT
-// Grows by one and never moves an entry. Chunks of a power of two, so that an entry is a shift and a mask away;
-// std::deque divides, on every packet. All entries of a chunk are made with it.
+// Grows by one and never moves an entry. Chunks of a power of two, so that an entry is a shift and a mask
+// away; std::deque divides, on every packet. All entries of a chunk are made with it.
 #pragma once
 
 #include <cstddef>

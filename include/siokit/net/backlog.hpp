@@ -19,8 +19,8 @@ inline constexpr std::size_t gather_max = 64;
 
 /// A list of buffers in the shape Asio wants.
 struct gather_list {
-  /// What is shorter as a whole is copied into one piece: of a list the system looks at each piece, which takes
-  /// longer than to copy it.
+  /// What is shorter as a whole is copied into one piece: of a list the system looks at each piece, which
+  /// takes longer than to copy it.
   static constexpr std::size_t joined_max = 16 * 1024;
 
   std::array<asio::const_buffer, gather_max> buffers;
