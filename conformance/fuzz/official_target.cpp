@@ -45,8 +45,7 @@ class official_parser {
       for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(data.size() >> shift);
       out += data;
     }
-    require(::write(to_, out.data(), out.size()) == static_cast<ssize_t>(out.size()),
-            "the official parser listens");
+    write(out);
     std::string const size = read(4);
     std::size_t length = 0;
     for (char const c : size) length = length << 8 | static_cast<unsigned char>(c);
@@ -54,10 +53,18 @@ class official_parser {
   }
 
  private:
+  // The alarm by which libFuzzer looks at the time may interrupt both.
+  void write(std::string_view bytes) const {
+    while (!bytes.empty()) {
+      auto const taken = TEMP_FAILURE_RETRY(::write(to_, bytes.data(), bytes.size()));
+      require(taken > 0, "the official parser listens");
+      bytes.remove_prefix(static_cast<std::size_t>(taken));
+    }
+  }
   std::string read(std::size_t size) const {
     std::string all(size, '\0');
     for (std::size_t at = 0; at < size;) {
-      auto const got = ::read(from_, all.data() + at, size - at);
+      auto const got = TEMP_FAILURE_RETRY(::read(from_, all.data() + at, size - at));
       require(got > 0, "the official parser answers: is `npm ci` done in conformance/official?");
       at += static_cast<std::size_t>(got);
     }

@@ -233,6 +233,17 @@ TEST(socketio_args, name_attachments) {
   EXPECT_EQ(all.attachments().size(), 2u);
 }
 
+TEST(socketio_args, are_those_of_events_and_answers_alone) {
+  for (char const* other : {R"(0{"token":"x"})", R"(4{"message":"no"})", R"(43{"":1})", "1"}) {
+    args const none(packet_of(other), {});
+    EXPECT_TRUE(none.empty()) << other;
+    EXPECT_EQ(none.raw(0).error(), (error{errc::missing_argument, side::remote, 0})) << other;
+    owned_args const kept = none.own();
+    EXPECT_TRUE(kept.view().empty()) << other;
+  }
+  EXPECT_EQ(args(packet_of("31[5]"), {}).size(), 1u);
+}
+
 TEST(socketio_args, live_on_when_they_are_owned) {
   owned_args kept;
   {

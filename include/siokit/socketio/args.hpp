@@ -63,9 +63,11 @@ template <class T>
 class args {
  public:
   args() noexcept = default;
-  /// The arguments of an EVENT (without its name) or an ACK.
+  /// The arguments of an EVENT (without its name) or an ACK. Other packets have none.
   args(packet_view const& packet, attachments_view attachments) noexcept
       : json_(packet.data), attachments_(attachments) {
+    bool const answers = packet.type == packet_type::ack || packet.type == packet_type::binary_ack;
+    if (!answers && !is_event(packet.type)) return;
     skip_ = is_event(packet.type) && packet.summary.count > 0 ? 1 : 0;
     count_ = packet.summary.count - skip_;
   }
