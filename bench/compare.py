@@ -73,7 +73,7 @@ def servers(build):
     out = {
         "floor": ("", [build / "bench/bench-floor", 0]),
         "siokit": (version("git", "-C", ROOT, "describe", "--always", "--dirty"),
-                   [siokit, "--port", 0, "--log-level", "warn"]),
+                   [siokit, "--port", 0, "--log-level", "warn", "--keep-handshake", "none"]),
     }
     modules = PEERS / "node_modules"
     if modules.exists():
@@ -154,7 +154,7 @@ def costs(results, names):
             continue
         key = "cpu_us" if unit == "us" else "kib"
         line = {name: shown(median(each, key)) for name, each in cells.items() if each}
-        if cells["floor"]:
+        if cells.get("floor") and cells.get("siokit"):
             line["siokit / floor"] = f"{ratio(cells['siokit'], cells['floor'], key):.2f}"
         line["goal"] = f"{goal}" if goal else "1.0 KiB"
         lines.append([f"{title} ({unit})", *[line.get(column, "-") for column in columns]])
@@ -185,6 +185,8 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     comparison = Comparison(args.build.resolve(), args.seconds)
+    if unknown := [name for name in args.only.split(",") if args.only and name not in comparison.servers]:
+        sys.exit(f"--only {unknown[0]}: there are {', '.join(comparison.servers)}")
     if args.only:
         comparison.servers = {name: what for name, what in comparison.servers.items()
                               if name == "floor" or name in args.only.split(",")}

@@ -66,10 +66,12 @@ def main():
         print(f"{name:34} {now:12,} {change}")
         if before is None or now - before > max(NOISE, GROWTH_MAX * before):
             worse.append(name)
+    gone = [name for name in known if name not in counted and re.search(args.filter, name)]
     if args.write:
-        args.baseline.write_text(json.dumps({**known, **counted}, indent=1) + "\n")
+        kept = {name: before for name, before in known.items() if name not in gone}
+        args.baseline.write_text(json.dumps({**kept, **counted}, indent=1) + "\n")
         return
-    if gone := [name for name in known if name not in counted and re.search(args.filter, name)]:
+    if gone:
         sys.exit(f"in {args.baseline.name}, but not measured: {', '.join(gone)}; --write")
     if worse:
         sys.exit(f"over {args.baseline.name} by more than {100 * GROWTH_MAX:g} %: {', '.join(worse)}")

@@ -163,9 +163,10 @@ void acked_event(State& state) {
   server.io.on("say", [](std::string_view text, hub::ack reply) { reply(text); });
   std::string const packet = R"(421["say",")" + letters(arg_of(state)) + R"("])";
   for (auto _ : state) {
-    server.now += std::chrono::microseconds(20);  // nobody may send any number at once
+    server.now += std::chrono::milliseconds(1);  // nobody may send any number, or size, at once
     server.say(0, packet);
   }
+  if (server.io.size() != 1) state.SkipWithError("the session has ended");
 }
 
 void broadcast_to(State& state) {

@@ -2,6 +2,7 @@
 // What they may differ in is in docs/fuzzing.md, and in may_differ() below.
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <nlohmann/json.hpp>

@@ -445,6 +445,30 @@ TEST(engineio_server, memory_of_decoded_messages_is_given_back) {
   }
 }
 
+TEST(engineio_server, gives_memory_of_base64_back_with_each_message) {
+  server by({});
+  time_point const now{1h};
+  by.request(exchange{1}, {"GET", "/engine.io/?EIO=4&transport=websocket", {}, "::1", false, true}, now);
+  handle const session = by.poll_event(now)->session;
+  ASSERT_TRUE(by.admit(session, sid("a"), now));
+  ASSERT_TRUE(by.poll_response());
+  ASSERT_TRUE(by.wire_opened(session, wire{1}, now));
+  while (by.poll_event(now)) continue;
+  std::string const long_one(900'000, 'A');
+  ASSERT_TRUE(by.receive(session, wire{1}, {frame_kind::text, "bQUJD"}, now));  // makes what polling needs
+  while (by.poll_event(now)) continue;
+  for (std::string const& packet : {"b" + long_one, "b=" + long_one}) {
+    auto const before = conformance::heap;
+    ASSERT_TRUE(by.receive(session, wire{1}, {frame_kind::text, packet}, now));
+    int messages = 0;
+    while (by.poll_event(now)) ++messages;
+    EXPECT_EQ(messages, 1);
+    auto const since = conformance::heap_since(before);
+    EXPECT_GE(since.bytes, 900'000u);
+    EXPECT_EQ(since.allocations, since.releases) << packet.substr(0, 2);
+  }
+}
+
 TEST(engineio_server, a_peer_that_does_not_read_is_closed) {
   world w({.outbox_bytes_max = 1000});
   w.open_polling();

@@ -368,6 +368,22 @@ TEST(recovery, a_server_that_is_closed_has_nothing_left_to_do) {
   EXPECT_EQ(w.io.next_deadline(), never);
 }
 
+TEST(recovery, nobody_is_kept_by_a_server_that_refuses_clients) {
+  for (bool const waits : {false, true}) {
+    thoughtful w;
+    w.leave(w.client);
+    w.comes_back();
+    int const second = w.open();
+    if (!waits) (*w.go_on)();
+    w.io.refuse_clients();
+    w.leave(w.client);
+    static_cast<void>(w.take_log());
+    w.join(second, "/", w.back());
+    (*w.go_on)();
+    EXPECT_EQ(w.take_log(), "unknown session ");
+  }
+}
+
 TEST(recovery, who_waits_to_come_back_is_not_kept_by_a_server_that_is_closed) {
   thoughtful w;
   w.leave(w.client);

@@ -264,6 +264,7 @@ inline result<packet> server_session::decode(frame const& in) {
   if (!base64) return revision3_ ? revision3::decode_packet(in) : decode_packet(in);
   if (!revision3_) return packet{packet_type::message, decode_base64(in.data.substr(1))};
   return decode_packet({frame_kind::text, in.data.substr(1)}).map([this](packet const& out) {
+    if (out.type != packet_type::message) return packet{out.type, {}};
     return packet{out.type, decode_base64(out.data.data)};
   });
 }
@@ -272,6 +273,7 @@ inline frame server_session::decode_base64(std::string_view text) {
   std::string& kept = rare().decoded;
   kept.resize(text.size());
   kept.resize(base64_decode(text, kept.data()));
+  if (kept.empty()) std::string().swap(kept);  // there is nothing that the next pull gives back
   return {frame_kind::binary, kept};
 }
 

@@ -26,12 +26,13 @@ inline void server::drain(time_point now) {
 }
 
 inline void server::advance(time_point now) {
+  turn const scope(*this, now);
   if (next_deadline() <= now) expire(now);
   drain(now);
 }
 
+/// What was due has its time now.
 inline void server::expire(time_point now) {
-  turn const scope(*this, now);
   finish_closing();
   if (purge_at_ <= now) purge(now);
   for (auto slot = connects_.expire_one(now); slot != deadline_lanes::none;
