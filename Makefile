@@ -1,4 +1,4 @@
-# make serve | test | test-<preset> | test-all | conformance | soak | fuzz | bench[-check] | lint | format | deps | clean   (see CONTRIBUTING.md)
+# make serve | test | test-<preset> | test-all | conformance | soak | fuzz | bench[-check|-connections] | lint | format | deps | clean   (see CONTRIBUTING.md)
 
 JOBS ?= $(shell nproc)
 PORT ?=
@@ -21,6 +21,7 @@ CONFORMANCE_PACKAGES = $(NODE_PACKAGES) $(call wants,python,python3-pip) $(call 
   $(call wants,browser,chromium)
 OFFICIAL = conformance/official
 PEERS = bench/peers
+PLOTTER = build/bench/python/.installed
 PRESETS = release debug asan-ubsan tsan core-noexcept clang
 SOURCES = $(shell find include conformance reference-server reference-client bench -name node_modules -prune \
   -o -name '*.[ch]pp' -print 2>/dev/null | sort)
@@ -28,7 +29,8 @@ SOURCES = $(shell find include conformance reference-server reference-client ben
 install = $(if $(or $(filter no,$(DEPS)),$(if $(strip $(1)),,no)),,@conformance/checks/packages.sh $(1))
 
 .PHONY: serve test test-all test-long test-conformance $(PRESETS:%=test-%) conformance conformance-server soak fuzz lint format
-.PHONY: bench bench-check bench-programs bench-peers deps deps-serve deps-test deps-all deps-bench deps-conformance clean
+.PHONY: bench bench-check bench-connections bench-programs bench-peers
+.PHONY: deps deps-serve deps-test deps-all deps-bench deps-conformance clean
 .NOTPARALLEL:
 
 serve: deps-serve
@@ -90,9 +92,14 @@ bench: bench-programs bench-peers
 bench-check: bench-programs
 	bench/instructions.py build/release/bench/bench-micro bench/instructions.json $(ARGS)
 
+# How cost grows with the number of connections, and of sessions without; ARGS: bench/connections.py --help.
+bench-connections: bench-programs $(PLOTTER)
+	bench/connections.py build/release $(ARGS)
+
 bench-programs: deps deps-bench
 	cmake --preset release
-	cmake --build --preset release --parallel $(JOBS) --target bench-micro bench-floor bench-load siokit-server
+	cmake --build --preset release --parallel $(JOBS) --target siokit-server \
+	  $(addprefix bench-,micro floor load connections sessions)
 
 bench-peers: $(PEERS)/node_modules/.package-lock.json
 	cargo build --release --quiet --manifest-path $(PEERS)/socketioxide/Cargo.toml \
@@ -128,6 +135,10 @@ deps: deps-test $(OFFICIAL)/node_modules/.package-lock.json
 
 $(OFFICIAL)/node_modules/.package-lock.json: $(OFFICIAL)/package-lock.json | deps-conformance
 	cd $(OFFICIAL) && npm ci --no-audit --no-fund
+	touch $@
+
+$(PLOTTER): bench/requirements.txt
+	python3 -m pip install --quiet --target $(@D) -r $<
 	touch $@
 
 $(PEERS)/node_modules/.package-lock.json: $(PEERS)/package-lock.json

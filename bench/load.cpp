@@ -1,14 +1,13 @@
 // A load generator for Socket.IO servers: one row of the comparison a run.   SPDX-License-Identifier: MIT
 // Prints one JSON object. Its clients share one thread, which wants a core of its own; CPU time is that of
 // the server's process. It warms up first, for a fifth of the time.
-#include <sys/epoll.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <deque>
 #include <vector>
 
+#include "poller.hpp"
 #include "process.hpp"
 #include "wire.hpp"
 
@@ -28,37 +27,9 @@ struct options {
   bool bare = false;
 };
 
-/// 8,000 clients an address: a server has a quota for each.
-unsigned source_of(std::size_t client) {
-  return static_cast<unsigned>(client / 8'000);
-}
-
 std::string event(std::string_view head, std::size_t size) {
   return std::string(head) + ",\"" + std::string(size, 'x') + "\"]";
 }
-
-class poller {
- public:
-  void add(int fd, std::uint64_t tag) const {
-    epoll_event event{EPOLLIN, {.u64 = tag}};
-    if (::epoll_ctl(fd_, EPOLL_CTL_ADD, fd, &event) != 0) die("epoll_ctl");
-  }
-  /// Calls `visit(tag)` for each that can be read. `timeout` in milliseconds.
-  template <class Visit>
-  void wait(int timeout, Visit&& visit) {
-    int const count = ::epoll_wait(fd_, ready_.data(), static_cast<int>(ready_.size()), timeout);
-    if (count == 0 && timeout >= 10'000) die("nothing came for 10 s");
-    for (int i = 0; i < count; ++i) visit(ready_[static_cast<std::size_t>(i)].data.u64);
-  }
-
- private:
-  int fd_ = ::epoll_create1(0);
-  std::vector<epoll_event> ready_ = std::vector<epoll_event>(1024);
-};
-
-constexpr std::string_view upgrade_request =
-    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 /// Removes the head of the answer to a handshake. False: it is not whole.
 bool take_head(std::string& in) {

@@ -3,7 +3,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
+#include <string_view>
+#include <system_error>
 
 namespace bench {
 
@@ -21,6 +24,20 @@ namespace bench {
   std::ifstream file("/proc/" + pid + "/status");
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("VmRSS:")) return std::stol(line.substr(6));
+  }
+  return 0;
+}
+
+/// Descriptors that a process can still open; none when it is gone.
+[[nodiscard]] inline long descriptors_left(std::string const& pid) {
+  std::error_code gone;
+  std::filesystem::directory_iterator const open("/proc/" + pid + "/fd", gone);
+  if (gone) return 0;
+  long const used = std::distance(begin(open), end(open));
+  std::ifstream file("/proc/" + pid + "/limits");
+  constexpr std::string_view name = "Max open files";
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(name)) return std::stol(line.substr(name.size())) - used;
   }
   return 0;
 }

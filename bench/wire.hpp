@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,21 +82,42 @@ struct frame {
   return body;
 }
 
-/// A TCP connection to 127.0.0.1 from 127.0.0.<source>: a server counts what each address asks for.
-[[nodiscard]] inline int connect_to(std::uint16_t port, unsigned source) {
+/// A TCP connection to 127.0.0.1 from 127.0.0.<source>: a server counts what each address asks for. -1: there
+/// is none, errno says why.
+[[nodiscard]] inline int try_connect(std::uint16_t port, unsigned source) {
   int const fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) return fd;
   int const on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source);
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) die("bind");
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) die("connect");
+  sockaddr_in from{}, to{};
+  from.sin_family = to.sin_family = AF_INET;
+  from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(port);
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&from), sizeof from) == 0 &&
+      ::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0)
+    return fd;
+  int const why = errno;
+  ::close(fd);
+  errno = why;
+  return -1;
+}
+
+[[nodiscard]] inline int connect_to(std::uint16_t port, unsigned source) {
+  int const fd = try_connect(port, source);
+  if (fd < 0) die("connect:", std::strerror(errno));
   return fd;
 }
+
+/// The address of a client: 8,000 of them have one, for a server has a quota for each.
+[[nodiscard]] inline unsigned source_of(std::size_t client) {
+  return static_cast<unsigned>(client / 8'000);
+}
+
+constexpr std::string_view upgrade_request =
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 inline void send_all(int fd, std::string_view data) {
   while (!data.empty()) {

@@ -1,0 +1,31 @@
+// Waits for what many connections bring.   SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <vector>
+
+#include "wire.hpp"
+
+namespace bench {
+
+class poller {
+ public:
+  void add(int fd, std::uint64_t tag) const {
+    epoll_event event{EPOLLIN, {.u64 = tag}};
+    if (::epoll_ctl(fd_, EPOLL_CTL_ADD, fd, &event) != 0) die("epoll_ctl");
+  }
+  /// Calls `visit(tag)` for each that can be read. `timeout` in milliseconds; one of 10 s is the end.
+  template <class Visit>
+  void wait(int timeout, Visit&& visit) {
+    int const count = ::epoll_wait(fd_, ready_.data(), static_cast<int>(ready_.size()), timeout);
+    if (count == 0 && timeout >= 10'000) die("nothing came for 10 s");
+    for (int i = 0; i < count; ++i) visit(ready_[static_cast<std::size_t>(i)].data.u64);
+  }
+
+ private:
+  int fd_ = ::epoll_create1(0);
+  std::vector<epoll_event> ready_ = std::vector<epoll_event>(1024);
+};
+
+}  // namespace bench
