@@ -39,10 +39,10 @@ ROWS = [
 class Server:
     """A process on the first core, ready when it has said where it listens."""
 
-    def __init__(self, command, folder=ROOT):
+    def __init__(self, command):
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            ["taskset", "-c", "0", *map(str, command)], cwd=folder, stdout=self.log, stderr=subprocess.STDOUT)
+            ["taskset", "-c", "0", *map(str, command)], cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 20
         while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", self.output())):
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -161,7 +161,7 @@ def costs(results, names):
     return table(columns, lines)
 
 
-def latencies(results, names):
+def latencies(results):
     lines = []
     for title, cells in results.items():
         for name, each in cells.items():
@@ -211,7 +211,7 @@ def main():
             for title, rate in zip(late, (own[name], min(own.values()))):
                 row = f"latency --rate {rate:.0f}"
                 late[title][name] = [comparison.run(name, row) for _ in range(args.rounds)]
-        print(latencies(late, names))
+        print(latencies(late))
     if args.json:
         args.json.write_text(json.dumps({**head, "cpu": cpu, "latency": late}, indent=1) + "\n")
 

@@ -46,18 +46,14 @@ class client {
   explicit client(options const& o, std::size_t number) : fd(connect_to(o.port, source_of(number))) {
     send_all(fd, upgrade_request);
     while (!take_head(in_)) more();
-    while (take([](auto) {}) == 0) more();  // the open packet
+    while (take() == 0) more();  // the open packet
     send_all(fd, masked_frame("40"));
-    while (take([](auto) {}) == 0) more();
+    while (take() == 0) more();
   }
-  /// Reads what has come, answers pings; how many other messages it was. `visit` sees each.
-  template <class Visit>
-  std::size_t read(Visit&& visit) {
-    more();
-    return take(visit);
-  }
+  /// Reads what has come, answers pings; how many other messages it was.
   std::size_t read() {
-    return read([](std::string_view) {});
+    more();
+    return take();
   }
 
   int fd;
@@ -66,8 +62,7 @@ class client {
   void more() {
     if (!receive(fd, in_)) die("the server closed a connection:", in_);
   }
-  template <class Visit>
-  std::size_t take(Visit&& visit) {
+  std::size_t take() {
     std::size_t at = 0, count = 0;
     while (auto const one = next_frame(in_, at)) {
       if (one->opcode == 8) die("the server closed a session");
@@ -75,7 +70,6 @@ class client {
         send_all(fd, masked_frame("3"));
         continue;
       }
-      visit(one->payload);
       ++count;
     }
     in_.erase(0, at);

@@ -883,6 +883,13 @@ struct left_early : bare {
     client.connect(nsp, now);
     say("6");
   }
+  /// The stay that nobody wants is left, and only then the wanted one asked for.
+  void expect_another_stay() {
+    pass(10ms);
+    EXPECT_EQ(said(), "41 ");
+    pass(10ms);
+    EXPECT_EQ(said(), "40 ");
+  }
   /// What is told when the connection is given up.
   static lines lost() {
     return {"close:transport error", "disconnect:transport error", "disconnect:transport error"};
@@ -907,10 +914,7 @@ TEST(socketio_client_session, who_comes_back_waits_for_the_answer_that_nobody_wa
   b.say(R"(42["of the first stay"])");
   b.say(R"(40{"sid":"s1"})");
   EXPECT_FALSE(b.client.connected(b.nsp));
-  b.pass(10ms);
-  EXPECT_EQ(b.said(), "41 ");
-  b.pass(10ms);
-  EXPECT_EQ(b.said(), "40 ");
+  b.expect_another_stay();
   b.say(R"(42["of the first stay, late"])");
   b.say(R"(40{"sid":"s2"})");
   EXPECT_EQ(b.events, (bare::lines{"connect"}));
@@ -954,10 +958,7 @@ TEST(socketio_client_session, who_does_not_connect_again_waits_for_ever) {
   b.pass(20s);
   EXPECT_TRUE(b.events.empty()) << "another namespace would lose its only connection";
   b.say(R"(40{"sid":"s1"})");
-  b.pass(10ms);
-  EXPECT_EQ(b.said(), "41 ");
-  b.pass(10ms);
-  EXPECT_EQ(b.said(), "40 ");
+  b.expect_another_stay();
 }
 
 TEST(socketio_client_session, an_answer_behind_all_patience_is_undone_too) {
@@ -971,10 +972,7 @@ TEST(socketio_client_session, an_answer_behind_all_patience_is_undone_too) {
   EXPECT_EQ(b.said(), "");
   b.say(R"(42["what was missed"])");
   b.say(R"(40{"sid":"s1"})");
-  b.pass(10ms);
-  EXPECT_EQ(b.said(), "41 ");
-  b.pass(10ms);
-  EXPECT_EQ(b.said(), "40 ");
+  b.expect_another_stay();
 }
 
 TEST(socketio_client_session, a_connect_that_was_not_asked_for_is_undone) {
@@ -986,10 +984,7 @@ TEST(socketio_client_session, a_connect_that_was_not_asked_for_is_undone) {
   b.say(R"(40{"sid":"s1"})");
   EXPECT_FALSE(b.client.authorize(b.nsp, b.asked, "", b.now)) << "a second CONNECT would end the connection";
   b.asks_only = false;
-  b.pass(10ms);
-  EXPECT_EQ(b.said(), "41 ");
-  b.pass(10ms);
-  EXPECT_EQ(b.said(), "40 ");
+  b.expect_another_stay();
 }
 
 TEST(socketio_client_session, patience_is_counted_from_the_first_time) {

@@ -110,7 +110,7 @@ class deadline_heap {
   }
 
   void disarm(std::uint32_t key) noexcept {
-    if (key >= places_.size() || places_[key] == none) return;
+    if (!armed(key)) return;
     std::uint32_t const place = std::exchange(places_[key], none);
     entry const last = heap_.back();
     heap_.pop_back();

@@ -336,16 +336,13 @@ inline void server::advance(time_point now) {
 
 inline result<void> server::send(handle session, message item) {
   auto const gone = local_error(errc::gone);
-  if (config_.recorder != nullptr) {
-    auto const outcome = with(session, {.type = input::send, .item = item}, gone);
-    if (outcome && config_.observer != nullptr) config_.observer->on_queued(*find(session), item);
-    return outcome;
-  }
-  if (config_.observer == nullptr) {
+  if (config_.recorder == nullptr && config_.observer == nullptr) {
     return with(session, gone, [&](server_session& to) { return to.send(std::move(item)); });
   }
-  auto const outcome = with(session, gone, [&](server_session& to) { return to.send(item); });
-  if (outcome) config_.observer->on_queued(*find(session), item);
+  auto const outcome = config_.recorder != nullptr
+                           ? with(session, {.type = input::send, .item = item}, gone)
+                           : with(session, gone, [&](server_session& to) { return to.send(item); });
+  if (outcome && config_.observer != nullptr) config_.observer->on_queued(*find(session), item);
   return outcome;
 }
 
