@@ -20,7 +20,7 @@ std::string unescaped(std::string_view raw) {
 }
 
 TEST(json_string, finds_its_special_characters) {
-  for (std::size_t size = 0; size < 70; ++size) {
+  for (std::size_t size = 0; size < 150; ++size) {  // steps of 16, of 64, and what is left of both
     std::string text(size, 'x');
     for (std::size_t i = 0; i < size; ++i) text[i] = "ax\x7F\x80\xFF !#[]"[i % 10];
     ASSERT_EQ(impl::json_plain_end(text.data(), text.data() + size), text.data() + size);
@@ -81,6 +81,28 @@ constexpr spelling spellings[] = {
     {R"(\ud83d\u0041)", "\xEF\xBF\xBD\x41"},
     {"caf\xC3\xA9 \\u4e2d", "caf\xC3\xA9 \xE4\xB8\xAD"},
 };
+
+TEST(json_string, is_plain_ascii_or_not) {
+  for (std::size_t size = 0; size < 150; ++size) {
+    std::string text(size, 'x');
+    for (std::size_t i = 0; i < size; ++i) text[i] = "ax\x7F !#[]"[i % 8];
+    ASSERT_TRUE(impl::json_plain_ascii(text)) << size;
+    for (std::size_t at = 0; at < size; ++at) {
+      for (char const other : {'"', '\\', '\0', '\x1F', '\x80', '\xDC', '\xFF'}) {
+        std::string marked = text;
+        marked[at] = other;
+        ASSERT_FALSE(impl::json_plain_ascii(marked)) << size << ' ' << at;
+      }
+    }
+  }
+  for (int c = 0; c < 256; ++c) {
+    char const byte = static_cast<char>(c);
+    bool const plain = c < 0x80 && !impl::json_special(byte);
+    for (std::size_t const size : {1u, 16u, 80u}) {
+      ASSERT_EQ(impl::json_plain_ascii(std::string(size, byte)), plain) << c << ' ' << size;
+    }
+  }
+}
 
 TEST(json_string, means_what_its_escapes_say) {
   for (auto const& [raw, text] : spellings) {

@@ -35,11 +35,17 @@ TEST(json_write, escapes_what_json_stringify_escapes) {
 }
 
 TEST(json_write, escapes_wherever_it_is_due) {
-  for (std::size_t size = 1; size < 60; ++size) {
+  for (std::size_t size = 1; size < 140; ++size) {
     for (std::size_t at = 0; at < size; ++at) {
       std::string text(size, 'x');
+      auto const with = [&](std::string_view as) {
+        return '"' + std::string(at, 'x').append(as) + std::string(size - at - 1, 'x') + '"';
+      };
       text[at] = '\n';
-      ASSERT_EQ(written(text), '"' + std::string(at, 'x') + "\\n" + std::string(size - at - 1, 'x') + '"');
+      ASSERT_EQ(written(text), with("\\n"));
+      text[at] = '\xE9';  // no UTF-8
+      ASSERT_EQ(written(text), with("\xEF\xBF\xBD"));
+      ASSERT_EQ(written(text.replace(at, 1, "\xC3\xA9")), with("\xC3\xA9"));
     }
   }
 }

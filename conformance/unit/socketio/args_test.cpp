@@ -186,6 +186,20 @@ TEST(socketio_args, are_read_by_index) {
   EXPECT_EQ(all.get<bool>(3).value(), true);
 }
 
+TEST(socketio_args, are_found_behind_any_name_and_any_space) {
+  for (std::string_view const name : {R"("say")", "7", R"("[\"],")", R"("s\u0061y")"}) {
+    std::string const text = "2[ \n" + std::string(name) + "\t ,\r\n[1, {\"]\":[2]}] , \"a\\\\\" ,3\t,{ } ]";
+    args const all = event_args(text);
+    ASSERT_EQ(texts(all), (list{R"([1, {"]":[2]}])", R"("a\\")", "3", "{ }"})) << name;
+    for (std::size_t first = 0; first <= all.size(); ++first) {
+      for (std::size_t i = 0; first + i < all.size(); ++i) {
+        EXPECT_EQ(all.slice(first).raw(i).value(), all.raw(first + i).value());
+        EXPECT_EQ(texts(all.slice(first).slice(i)), texts(all.slice(first + i)));
+      }
+    }
+  }
+}
+
 TEST(socketio_args, say_which_argument_is_wrong) {
   args const all = event_args(R"(2["say",1,"t\u0077o",300,[1,[2,"x"]]])");
   EXPECT_EQ(all.raw(4).error(), (error{errc::missing_argument, side::remote, 4}));

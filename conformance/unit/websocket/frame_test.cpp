@@ -75,7 +75,7 @@ TEST(websocket_frame, mask_at_every_offset_and_length) {
   constexpr std::uint32_t key = 0x0180FF7E;
   constexpr unsigned char key_bytes[] = {0x01, 0x80, 0xFF, 0x7E};
   for (std::size_t offset = 0; offset < 9; ++offset) {
-    for (std::size_t size = 0; size < 40; ++size) {
+    for (std::size_t size = 0; size < 140; ++size) {
       std::string text;
       std::string expected;
       for (std::size_t i = 0; i < size; ++i) {

@@ -36,9 +36,7 @@ inline constexpr auto base64_values = [] {
 /// overlap `in`.
 constexpr std::size_t base64_encode(std::string_view in, char* out) noexcept {
   char const* const start = out;
-  auto const byte = [&in](std::size_t i) {
-    return i < in.size() ? std::uint32_t{static_cast<unsigned char>(in[i])} : 0;
-  };
+  auto const byte = [&in](std::size_t i) { return std::uint32_t{static_cast<unsigned char>(in[i])}; };
   auto const put = [&out](std::uint32_t bits) { *out++ = impl::base64_alphabet[bits & 0x3F]; };
   std::size_t at = 0;
   for (; in.size() - at >= 3; at += 3) {
@@ -46,7 +44,7 @@ constexpr std::size_t base64_encode(std::string_view in, char* out) noexcept {
     put(three >> 18), put(three >> 12), put(three >> 6), put(three);
   }
   if (std::size_t const left = in.size() - at; left != 0) {
-    std::uint32_t const three = byte(at) << 16 | byte(at + 1) << 8;
+    std::uint32_t const three = byte(at) << 16 | (left == 2 ? byte(at + 1) << 8 : 0);
     put(three >> 18), put(three >> 12);
     if (left == 2) put(three >> 6);
     if (left == 1) *out++ = '=';

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 #include "siokit/core/error.hpp"
 #include "siokit/core/utf8.hpp"
@@ -46,19 +47,70 @@ namespace impl {
   return at;
 }
 
+#if defined(__SSE2__) || defined(_M_X64)
+// Both of these flip the bit of value 2, which puts the quote right behind the control characters, the space
+// and all others above it: one comparison with 0x20 finds them all, and another one the backslash.
+
+/// Sixteen bytes that are zero where the character at `at` is special.
+[[nodiscard]] inline __m128i json_zero_where_special(char const* at) noexcept {
+  __m128i const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
+  __m128i const flipped = _mm_xor_si128(bytes, _mm_set1_epi8(2));
+  __m128i const backslash = _mm_xor_si128(bytes, _mm_set1_epi8('\\'));
+  return _mm_min_epu8(_mm_subs_epu8(flipped, _mm_set1_epi8(0x20)), backslash);
+}
+
+/// Sixteen bytes that are 0xFF where the character is neither special nor beyond ASCII, which is negative.
+[[nodiscard]] inline __m128i json_ones_where_plain_ascii(char const* at) noexcept {
+  __m128i const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
+  __m128i const flipped = _mm_xor_si128(bytes, _mm_set1_epi8(2));
+  __m128i const backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+  return _mm_andnot_si128(backslash, _mm_cmpgt_epi8(flipped, _mm_set1_epi8(0x20)));
+}
+#endif
+
 /// The first special character of [at, end), or end.
 [[nodiscard]] inline char const* json_plain_end(char const* at, char const* end) noexcept {
 #if defined(__SSE2__) || defined(_M_X64)
-  for (; end - at >= 16; at += 16) {
-    __m128i const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(at));
-    __m128i const control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
-    __m128i const quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-    __m128i const backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-    int const special = _mm_movemask_epi8(_mm_or_si128(control, _mm_or_si128(quote, backslash)));
-    if (special != 0) return at + std::countr_zero(static_cast<unsigned>(special));
+  auto const zeros = [](__m128i bytes) {
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_setzero_si128())));
+  };
+  for (bool first = true; end - at >= 16; at += 16) {
+    unsigned const special = zeros(json_zero_where_special(at));
+    if (special != 0) return at + std::countr_zero(special);
+    if (!std::exchange(first, false)) continue;
+    // It is none of the many short ones: on in larger steps.
+    for (; end - at >= 16 + 64; at += 64) {
+      __m128i const front = _mm_min_epu8(json_zero_where_special(at + 16), json_zero_where_special(at + 32));
+      __m128i const back = _mm_min_epu8(json_zero_where_special(at + 48), json_zero_where_special(at + 64));
+      if (zeros(_mm_min_epu8(front, back)) != 0) break;
+    }
   }
 #endif
   return json_plain_end_by_words(at, end);
+}
+
+/// Whether all characters are ASCII, and none is special.
+[[nodiscard]] inline bool json_plain_ascii(std::string_view text) noexcept {
+  char const* at = text.data();
+  char const* const end = at + text.size();
+  if (text.size() >= 16) {
+#if defined(__SSE2__) || defined(_M_X64)
+    auto const all = [](__m128i bytes) { return _mm_movemask_epi8(bytes) == 0xFFFF; };
+    auto const plain = [&at](int offset) { return json_ones_where_plain_ascii(at + offset); };
+    for (; end - at > 64; at += 64) {
+      __m128i const front = _mm_and_si128(plain(0), plain(16)), back = _mm_and_si128(plain(32), plain(48));
+      if (!all(_mm_and_si128(front, back))) return false;
+    }
+    for (; end - at > 16; at += 16) {
+      if (!all(plain(0))) return false;
+    }
+    return all(json_ones_where_plain_ascii(end - 16));  // overlaps what has been looked at
+#else
+    return json_plain_end_by_words(at, end) == end && ascii_end(at, end) == end;
+#endif
+  }
+  while (at != end && static_cast<signed char>(*at) >= 0x20 && *at != '"' && *at != '\\') ++at;
+  return at == end;
 }
 
 /// The value of four hexadecimal digits at the front, or one above 0xFFFF.
@@ -106,7 +158,7 @@ constexpr json_escape json_read_escape(std::string_view raw, char* utf8) noexcep
 /// Between the quotes of a string value; empty for other values.
 [[nodiscard]] inline std::string_view json_string_raw(std::string_view value) noexcept {
   if (value.size() < 2 || value.front() != '"') return {};
-  return value.substr(1, value.size() - 2);
+  return {value.data() + 1, value.size() - 2};
 }
 
 /// Whether `raw` must go through json_unescape() to be the text it means.
@@ -118,18 +170,16 @@ constexpr json_escape json_read_escape(std::string_view raw, char* utf8) noexcep
 [[nodiscard]] inline bool json_string_equals(std::string_view raw, std::string_view plain) noexcept {
   // Escapes never make a text shorter, and longer six times at most.
   if (raw.size() < plain.size() || raw.size() / 6 > plain.size()) return false;
-  for (;;) {
-    std::size_t const run = raw.substr(0, raw.find('\\')).size();
-    if (plain.substr(0, run) != raw.substr(0, run)) return false;
-    raw.remove_prefix(run);
-    plain.remove_prefix(run);
-    if (raw.empty()) return plain.empty();
-    char utf8[4];
-    auto const [read, written] = impl::json_read_escape(raw, utf8);
-    if (plain.substr(0, written) != std::string_view{utf8, written}) return false;
-    raw.remove_prefix(read);
-    plain.remove_prefix(written);
+  // Character by character: names are short, and most differ in the first.
+  while (!raw.empty()) {
+    char utf8[4] = {raw.front()};
+    impl::json_escape one{1, 1};
+    if (raw.front() == '\\') one = impl::json_read_escape(raw, utf8);
+    if (!plain.starts_with(std::string_view{utf8, one.written})) return false;
+    raw.remove_prefix(one.read);
+    plain.remove_prefix(one.written);
   }
+  return plain.empty();
 }
 
 /// Appends the UTF-8 text that `raw` means, by out.append(char const*, std::size_t). A lone surrogate, which

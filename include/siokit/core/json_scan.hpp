@@ -4,6 +4,7 @@
 // Allocates nothing, recurses nowhere.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -48,7 +49,7 @@ struct json_summary {
 namespace impl {
 
 [[nodiscard]] constexpr bool json_space(char c) noexcept {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+  return static_cast<unsigned char>(c) <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t');
 }
 [[nodiscard]] inline char const* json_space_end(char const* at, char const* end) noexcept {
   while (at != end && json_space(*at)) ++at;
@@ -59,10 +60,11 @@ namespace impl {
 
 // Slices.
 
-inline json_kind json_kind_at(std::string_view value) noexcept {
-  char const* const end = value.data() + value.size();
-  char const* const at = impl::json_space_end(value.data(), end);
-  switch (at == end ? '\0' : *at) {
+namespace impl {
+
+/// The kind of the value that starts with this character, null for '\0'.
+[[nodiscard]] constexpr json_kind json_kind_of(char first) noexcept {
+  switch (first) {
     case '"': return json_kind::string;
     case '[': return json_kind::array;
     case '{': return json_kind::object;
@@ -72,6 +74,14 @@ inline json_kind json_kind_at(std::string_view value) noexcept {
     case '\0': return json_kind::null;
     default: return json_kind::number;
   }
+}
+
+}  // namespace impl
+
+inline json_kind json_kind_at(std::string_view value) noexcept {
+  char const* const end = value.data() + value.size();
+  char const* const at = impl::json_space_end(value.data(), end);
+  return impl::json_kind_of(at == end ? '\0' : *at);
 }
 
 namespace impl {
@@ -86,28 +96,29 @@ namespace impl {
   }
 }
 
-/// The end of the value that starts at `at`; `at` itself if none does.
-[[nodiscard]] inline char const* json_value_end(char const* at, char const* end) noexcept {
+/// The end of the array or object that starts at `at`.
+[[nodiscard]] inline char const* json_container_end(char const* at, char const* end) noexcept {
   std::size_t depth = 0;
   while (at != end) {
-    switch (*at) {
-      case '"': at = json_string_end(at + 1, end); break;
-      case '[':
-      case '{': ++at, ++depth; continue;
-      case ']':
-      case '}':
-        if (depth == 0) return at;  // out of contract
-        ++at, --depth;
-        break;
-      default:
-        if (depth != 0) {
-          ++at;
-          continue;
-        }
-        while (at != end && *at != ',' && *at != ']' && *at != '}' && !json_space(*at)) ++at;
+    char const c = *at++;
+    char const bracket = static_cast<char>(c | 0x20);  // of an array as if of an object
+    if (c == '"') {
+      at = json_string_end(at, end);
+    } else if (bracket == '{') {
+      ++depth;
+    } else if (bracket == '}' && --depth == 0) {
+      return at;
     }
-    if (depth == 0) return at;
   }
+  return at;
+}
+
+/// The end of the value that starts at `at`; `at` itself if none does.
+[[nodiscard]] inline char const* json_value_end(char const* at, char const* end) noexcept {
+  if (at == end) return at;
+  if (*at == '"') return json_string_end(at + 1, end);
+  if (*at == '[' || *at == '{') return json_container_end(at, end);
+  while (at != end && *at != ',' && *at != ']' && *at != '}' && !json_space(*at)) ++at;
   return at;
 }
 
@@ -129,20 +140,30 @@ class json_cursor {
     space();
     if (!take(open)) at_ = end_;
   }
+  /// From behind a value, or from where one begins.
+  explicit json_cursor(std::string_view rest) noexcept : at_(rest.data()), end_(rest.data() + rest.size()) {
+    at_ = behind_comma(at_);
+  }
+
+  /// What is not read yet.
+  [[nodiscard]] std::string_view rest() const noexcept { return {at_, static_cast<std::size_t>(end_ - at_)}; }
 
   /// The value here and the comma behind it; nullopt at the end of the container.
   [[nodiscard]] std::optional<std::string_view> value() noexcept {
-    space();
-    char const* const begin = at_;
-    at_ = json_value_end(at_, end_);
-    if (at_ == begin) {
+    char const* const begin = json_space_end(at_, end_);
+    char const* const behind = json_value_end(begin, end_);
+    if (behind == begin) {
       at_ = end_;
       return std::nullopt;
     }
-    std::string_view const found{begin, static_cast<std::size_t>(at_ - begin)};
-    space();
-    static_cast<void>(take(','));
-    return found;
+    at_ = behind_comma(behind);
+    return std::string_view{begin, static_cast<std::size_t>(behind - begin)};
+  }
+  /// Goes past so many values.
+  void skip(std::size_t count) noexcept {
+    char const* at = at_;
+    for (; count != 0; --count) at = behind_comma(json_value_end(json_space_end(at, end_), end_));
+    at_ = at;
   }
 
   void space() noexcept { at_ = json_space_end(at_, end_); }
@@ -154,6 +175,11 @@ class json_cursor {
   }
 
  private:
+  [[nodiscard]] char const* behind_comma(char const* at) const noexcept {
+    at = json_space_end(at, end_);
+    return at != end_ && *at == ',' ? at + 1 : at;
+  }
+
   char const* at_;
   char const* end_;
 };
@@ -164,11 +190,21 @@ class json_cursor {
 class json_elements {
  public:
   explicit json_elements(std::string_view array) noexcept : cursor_(array, '[') {}
+  /// Those that are left: `rest` is the text of the array from behind an element, or a rest().
+  [[nodiscard]] static json_elements from(std::string_view rest) noexcept {
+    return json_elements(impl::json_cursor(rest));
+  }
 
   /// The next element, nullopt behind the last.
   [[nodiscard]] std::optional<std::string_view> next() noexcept { return cursor_.value(); }
+  /// Goes past so many elements. Precondition: there are as many.
+  void skip(std::size_t count) noexcept { cursor_.skip(count); }
+  /// The text behind the last element that was read.
+  [[nodiscard]] std::string_view rest() const noexcept { return cursor_.rest(); }
 
  private:
+  explicit json_elements(impl::json_cursor const& cursor) noexcept : cursor_(cursor) {}
+
   impl::json_cursor cursor_;
 };
 
@@ -212,47 +248,51 @@ class json_members {
 
 namespace impl {
 
-/// Where reading stopped, and whether because all was read.
+/// Where reading stopped, and why: errc::ok, because all was read.
 struct json_stop {
   char const* at;
-  bool ok;
+  errc code;
+
+  [[nodiscard]] constexpr bool ok() const noexcept { return code == errc::ok; }
 };
 
 /// From behind the backslash to behind the escape.
 [[nodiscard]] inline json_stop json_check_escape(char const* at, char const* end) noexcept {
-  if (at == end || std::string_view{"\"\\/bfnrtu"}.find(*at) == std::string_view::npos) return {at, false};
-  if (*at++ != 'u') return {at, true};
+  constexpr std::string_view letters = "\"\\/bfnrtu";
+  if (at == end || letters.find(*at) == letters.npos) return {at, errc::bad_json};
+  if (*at++ != 'u') return {at, errc::ok};
   for (int i = 0; i < 4; ++i, ++at) {
-    if (at == end) return {at, false};
+    if (at == end) return {at, errc::bad_json};
     char const lower = static_cast<char>(*at | 0x20);
-    if (!json_digit(*at) && (lower < 'a' || lower > 'f')) return {at, false};
+    if (!json_digit(*at) && (lower < 'a' || lower > 'f')) return {at, errc::bad_json};
   }
-  return {at, true};
+  return {at, errc::ok};
 }
 
-/// From the opening quote to behind the closing one.
+/// From behind the opening quote to behind the closing one.
 [[nodiscard]] inline json_stop json_check_string(char const* at, char const* end) noexcept {
-  if (at == end || *at != '"') return {at, false};
-  for (++at;;) {
+  for (;;) {
     at = json_plain_end(at, end);
-    if (at == end) return {at, false};
-    if (*at == '"') return {at + 1, true};
-    if (*at != '\\') return {at, false};
+    if (at == end) return {at, errc::bad_json};
+    if (*at == '"') return {at + 1, errc::ok};
+    if (*at != '\\') return {at, errc::bad_json};
     auto const escape = json_check_escape(at + 1, end);
-    if (!escape.ok) return escape;
+    if (!escape.ok()) return escape;
     at = escape.at;
   }
 }
 
-/// A member's key and the colon: from the quote to where the value starts. Notes the key "_placeholder".
+/// A member's key and the colon: from the quote to behind the colon. Notes the key "_placeholder".
 [[nodiscard]] inline json_stop json_check_key(char const* at, char const* end, bool& placeholder) noexcept {
-  auto const key = json_check_string(at, end);
-  if (!key.ok) return key;
-  std::string_view const raw{at + 1, static_cast<std::size_t>(key.at - at - 2)};
-  placeholder = placeholder || json_string_equals(raw, "_placeholder");
+  if (at == end || *at != '"') return {at, errc::bad_json};
+  auto const key = json_check_string(++at, end);
+  if (!key.ok()) return key;
+  std::string_view const raw{at, static_cast<std::size_t>(key.at - at - 1)};
+  constexpr std::string_view mark = "_placeholder";  // no spelling of it is shorter
+  if (raw.size() >= mark.size() && json_string_equals(raw, mark)) placeholder = true;
   at = json_space_end(key.at, end);
-  if (at == end || *at != ':') return {at, false};
-  return {json_space_end(at + 1, end), true};
+  if (at == end || *at != ':') return {at, errc::bad_json};
+  return {at + 1, errc::ok};
 }
 
 [[nodiscard]] inline json_stop json_check_number(char const* at, char const* end) noexcept {
@@ -263,28 +303,27 @@ struct json_stop {
     return at != first;
   };
   static_cast<void>(take('-'));
-  if (!take('0') && !digits()) return {at, false};
-  if (take('.') && !digits()) return {at, false};
+  if (!take('0') && !digits()) return {at, errc::bad_json};
+  if (take('.') && !digits()) return {at, errc::bad_json};
   if (take('e') || take('E')) {
     static_cast<void>(take('+') || take('-'));
-    if (!digits()) return {at, false};
+    if (!digits()) return {at, errc::bad_json};
   }
-  return {at, true};
+  return {at, errc::ok};
 }
 
 [[nodiscard]] inline json_stop json_check_word(char const* at, char const* end,
                                                std::string_view word) noexcept {
-  for (char const c : word) {
-    if (at == end || *at != c) return {at, false};
-    ++at;
-  }
-  return {at, true};
+  std::string_view const there{at, static_cast<std::size_t>(end - at)};
+  if (there.starts_with(word)) return {at + word.size(), errc::ok};
+  while (at != end && *at == word.front()) ++at, word.remove_prefix(1);
+  return {at, errc::bad_json};
 }
 
-/// A value that nests nothing.
-[[nodiscard]] inline json_stop json_check_scalar(char const* at, char const* end) noexcept {
-  switch (at == end ? '\0' : *at) {
-    case '"': return json_check_string(at, end);
+/// A value that nests nothing, and begins with `first`; '\0': at the end.
+[[nodiscard]] inline json_stop json_check_scalar(char first, char const* at, char const* end) noexcept {
+  switch (first) {
+    case '"': return json_check_string(at + 1, end);
     case 't': return json_check_word(at, end, "true");
     case 'f': return json_check_word(at, end, "false");
     case 'n': return json_check_word(at, end, "null");
@@ -292,103 +331,66 @@ struct json_stop {
   }
 }
 
-class json_scanner {
- public:
-  json_scanner(std::string_view text, std::uint16_t depth_max) noexcept
-      : begin_(text.data()),
-        at_(begin_),
-        end_(begin_ + text.size()),
-        depth_max_(depth_max < json_depth_max ? depth_max : json_depth_max) {
-    closing_[0] = ' ';  // matches nothing: white space is always skipped first
-  }
-
-  [[nodiscard]] result<json_summary> run() noexcept {
-    space();
-    summary_.begin = offset();
-    if (!document()) return remote_error(failure_, offset());
-    summary_.kind = json_kind_at({begin_ + summary_.begin, 1});
-    return summary_;
-  }
-
- private:
+/// Reads the value at `at` and the white space behind it, to the end of the text that begins at `begin`.
+/// Notes into `out` what stands in it.
+[[nodiscard]] inline json_stop json_check_value(char const* begin, char const* at, char const* end,
+                                                std::uint32_t depth_max, json_summary& out) noexcept {
+  char closing[json_depth_max + 1];  // the bracket that each open container waits for; [0] is no container
+  closing[0] = ' ';                  // matches nothing: white space is always skipped first
+  std::uint32_t depth = 0;
+  auto const offset = [&] { return static_cast<std::uint32_t>(at - begin); };
+  char now = at == end ? '\0' : *at;  // the character here; '\0', which no valid text has here, at the end
+  auto const go_to = [&](char const* place) {
+    for (at = place; at != end; ++at) {
+      if (!json_space(now = *at)) return;
+    }
+    now = '\0';
+  };
+  auto const value_ended = [&](char const* behind) {
+    at = behind;
+    if (depth == 1 && out.count++ == 0) out.first_end = offset();
+    go_to(behind);
+  };
   // One turn reads a scalar or an opening bracket, and all that may stand before the next of them.
-  [[nodiscard]] bool document() noexcept {
-    for (;;) {
-      if (at_ != end_ && (*at_ == '[' || *at_ == '{')) {
-        if (!open()) return false;
-        if (!closes()) {
-          if (!key()) return false;
-          continue;
-        }
-      } else {
-        if (!accept(json_check_scalar(at_, end_))) return false;
-        value_ended();
-      }
-      while (closes()) close();
-      if (depth_ == 0) return at_ == end_;
-      if (at_ == end_ || *at_ != ',') return false;
-      ++at_;
-      space();
-      if (!key()) return false;
+  for (;;) {
+    bool begun = false;         // a container that does not end at once
+    if ((now | 0x20) == '{') {  // or '['
+      if (depth == depth_max) return {at, errc::json_too_deep};
+      closing[++depth] = static_cast<char>(now + 2);  // where ASCII has the other bracket of both
+      go_to(at + 1);
+      if (depth == 1) out.first_begin = offset();
+      begun = now != closing[depth];
+    } else {
+      auto const scalar = json_check_scalar(now, at, end);
+      if (!scalar.ok()) return scalar;
+      value_ended(scalar.at);
     }
-  }
-
-  [[nodiscard]] bool open() noexcept {
-    if (depth_ == depth_max_) {
-      failure_ = errc::json_too_deep;
-      return false;
+    if (!begun) {
+      while (now == closing[depth]) --depth, value_ended(at + 1);
+      if (depth == 0) return {at, at == end ? errc::ok : errc::bad_json};
+      if (now != ',') return {at, errc::bad_json};
+      go_to(at + 1);
     }
-    closing_[++depth_] = *at_ == '{' ? '}' : ']';
-    ++at_;
-    space();
-    if (depth_ == 1 && closing_[1] == ']' && !closes()) summary_.first_begin = offset();
-    return true;
+    if (closing[depth] != '}') continue;
+    auto const key = json_check_key(at, end, out.placeholders);
+    if (!key.ok()) return key;
+    go_to(key.at);
   }
-
-  [[nodiscard]] bool closes() const noexcept { return at_ != end_ && *at_ == closing_[depth_]; }
-
-  void close() noexcept {
-    ++at_;
-    --depth_;
-    value_ended();
-  }
-
-  void value_ended() noexcept {
-    if (depth_ == 1) {
-      if (summary_.count++ == 0 && closing_[1] == ']') summary_.first_end = offset();
-    }
-    space();
-  }
-
-  // In an object, what comes before a value.
-  [[nodiscard]] bool key() noexcept {
-    return closing_[depth_] != '}' || accept(json_check_key(at_, end_, summary_.placeholders));
-  }
-
-  [[nodiscard]] bool accept(json_stop stop) noexcept {
-    at_ = stop.at;
-    return stop.ok;
-  }
-
-  void space() noexcept { at_ = json_space_end(at_, end_); }
-
-  [[nodiscard]] std::uint32_t offset() const noexcept { return static_cast<std::uint32_t>(at_ - begin_); }
-
-  char const* begin_;
-  char const* at_;
-  char const* end_;
-  std::uint32_t depth_max_;
-  std::uint32_t depth_ = 0;
-  errc failure_ = errc::bad_json;
-  json_summary summary_;
-  char closing_[json_depth_max + 1];  // the bracket that each open container waits for; [0] is no container
-};
+}
 
 }  // namespace impl
 
 inline result<json_summary> scan_json(std::string_view text, std::uint16_t depth_max) noexcept {
   if (text.size() > UINT32_MAX) return remote_error(errc::payload_too_large);
-  return impl::json_scanner(text, depth_max).run();
+  char const* const begin = text.data();
+  char const* const end = begin + text.size();
+  char const* const at = impl::json_space_end(begin, end);
+  json_summary out{.begin = static_cast<std::uint32_t>(at - begin)};
+  auto const stop = impl::json_check_value(begin, at, end, std::min(depth_max, json_depth_max), out);
+  if (!stop.ok()) return remote_error(stop.code, static_cast<std::size_t>(stop.at - begin));
+  out.kind = impl::json_kind_of(*at);
+  if (out.kind != json_kind::array || out.count == 0) out.first_begin = out.first_end = 0;
+  return out;
 }
 
 }  // namespace siokit::inline v0

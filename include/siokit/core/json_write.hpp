@@ -15,17 +15,16 @@
 
 namespace siokit::inline v0 {
 
-/// A string in quotes. `text` is UTF-8; bytes that are not become U+FFFD, since one of them would cost every
-/// recipient his connection.
+namespace impl {
+
+/// What stands between the quotes of a string that is UTF-8.
 template <class Out>
-void json_write(Out& out, std::string_view text) {
-  if (!utf8_valid(text)) return json_write(out, std::string_view(utf8_scrubbed(text)));
-  out.push_back('"');
+void json_write_escaped(Out& out, std::string_view text) {
   char const* const end = text.data() + text.size();
   for (char const* at = text.data();;) {
-    char const* const special = impl::json_plain_end(at, end);
+    char const* const special = json_plain_end(at, end);
     if (special != at) out.append(at, static_cast<std::size_t>(special - at));
-    if (special == end) break;
+    if (special == end) return;
     constexpr std::string_view plain = "\"\\\b\f\n\r\t", letters = "\"\\bfnrt", digits = "0123456789abcdef";
     std::size_t const letter = plain.find(*special);
     if (letter != plain.npos) {
@@ -38,6 +37,19 @@ void json_write(Out& out, std::string_view text) {
     }
     at = special + 1;
   }
+}
+
+}  // namespace impl
+
+/// A string in quotes. `text` is UTF-8; bytes that are not become U+FFFD, since one of them would cost every
+/// recipient his connection.
+template <class Out>
+void json_write(Out& out, std::string_view text) {
+  bool const plain = impl::json_plain_ascii(text);
+  if (!plain && !utf8_valid(text)) return json_write(out, std::string_view(utf8_scrubbed(text)));
+  out.push_back('"');
+  if (!plain) impl::json_write_escaped(out, text);
+  if (plain && !text.empty()) out.append(text.data(), text.size());
   out.push_back('"');
 }
 

@@ -138,13 +138,10 @@ class message_builder {
   ~message_builder() { impl::message_block::release(block_); }
 
   void append(char const* data, std::size_t size) {
-    if (size == 0) return;
-    reserve(size);
-    std::memcpy(block_->bytes() + block_->end, data, size);
-    block_->end += static_cast<std::uint32_t>(size);
+    if (size != 0) std::memcpy(room(size), data, size);
   }
   void append(std::string_view text) { append(text.data(), text.size()); }
-  void push_back(char c) { append(&c, 1); }
+  void push_back(char c) { *room(1) = c; }
 
   /// Puts `text` before everything written so far. Precondition: fits into the head room.
   void prepend(std::string_view text) noexcept {
@@ -182,9 +179,15 @@ class message_builder {
     write_frame_header(block_->bytes() + block_->begin, first_byte, size, false);
   }
 
-  void reserve(std::size_t more) {
-    std::size_t const needed = block_->end + more;
-    if (needed <= block_->capacity) return;
+  // Where the next `size` bytes are to be written.
+  [[nodiscard]] char* room(std::size_t size) {
+    std::size_t const end = block_->end, needed = end + size;
+    if (needed > block_->capacity) grow(needed);
+    block_->end = static_cast<std::uint32_t>(needed);
+    return block_->bytes() + end;
+  }
+
+  void grow(std::size_t needed) {
     std::size_t const limit = UINT32_MAX;
     if (needed > limit) throw_too_large();
     std::size_t const grown =

@@ -68,12 +68,17 @@ class args {
       : json_(packet.data), attachments_(attachments) {
     bool const answers = packet.type == packet_type::ack || packet.type == packet_type::binary_ack;
     if (!answers && !is_event(packet.type)) return;
-    skip_ = is_event(packet.type) && packet.summary.count > 0 ? 1 : 0;
-    count_ = packet.summary.count - skip_;
+    count_ = packet.summary.count;
+    if (answers) begin_at(json_elements(json_));
+    if (answers || count_ == 0) return;
+    --count_;
+    begin_ = packet.summary.first_end;  // the name is not read again
   }
   /// The elements of a JSON array that scan_json() accepted and found to have `count` of them.
   args(std::string_view array, std::uint32_t count, attachments_view attachments = {}) noexcept
-      : json_(array), attachments_(attachments), count_(count) {}
+      : json_(array), attachments_(attachments), count_(count) {
+    begin_at(json_elements(array));
+  }
 
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
@@ -102,7 +107,9 @@ class args {
   [[nodiscard]] args slice(std::size_t first) const noexcept {
     args rest = *this;
     std::uint32_t const gone = first < count_ ? static_cast<std::uint32_t>(first) : count_;
-    rest.skip_ += gone;
+    json_elements left = elements();
+    left.skip(gone);
+    rest.begin_at(left);
     rest.count_ -= gone;
     return rest;
   }
@@ -122,8 +129,7 @@ class args {
 
    private:
     friend class args;
-    explicit iterator(args const& of) noexcept : elements_(of.json_), left_(of.count_) {
-      for (std::uint32_t i = 0; i < of.skip_; ++i) static_cast<void>(elements_.next());
+    explicit iterator(args const& of) noexcept : elements_(of.elements()), left_(of.count_) {
       if (left_ != 0) now_ = elements_.next().value_or(std::string_view{});
     }
 
@@ -147,15 +153,21 @@ class args {
   }
 
  private:
+  [[nodiscard]] json_elements elements() const noexcept {
+    return json_elements::from({json_.data() + begin_, json_.size() - begin_});
+  }
+  void begin_at(json_elements const& left) noexcept {
+    begin_ = static_cast<std::uint32_t>(json_.size() - left.rest().size());
+  }
   [[nodiscard]] std::optional<std::string_view> element(std::size_t index) const noexcept {
-    json_elements elements(json_);
-    for (std::size_t i = 0; i < skip_ + index; ++i) static_cast<void>(elements.next());
-    return elements.next();
+    json_elements left = elements();
+    left.skip(index);
+    return left.next();
   }
 
   std::string_view json_;
   attachments_view attachments_;
-  std::uint32_t skip_ = 0;
+  std::uint32_t begin_ = 0;  // where in json_ to look for the first of them
   std::uint32_t count_ = 0;
 };
 static_assert(std::is_trivially_copyable_v<args> && std::input_iterator<args::iterator>);

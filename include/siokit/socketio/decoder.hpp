@@ -36,9 +36,10 @@ class decoder {
     if (in.kind == frame_kind::binary) return remote_error(errc::unexpected_binary);
     if (interrupted) return remote_error(errc::unexpected_text);
     if (in.data.starts_with('5') || in.data.starts_with('6')) return head(std::string(in.data), limits);
-    return decode_packet(in.data, limits).map([](packet_view const& out) {
-      return std::optional<packet_view>(out);
-    });
+    result<std::optional<packet_view>> out(tl::in_place, std::in_place);  // read where it is returned
+    error const why = impl::read_packet(in.data, limits, **out);
+    if (why.code != errc::ok) out = tl::unexpected(why);
+    return out;
   }
 
   /// Whether attachments are due.

@@ -54,7 +54,7 @@ struct packet_view {
 
   /// The first element of `data`: the name of an event, with its quotes when it is a string.
   [[nodiscard]] std::string_view first() const noexcept {
-    return data.substr(summary.first_begin, summary.first_end - summary.first_begin);
+    return {data.data() + summary.first_begin, summary.first_end - summary.first_begin};
   }
   /// The name of an event as it stands in the text, between its quotes; empty when the event has no payload.
   /// A number stands as itself.
@@ -72,6 +72,14 @@ inline constexpr std::array<std::string_view, 6> reserved_events{
 
 /// Whether a name is one of them: `raw` may hold escapes.
 [[nodiscard]] inline bool is_reserved_event(std::string_view raw) noexcept {
+  switch (raw.empty() ? '\0' : raw.front()) {
+    case 'c':
+    case 'd':
+    case 'n':
+    case 'r':
+    case '\\': break;
+    default: return false;  // as nearly every name: none of them begins so
+  }
   for (auto const name : reserved_events) {
     if (json_string_equals(raw, name)) return true;
   }
@@ -89,15 +97,16 @@ struct digits {
 /// Takes decimal digits off the front of `text`. Precondition: most < 2^60.
 [[nodiscard]] constexpr digits take_digits(std::string_view& text, std::uint64_t most) noexcept {
   digits out;
-  while (!text.empty() && siokit::impl::json_digit(text[0])) {
-    out.any = true;
-    out.value = out.value * 10 + static_cast<std::uint64_t>(text[0] - '0');
+  std::size_t at = 0;
+  for (; at < text.size() && siokit::impl::json_digit(text[at]); ++at) {
+    out.value = out.value * 10 + static_cast<std::uint64_t>(text[at] - '0');
     if (out.value > most) {
       out.fits = false;
       out.value = most;  // keeps the next step from overflowing
     }
-    text.remove_prefix(1);
   }
+  text.remove_prefix(at);
+  out.any = at != 0;
   return out;
 }
 
@@ -116,28 +125,24 @@ struct digits {
     case packet_type::binary_event: break;
   }
   if (kind != json_kind::array || in.summary.count == 0) return errc::invalid_payload;
-  json_kind const name = json_kind_at(in.first());
+  json_kind const name = siokit::impl::json_kind_of(in.first().front());
   if (name == json_kind::number) return errc::ok;
   if (name != json_kind::string) return errc::invalid_payload;
   return is_reserved_event(in.name_raw()) ? errc::reserved_event : errc::ok;
 }
 
-}  // namespace impl
-
-/// Reads a packet. As upstream, an EVENT or ACK without any payload is one: `data` is empty.
-/// Errors, remote: empty_packet, unknown_packet_type, illegal_attachments, too_many_attachments,
-/// namespace_too_long, ack_id_too_large, bad_json, json_too_deep, invalid_payload, reserved_event.
-[[nodiscard]] inline result<packet_view> decode_packet(std::string_view text,
-                                                       decoder_limits const& limits) noexcept {
-  if (text.empty()) return remote_error(errc::empty_packet);
-  if (text[0] < '0' || text[0] > '6') return remote_error(errc::unknown_packet_type);
-  packet_view out{.type = static_cast<packet_type>(text[0] - '0')};
-  std::string_view rest = text.substr(1);
+/// decode_packet() into `out`, which is a new one. errc::ok: all is well.
+[[nodiscard]] inline error read_packet(std::string_view text, decoder_limits const& limits,
+                                       packet_view& out) noexcept {
+  if (text.empty()) return {errc::empty_packet, side::remote};
+  if (text[0] < '0' || text[0] > '6') return {errc::unknown_packet_type, side::remote};
+  out.type = static_cast<packet_type>(text[0] - '0');
+  std::string_view rest(text.data() + 1, text.size() - 1);
   auto const fail = [&](errc code, std::size_t further = 0) {
-    return remote_error(code, text.size() - rest.size() + further);
+    return error{code, side::remote, static_cast<std::uint32_t>(text.size() - rest.size() + further)};
   };
   if (is_binary(out.type)) {
-    auto const count = impl::take_digits(rest, 255);
+    auto const count = take_digits(rest, 255);
     if (!rest.starts_with('-') || count.value == 0) return fail(errc::illegal_attachments);
     if (!count.fits || count.value > limits.max_attachments) return fail(errc::too_many_attachments);
     out.attachments = static_cast<std::uint8_t>(count.value);
@@ -148,17 +153,30 @@ struct digits {
     if (out.nsp.size() > limits.nsp_bytes_max) return fail(errc::namespace_too_long);
     rest.remove_prefix(out.nsp.size() < rest.size() ? out.nsp.size() + 1 : rest.size());
   }
-  auto const id = impl::take_digits(rest, ack_id_max);
+  auto const id = take_digits(rest, ack_id_max);
   if (!id.fits) return fail(errc::ack_id_too_large);
   out.has_id = id.any;
   out.id = id.value;
-  if (rest.empty()) return out;
+  if (rest.empty()) return {};
   if (siokit::impl::json_space(rest[0])) return fail(errc::bad_json);
   auto const scanned = scan_json(rest, limits.json_depth_max);
   if (!scanned) return fail(scanned.error().code, scanned.error().offset);
   out.data = rest;
   out.summary = *scanned;
-  if (errc const code = impl::check_payload(out); code != errc::ok) return fail(code);
+  if (errc const code = check_payload(out); code != errc::ok) return fail(code);
+  return {};
+}
+
+}  // namespace impl
+
+/// Reads a packet. As upstream, an EVENT or ACK without any payload is one: `data` is empty.
+/// Errors, remote: empty_packet, unknown_packet_type, illegal_attachments, too_many_attachments,
+/// namespace_too_long, ack_id_too_large, bad_json, json_too_deep, invalid_payload, reserved_event.
+[[nodiscard]] inline result<packet_view> decode_packet(std::string_view text,
+                                                       decoder_limits const& limits) noexcept {
+  result<packet_view> out(packet_view{});
+  if (error const why = impl::read_packet(text, limits, *out); why.code != errc::ok)
+    out = tl::unexpected(why);
   return out;
 }
 

@@ -59,6 +59,7 @@ namespace impl {
 struct frame_head {
   std::uint8_t first = 0;  // FIN, RSV1 to RSV3, opcode
   bool masked = false;
+  bool legal_size = true;  // in its shortest form, and not above 2^63
   std::uint32_t key = 0;
   std::uint64_t size = 0;
 
@@ -75,22 +76,25 @@ struct frame_head {
   return 2 + (length < 126 ? 0u : length == 126 ? 2u : 8u) + ((second & 0x80) != 0 ? 4u : 0u);
 }
 
-[[nodiscard]] constexpr std::uint64_t big_endian(std::string_view bytes) noexcept {
+/// The number at `at`, its highest byte first.
+template <class Number>
+[[nodiscard]] constexpr Number big_endian(char const* at) noexcept {
   std::uint64_t number = 0;
-  for (char const byte : bytes) number = number << 8 | static_cast<unsigned char>(byte);
-  return number;
+  for (std::size_t i = 0; i < sizeof(Number); ++i) number = number << 8 | static_cast<unsigned char>(at[i]);
+  return static_cast<Number>(number);
 }
 
-/// Precondition: head.size() == head_length(head).
-[[nodiscard]] constexpr result<frame_head> read_head(std::string_view head) noexcept {
+/// Precondition: `head` is head_length() bytes long.
+[[nodiscard]] constexpr frame_head read_head(char const* head) noexcept {
   frame_head out{.first = static_cast<std::uint8_t>(head[0]), .masked = (head[1] & 0x80) != 0};
-  if (out.masked) {
-    out.key = static_cast<std::uint32_t>(big_endian(head.substr(head.size() - 4)));
-    head.remove_suffix(4);
-  }
-  out.size = head.size() == 2 ? head[1] & 0x7F : big_endian(head.substr(2));
-  bool const shortest = head.size() == frame_header_size(out.size);
-  if (!shortest || out.size >> 63 != 0) return remote_error(errc::ws_bad_length);
+  std::uint8_t const length = head[1] & 0x7F;
+  char const* const longer = head + 2;
+  char const* const key = longer + (length < 126 ? 0 : length == 126 ? 2 : 8);
+  out.size = length < 126    ? length
+             : length == 126 ? big_endian<std::uint16_t>(longer)
+                             : big_endian<std::uint64_t>(longer);
+  if (out.masked) out.key = big_endian<std::uint32_t>(key);
+  out.legal_size = frame_header_size(out.size) == static_cast<std::size_t>(key - head) && out.size >> 63 == 0;
   return out;
 }
 
@@ -187,9 +191,8 @@ class decoder {
 
  private:
   using maybe_event = result<std::optional<event>>;
-  using maybe_head = result<std::optional<impl::frame_head>>;
 
-  [[nodiscard]] maybe_head next_head(std::span<char>& input) noexcept;
+  [[nodiscard]] errc next_head(std::span<char>& input, std::optional<impl::frame_head>& head) noexcept;
   [[nodiscard]] errc check(impl::frame_head const& head) const noexcept;
   [[nodiscard]] maybe_event whole_frame(impl::frame_head const& head, std::span<char>& input) noexcept;
   [[nodiscard]] maybe_event end_of_frame() noexcept;
@@ -227,13 +230,13 @@ inline auto decoder::next(std::span<char>& input) noexcept -> maybe_event {
   if (std::exchange(delivered_, false)) assembly_.reset();
   while (true) {
     if (!assembly_ || !assembly_->in_frame) {
-      auto const head = next_head(input);
-      if (!head) return tl::unexpected(head.error());
-      if (!*head) return std::nullopt;
-      bool const alone = (*head)->control() || ((*head)->fin() && !inside_message());
-      if (alone && (*head)->size <= input.size()) return whole_frame(**head, input);
+      std::optional<impl::frame_head> head;
+      if (errc const wrong = next_head(input, head); wrong != errc::ok) return fail(wrong);
+      if (!head) return std::nullopt;
+      bool const alone = head->control() || (head->fin() && !inside_message());
+      if (alone && head->size <= input.size()) return whole_frame(*head, input);
       if (!assemble()) return fail(errc::out_of_memory);
-      assembly_->open(**head);
+      assembly_->open(*head);
     }
     if (errc const wrong = assembly_->take(input, bytes_max_); wrong != errc::ok) return fail(wrong);
     if (assembly_->left != 0) return std::nullopt;
@@ -241,27 +244,25 @@ inline auto decoder::next(std::span<char>& input) noexcept -> maybe_event {
   }
 }
 
-/// The next header, checked; nothing when it is not complete.
-inline auto decoder::next_head(std::span<char>& input) noexcept -> maybe_head {
-  std::string_view head(input.data(), input.size());
-  std::size_t const length = impl::head_length(head);
-  if ((!assembly_ || assembly_->head_size == 0) && length <= head.size()) {
-    head = head.substr(0, length);
+/// The next header, checked; none when it is not complete.
+inline errc decoder::next_head(std::span<char>& input, std::optional<impl::frame_head>& head) noexcept {
+  std::size_t const length = impl::head_length({input.data(), input.size()});
+  if ((!assembly_ || assembly_->head_size == 0) && length <= input.size()) {
+    head = impl::read_head(input.data());
     input = input.subspan(length);
   } else {
-    if (input.empty()) return std::nullopt;
-    if (!assemble()) return fail(errc::out_of_memory);
-    if (!assembly_->take_head(input)) return std::nullopt;
-    head = {assembly_->head, std::exchange(assembly_->head_size, std::uint8_t{0})};
+    if (input.empty()) return errc::ok;
+    if (!assemble()) return errc::out_of_memory;
+    if (!assembly_->take_head(input)) return errc::ok;
+    head = impl::read_head(assembly_->head);
+    assembly_->head_size = 0;
   }
-  auto const read = impl::read_head(head);
-  if (!read) return fail(read.error().code);
-  if (errc const wrong = check(*read); wrong != errc::ok) return fail(wrong);
-  return *read;
+  return check(*head);
 }
 
 /// Whether this frame may come from this peer, now.
 inline errc decoder::check(impl::frame_head const& head) const noexcept {
+  if (!head.legal_size) return errc::ws_bad_length;
   bool const starts = head.opcode() == opcodes::text || head.opcode() == opcodes::binary;
   unsigned const reserved = starts && allow_rsv1_ ? 0x30 : 0x70;
   if ((head.first & reserved) != 0) return errc::ws_reserved_bits;
@@ -312,8 +313,9 @@ inline auto decoder::control_event(std::uint8_t opcode, std::string_view data) n
   if (opcode == opcodes::pong) return event{.type = event::kind::pong, .data = data};
   event close{.type = event::kind::close, .code = close_codes::none};
   if (!data.empty()) {
-    close.code = static_cast<std::uint16_t>(impl::big_endian(data.substr(0, 2)));
-    if (data.size() < 2 || !valid_close_code(close.code)) return fail(errc::ws_bad_close);
+    if (data.size() < 2) return fail(errc::ws_bad_close);
+    close.code = impl::big_endian<std::uint16_t>(data.data());
+    if (!valid_close_code(close.code)) return fail(errc::ws_bad_close);
     close.data = data.substr(2);
     if (!utf8_valid(close.data)) return fail(errc::bad_utf8);
   }

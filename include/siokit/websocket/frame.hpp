@@ -3,6 +3,7 @@
 // memory. Owns nothing; append_* grow a string. What a server sends to many is framed by core/message.hpp.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -64,19 +65,27 @@ inline constexpr std::size_t control_payload_max = 125;
 /// Masks or unmasks in place. `key`: the four bytes as they stand on the wire, the first one highest.
 /// `offset`: where in the payload of its frame `bytes` begins.
 inline void mask_bytes(std::span<char> bytes, std::uint32_t key, std::size_t offset = 0) noexcept {
-  char pattern[8];
-  for (std::size_t i = 0; i < 8; ++i) pattern[i] = static_cast<char>(key >> (24 - 8 * ((offset + i) & 3)));
-  std::uint64_t keys;
-  std::memcpy(&keys, pattern, 8);
+  key = std::rotl(key, static_cast<int>(8 * (offset & 3)));  // begins with the byte that is due
+  char const pattern[4] = {static_cast<char>(key >> 24), static_cast<char>(key >> 16),
+                           static_cast<char>(key >> 8), static_cast<char>(key)};
+  std::uint32_t four;
+  std::memcpy(&four, pattern, 4);
+  std::uint64_t const keys = std::uint64_t{four} << 32 | four;
   char* at = bytes.data();
+  auto const mask_word = [&at](auto mask) {
+    decltype(mask) word;
+    std::memcpy(&word, at, sizeof word);
+    word ^= mask;
+    std::memcpy(at, &word, sizeof word);
+    at += sizeof word;
+  };
   std::size_t left = bytes.size();
-  for (; left >= 8; at += 8, left -= 8) {
-    std::uint64_t eight;
-    std::memcpy(&eight, at, 8);
-    eight ^= keys;
-    std::memcpy(at, &eight, 8);
+  for (; left >= 64; left -= 64) {
+    for (int i = 0; i < 8; ++i) mask_word(keys);  // which compilers do in the largest registers they may use
   }
-  for (std::size_t i = 0; i < left; ++i) at[i] = static_cast<char>(at[i] ^ pattern[i]);
+  for (; left >= 8; left -= 8) mask_word(keys);
+  if ((left & 4) != 0) mask_word(four);
+  for (std::size_t i = 0; i < (left & 3); ++i) at[i] = static_cast<char>(at[i] ^ pattern[i]);
 }
 
 /// Writes the header of a frame to `out`, which has room for frame_header_max bytes. Returns its length. A
