@@ -4,6 +4,7 @@
 #include "siokit/engineio/metrics.hpp"
 #include "siokit/hub/client.hpp"
 #include "siokit/hub/server.hpp"
+#include "siokit/hub/server_group.hpp"
 #include "siokit/socketio/msgpack_parser.hpp"
 
 namespace siokit::inline v0 {
@@ -17,6 +18,9 @@ using hub::admission;
 using hub::auth_reply;
 using hub::broadcast;
 using hub::client_ack;
+using hub::cluster_bus;
+using hub::cluster_message;
+using hub::cluster_node;
 using hub::connect_error;
 using hub::handshake;
 using hub::listener_id;

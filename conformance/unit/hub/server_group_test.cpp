@@ -9,7 +9,7 @@ using namespace hub_test;
 
 /// One member, with a host that does nothing by itself.
 struct member {
-  explicit member(hub::server_group* group) : io(engine, {.group = group}, [](auto) {}) {}
+  explicit member(hub::server_group* group) : io(engine, {.cluster = group}, [](auto) {}) {}
   void turn(time_point now) {
     io.advance(now);
     io.drain(now);

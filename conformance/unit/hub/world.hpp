@@ -16,7 +16,9 @@ using namespace std::chrono_literals;
 class world {
  public:
   explicit world(hub::server_config config = {}, engineio::server_config engine = {})
-      : engine_(std::move(engine)), io(engine_, std::move(config), [this](std::span<std::uint8_t, 12> out) {
+      : engine_(std::move(engine)),
+        random_(config.shard * 85U),
+        io(engine_, std::move(config), [this](std::span<std::uint8_t, 12> out) {
           for (auto& byte : out) byte = static_cast<std::uint8_t>(++random_);
         }) {}
 
@@ -104,7 +106,7 @@ class world {
 
  private:
   engineio::server engine_;
-  std::uint32_t random_ = 0;
+  std::uint32_t random_;
 
  public:
   hub::server io;

@@ -74,6 +74,15 @@ static_assert(sizeof(sid) == 24);
   return counter;
 }
 
+/// Of the ids of sessions where there are several shards: the shard, and what keeps its ids apart.
+[[nodiscard]] constexpr std::uint32_t session_counter(std::uint8_t shard, std::uint32_t count) noexcept {
+  return std::uint32_t{shard} << 16 | (count & 0xFFFF);
+}
+/// The shard that session_counter() put into an id of 20 characters; nothing sensible for other text.
+[[nodiscard]] constexpr std::uint8_t shard_of(std::string_view id) noexcept {
+  return static_cast<std::uint8_t>(sid_counter(id) >> 16);
+}
+
 /// One WebSocket, named by the host. Zero means none.
 struct wire {
   std::uint64_t value = 0;

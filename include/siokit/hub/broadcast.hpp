@@ -8,6 +8,7 @@
 
 #include "siokit/core/error.hpp"
 #include "siokit/core/time.hpp"
+#include "siokit/hub/cluster_bus.hpp"
 #include "siokit/hub/handler.hpp"
 #include "siokit/hub/remote_socket.hpp"
 #include "siokit/hub/responses.hpp"
@@ -25,7 +26,7 @@ class broadcast {
   /// Adds rooms; a socket in several of them is reached once. The id of a socket is a room of its own.
   [[nodiscard]] broadcast to(room_names const& rooms) const& { return broadcast(*this).to(rooms); }
   [[nodiscard]] broadcast to(room_names const& rooms) && {
-    for (auto const name : rooms.all()) rooms_.emplace_back(name);
+    for (auto const name : rooms.all()) to_.rooms.emplace_back(name);
     return std::move(*this);
   }
   [[nodiscard]] broadcast in(room_names const& rooms) const& { return to(rooms); }
@@ -33,13 +34,13 @@ class broadcast {
   /// Leaves out the members of rooms.
   [[nodiscard]] broadcast except(room_names const& rooms) const& { return broadcast(*this).except(rooms); }
   [[nodiscard]] broadcast except(room_names const& rooms) && {
-    for (auto const name : rooms.all()) except_.emplace_back(name);
+    for (auto const name : rooms.all()) to_.except.emplace_back(name);
     return std::move(*this);
   }
   /// Recipients whose transport is not ready miss the event.
   [[nodiscard]] broadcast volatile_() const& { return broadcast(*this).volatile_(); }
   [[nodiscard]] broadcast volatile_() && noexcept {
-    volatile_flag_ = true;
+    to_.volatile_flag = true;
     return std::move(*this);
   }
   /// The acknowledgements of the emit that follows are waited for no longer than this.
@@ -55,8 +56,11 @@ class broadcast {
     return std::move(*this);
   }
   /// Only the sockets of this server, where there are several.
-  [[nodiscard]] broadcast local() const& { return *this; }
-  [[nodiscard]] broadcast local() && noexcept { return std::move(*this); }
+  [[nodiscard]] broadcast local() const& { return broadcast(*this).local(); }
+  [[nodiscard]] broadcast local() && noexcept {
+    local_ = true;
+    return std::move(*this);
+  }
 
   /// Sends the event to every recipient. A callable as last argument asks all of them for an acknowledgement:
   /// void(std::error_code, responses const&), see responses_handler. Without timeout() it waits until all
@@ -76,11 +80,13 @@ class broadcast {
   void sockets_leave(room_names const& rooms) const;
   /// Disconnects every recipient; `close`: its whole connection.
   void disconnect_sockets(bool close = false) const;
-  /// The recipients there are now. Called at once, unless sockets of other servers have to be asked for.
+  /// The recipients there are now. Called at once, unless other servers of the cluster have to be asked: then
+  /// errc::timed_out or not_connected tells that some did not answer within 5 s, or are gone.
   void fetch_sockets(unique_function<void(std::error_code, std::vector<remote_socket>)> call) const;
 
  private:
   friend class nsp;
+  friend class server;
   friend class socket;
   explicit broadcast(nsp& space) noexcept : nsp_(&space) {}
 
@@ -96,16 +102,25 @@ class broadcast {
   result<void> ask(Callback&& callback, std::string_view event, Args const&... args) const;
   result<void> deliver(message const& packet) const;
   result<void> deliver_asking(std::uint64_t id, message const& packet, responses_handler call) const;
+  /// Calls `asked()` for each recipient, and `answer(std::error_code, args const&)` once later; who they are,
+  /// as far as somebody is to be told.
+  template <class Asked, class Answer>
+  result<std::vector<socket_ref>> send_asking(std::uint64_t id, message const& packet, Asked asked,
+                                              Answer const& answer) const;
+  /// Whether other servers may have recipients.
+  [[nodiscard]] bool goes_further() const noexcept;
+  [[nodiscard]] cluster_message addressed(cluster_message what) const;
+  void tell_others(cluster_message what) const;
+  [[nodiscard]] std::vector<remote_socket> found() const;
   /// Calls `visit(socket&)` for each recipient who would get something now. It must not change rooms.
   template <class Visit>
   void for_each(Visit&& visit) const;
 
   nsp* nsp_;
-  std::vector<std::string> rooms_;
-  std::vector<std::string> except_;
+  cluster_message::recipients to_;
   duration within_ = never - time_point{};
-  bool volatile_flag_ = false;
   bool compress_ = true;
+  bool local_ = false;
 };
 
 }  // namespace siokit::inline v0::hub

@@ -9,7 +9,7 @@
 
 namespace siokit::inline v0::hub {
 
-class server_group;
+class cluster_bus;
 
 /// What becomes of an event for a client that reads too slowly: one whose outbox is full.
 enum class slow_consumer : std::uint8_t {
@@ -38,8 +38,10 @@ struct server_config {
   bool cleanup_empty_child_namespaces = false;
   /// How many namespaces parents may make, for all clients together; more are invalid.
   std::size_t child_namespaces_max = 65'536;
-  /// Other servers of the program, for server_side_emit(); none: there are none.
-  server_group* group = nullptr;
+  /// Joins this server to others: broadcasts and server_side_emit() reach them. Outlives them all.
+  cluster_bus* cluster = nullptr;
+  /// Is part of the ids of sessions, so that a request finds its way: see shard_of().
+  std::uint8_t shard = 0;
   /// Unix time, in milliseconds, at the zero of the host's clock: it dates handshakes.
   std::int64_t unix_time_at_zero = 0;
 };

@@ -22,7 +22,7 @@ inline void server::drain(time_point now) {
   }
   if (ends_due()) finish_closing();  // what a destructor has left to do, see next
   if (!ask_later_.empty()) ask_later();
-  if (side_) read_letters(now);
+  if (cluster_) read_letters(now);
 }
 
 inline void server::advance(time_point now) {

@@ -26,7 +26,8 @@ inline void server::request_admission(handle session) {
 
 inline void server::admit(handle session, sid given) {
   if (shutting_down_) return static_cast<void>(engine_->refuse(session));
-  static_cast<void>(engine_->admit(session, given.empty() ? make_id(++id_count_) : given, now()));
+  sid const id = given.empty() ? make_id(session_counter(config_.shard, ++id_count_)) : given;
+  static_cast<void>(engine_->admit(session, id, now()));
 }
 
 inline sid server::make_id(std::uint32_t counter) {

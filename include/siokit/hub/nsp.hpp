@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "siokit/hub/middleware.hpp"
-#include "siokit/hub/server_group.hpp"
+#include "siokit/hub/cluster_member.hpp"
 #include "siokit/hub/socket.hpp"
 
 namespace siokit::inline v0::hub {
@@ -94,7 +94,7 @@ class nsp {
   [[nodiscard]] broadcast volatile_() { return everybody().volatile_(); }
   [[nodiscard]] broadcast timeout(duration within) { return everybody().timeout(within); }
   [[nodiscard]] broadcast compress(bool wanted) { return everybody().compress(wanted); }
-  [[nodiscard]] broadcast local() { return everybody(); }
+  [[nodiscard]] broadcast local() { return everybody().local(); }
   void disconnect_sockets(bool close = false) { everybody().disconnect_sockets(close); }
   void sockets_join(room_names const& rooms) { everybody().sockets_join(rooms); }
   void sockets_leave(room_names const& rooms) { everybody().sockets_leave(rooms); }
@@ -102,7 +102,7 @@ class nsp {
     everybody().fetch_sockets(std::move(call));
   }
 
-  // Other servers of the program, which share the option `group`.
+  // Other servers of the cluster, which share the option `cluster`.
 
   /// Called when another server has called server_side_emit(). Parameters as those of on(), with nsp& in the
   /// place of socket&, and server_ack in that of ack.

@@ -6,6 +6,21 @@
 
 namespace siokit::inline v0::hub {
 
+namespace impl {
+/// What servers find together.
+struct fetching final : counted {
+  using handler = unique_function<void(std::error_code, std::vector<remote_socket>)>;
+  explicit fetching(handler wanted) : call(std::move(wanted)) {}
+  handler call;
+  std::vector<remote_socket> found;
+  std::error_code failure;
+  std::size_t missing = 1;  // who asks, until all were asked
+  void release() {
+    if (--missing == 0) call(failure, std::move(found));
+  }
+};
+}  // namespace impl
+
 // nsp.
 
 inline listener_id nsp::add(std::string_view event, bool once, listeners::event_handler call) {
@@ -140,7 +155,7 @@ void nsp::for_each(std::span<std::string const> rooms, std::span<std::string con
 
 inline std::vector<std::uint32_t> nsp::select(broadcast const& to) {
   std::vector<std::uint32_t> slots;
-  for_each(to.rooms_, to.except_, [&](socket& each) { slots.push_back(each.slot_); });
+  for_each(to.to_.rooms, to.to_.except, [&](socket& each) { slots.push_back(each.slot_); });
   return slots;
 }
 
@@ -150,8 +165,8 @@ template <class Visit>
 void broadcast::for_each(Visit&& visit) const {
   server& hub = nsp_->server();
   static_cast<void>(hub.now());
-  nsp_->for_each(rooms_, except_, [&](socket& to) {
-    if (!volatile_flag_ || to.writable()) visit(to);
+  nsp_->for_each(to_.rooms, to_.except, [&](socket& to) {
+    if (!to_.volatile_flag || to.writable()) visit(to);
   });
 }
 
@@ -166,7 +181,7 @@ result<void> broadcast::emit(std::string_view event, Args&&... args) const {
   } else {
     result<void> outcome = emit_here(event, args...);
     for (nsp* const child : nsp_->children()) {
-      if (outcome) outcome = in_nsp(*child).emit_here(event, args...);
+      if (outcome) outcome = in_nsp(*child).local().emit_here(event, args...);
     }
     return outcome;
   }
@@ -174,15 +189,20 @@ result<void> broadcast::emit(std::string_view event, Args&&... args) const {
 
 template <class... Args>
 result<void> broadcast::emit_here(std::string_view event, Args const&... args) const {
-  bool const logged = nsp_->recovery_ && !volatile_flag_;
+  bool const logged = nsp_->recovery_ && !to_.volatile_flag;
   socketio::owned_args offset;
   if (logged) offset = impl::offset_argument(*nsp_->recovery_);
   auto packet = socketio::encode_event(nsp_->name(), {}, event, args..., offset.view());
   if (!packet) return tl::unexpected(packet.error());
   if (!compress_) packet->no_compress();
+  if (goes_further()) {  // where an event has another offset, or none
+    auto const plain = logged ? socketio::encode_event(nsp_->name(), {}, event, args...) : packet;
+    if (!plain) return tl::unexpected(plain.error());
+    tell_others({.type = cluster_message::kind::broadcast, .packet = std::string(plain->frames())});
+  }
   if (!logged) return deliver(*packet);
   server::turn const scope(nsp_->server());
-  nsp_->server().log(*nsp_, *packet, rooms_, except_);
+  nsp_->server().log(*nsp_, *packet, to_.rooms, to_.except);
   return deliver(*packet);
 }
 
@@ -217,63 +237,150 @@ result<void> broadcast::ask(Callback&& callback, std::string_view event, Args co
 inline result<void> broadcast::deliver_asking(std::uint64_t id, message const& packet,
                                               responses_handler call) const {
   server& hub = nsp_->server();
-  auto const form = hub.encoded(packet);
-  if (!form) return tl::unexpected(form.error());
   server::turn const scope(hub);
   siokit::ref const all(new impl::gathering(std::move(call)));
+  auto const sent_to = send_asking(
+      id, packet, [&] { ++all->missing; },
+      [all](std::error_code failure, args const& answer) { all->settle(failure, answer); });
+  if (!sent_to) return tl::unexpected(sent_to.error());
+  if (goes_further()) {
+    all->missing += hub.ask_others(addressed({.type = cluster_message::kind::broadcast,
+                                              .packet = std::string(packet.frames()),
+                                              .within = within_}),
+                                   within_, impl::settle_into(all));
+  }
+  all->release();
+  hub.tell_outgoing(*sent_to, packet);  // last, for it may throw
+  return {};
+}
+
+template <class Asked, class Answer>
+result<std::vector<socket_ref>> broadcast::send_asking(std::uint64_t id, message const& packet, Asked asked,
+                                                       Answer const& answer) const {
+  server& hub = nsp_->server();
+  auto const form = hub.encoded(packet);
+  if (!form) return tl::unexpected(form.error());
   std::vector<socket_ref> sent_to;
   for_each([&](socket& to) {
-    ++all->missing;
-    if (hub.drops(to.connection_, *form)) return all->settle(make_error_code(errc::outbox_full), {});
+    asked();
+    if (hub.drops(to.connection_, *form)) return answer(make_error_code(errc::outbox_full), socketio::args{});
     if (hub.tells_outgoing(to)) sent_to.push_back(to.ref());
-    auto const expected = hub.expect_ack(to, id, within_, [all](std::error_code failure, args const& answer) {
-      all->settle(failure, answer);
-    });
+    auto const expected = hub.expect_ack(to, id, within_, answer);
     if (!expected)
-      all->settle(make_error_code(expected.error().code), {});
+      answer(make_error_code(expected.error().code), socketio::args{});
     else
       static_cast<void>(hub.engine_->send(to.connection_, *form));  // who is closed by it is told of that
   });
-  all->release();
-  hub.tell_outgoing(sent_to, packet);  // last, for it may throw
-  return {};
+  return sent_to;
+}
+
+// To others of the cluster.
+
+inline bool broadcast::goes_further() const noexcept {
+  return !local_ && nsp_->server().cluster_;
+}
+
+inline cluster_message broadcast::addressed(cluster_message what) const {
+  what.nsp = nsp_->name();
+  what.to = to_;
+  what.compress = compress_;
+  return what;
+}
+
+inline void broadcast::tell_others(cluster_message what) const {
+  if (goes_further()) nsp_->server().publish(addressed(std::move(what)));
 }
 
 inline void broadcast::sockets_join(room_names const& rooms) const {
   server::turn const scope(nsp_->server());
   for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->join(rooms));
+  if (goes_further()) tell_others({.type = cluster_message::kind::sockets_join, .names = rooms.copy()});
 }
 inline void broadcast::sockets_leave(room_names const& rooms) const {
   server::turn const scope(nsp_->server());
-  auto const given = rooms.all();
-  std::vector<std::string> const names(given.begin(),
-                                       given.end());  // they may be those of rooms which end here
+  auto const names = rooms.copy();  // they may be those of rooms which end here
   for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->leave(names));
+  tell_others({.type = cluster_message::kind::sockets_leave, .names = names});
 }
 inline void broadcast::disconnect_sockets(bool close) const {
   server::turn const scope(nsp_->server());
   for (auto const slot : nsp_->select(*this)) nsp_->server().sockets_[slot]->disconnect(close);
+  tell_others({.type = cluster_message::kind::disconnect_sockets, .close = close});
+}
+
+inline std::vector<remote_socket> broadcast::found() const {
+  std::vector<remote_socket> all;
+  nsp_->for_each(to_.rooms, to_.except, [&](socket& each) {
+    std::vector<std::string> names;
+    for (std::string_view const name : each.rooms()) names.emplace_back(name);
+    all.push_back(remote_socket(std::string(each.id()), std::move(names), each.ref()));
+  });
+  return all;
 }
 
 inline void broadcast::fetch_sockets(
     unique_function<void(std::error_code, std::vector<remote_socket>)> call) const {
-  server::turn const scope(nsp_->server());
-  std::vector<remote_socket> found;
-  nsp_->for_each(rooms_, except_, [&](socket& each) {
-    std::vector<std::string> names;
-    for (std::string_view const name : each.rooms()) names.emplace_back(name);
-    found.push_back(remote_socket(std::string(each.id()), std::move(names), each.ref()));
-  });
-  call({}, std::move(found));
+  server& hub = nsp_->server();
+  server::turn const scope(hub);
+  siokit::ref const all(new impl::fetching(std::move(call)));
+  all->found = found();
+  if (goes_further()) {
+    all->missing += hub.ask_others(
+        addressed({.type = cluster_message::kind::fetch_sockets}), impl::patience,
+        [all, space = std::string(nsp_->name()), home = hub.lifeline_.ref()](cluster_message const* answer,
+                                                                             std::error_code failure) {
+          if (failure) all->failure = failure;
+          for (std::size_t i = 0; answer != nullptr && i < answer->sockets.size(); ++i) {
+            auto const& each = answer->sockets[i];
+            all->found.push_back(remote_socket(each.id, each.rooms, home, space));
+          }
+          all->release();
+        });
+  }
+  all->release();
+}
+
+// A socket that may be another server's.
+
+inline nsp* remote_socket::elsewhere() const noexcept {
+  server* const home = home_.get();
+  return home == nullptr ? nullptr : home->find_level(nsp_);
+}
+
+template <class... Args>
+result<void> remote_socket::emit(std::string_view event, Args&&... args) const {
+  nsp* const space = elsewhere();
+  if (space == nullptr) return at_.emit(event, std::forward<Args>(args)...);
+  if constexpr (impl::ends_in_callback<Args...>) {
+    return impl::with_callback(
+        [&]<class Callback>(Callback&& callback, auto const&... values) {
+          return space->to(id_).emit(
+              event, values...,
+              [answer = make_ack_handler(std::forward<Callback>(callback))](
+                  std::error_code failure, responses const& got) mutable {
+                if (got.empty() && !failure) failure = make_error_code(errc::gone);
+                answer(got.empty() ? failure : std::error_code(), got.empty() ? socketio::args{} : got[0]);
+              });
+        },
+        std::forward<Args>(args)...);
+  } else {
+    return space->to(id_).emit(event, args...);
+  }
 }
 
 inline result<void> remote_socket::join(room_names const& rooms) const {
+  if (nsp* const space = elsewhere()) return space->to(id_).sockets_join(rooms), result<void>{};
   socket* const to = get();
   return to == nullptr ? local_error(errc::gone) : to->join(rooms);
 }
 inline result<void> remote_socket::leave(room_names const& rooms) const {
+  if (nsp* const space = elsewhere()) return space->to(id_).sockets_leave(rooms), result<void>{};
   socket* const to = get();
   return to == nullptr ? local_error(errc::gone) : to->leave(rooms);
+}
+inline result<void> remote_socket::disconnect(bool close) const {
+  if (nsp* const space = elsewhere()) return space->to(id_).disconnect_sockets(close), result<void>{};
+  return at_.disconnect(close);
 }
 
 }  // namespace siokit::inline v0::hub

@@ -40,6 +40,8 @@ class room_names {
   [[nodiscard]] std::span<std::string_view const> all() const noexcept {
     return is_one_ ? std::span(&one_, 1) : several_;
   }
+  /// To be kept.
+  [[nodiscard]] std::vector<std::string> copy() const { return {all().begin(), all().end()}; }
 
  private:
   std::string_view one_;

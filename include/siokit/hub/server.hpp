@@ -29,11 +29,11 @@ class server {
         random_(std::move(random)),
         root_(&of("/")),
         lifeline_(*this) {
-    join_group();
+    join_cluster();
   }
   server(server const&) = delete;
   server& operator=(server const&) = delete;
-  ~server() { leave_group(); }
+  ~server() { leave_cluster(); }
 
   // For the host.
 
@@ -43,12 +43,15 @@ class server {
   void advance(time_point now);
   [[nodiscard]] time_point next_deadline() const noexcept {
     time_point const own = earliest(purge_at_, earliest(connects_.next_deadline(), acks_.next_deadline()));
-    if (!side_) return own;
-    return earliest(own, side_->has_news() ? turn_time_ : side_->next_deadline());
+    if (!cluster_) return own;
+    return earliest(own, cluster_->inbox.empty() ? cluster_->next_deadline() : turn_time_);
   }
   /// Called when the application does something outside drain(), advance() and in_turn(): the host answers
   /// what time it is, drains and pulls the engine's outputs soon.
   void on_wake(unique_function<time_point()> callable) { wake_ = std::move(callable); }
+  /// What its bus has for this server, which has the option `cluster`: see cluster_bus. Handled when the host
+  /// drains; wakes it.
+  void receive(cluster_node from, cluster_message what);
   /// The socket whose handler is running, or has thrown: whose fault an exception is.
   [[nodiscard]] socket_ref running() const noexcept { return running_; }
   /// Runs `f()` as a handler of nobody: sockets that it disconnects live until it returns.
@@ -184,6 +187,7 @@ class server {
   friend class next;
   friend class admission;
   friend class server_ack;
+  friend class remote_socket;
 
   static constexpr std::uint32_t none = UINT32_MAX;
 
@@ -283,18 +287,22 @@ class server {
     return observer_ != nullptr || (to.extras_ && !to.extras_->outgoing.empty());
   }
   void tell_outgoing(std::span<socket_ref const> sent_to, message const& packet);
-  [[nodiscard]] impl::server_side& server_side() {
-    if (!side_) side_ = std::make_unique<impl::server_side>();
-    return *side_;
-  }
-  void join_group();
-  void leave_group();
-  void forget_server(server const* gone);
+  void join_cluster();
+  void leave_cluster() noexcept;
+  void publish(cluster_message const& what);
+  bool answer_to(cluster_node asker, cluster_message what);
+  template <class Settle>
+  std::size_t ask_others(cluster_message what, duration within, Settle settle);
   void ask_servers(nsp& from, message const& packet, responses_handler call);
-  void post_letter(impl::server_side::letter what);
   void read_letters(time_point now);
-  void on_letter(impl::server_side::letter const& in, socketio::packet_view const& packet, args const& all);
-  void on_answer(impl::server_side::letter const& in, args const& all);
+  void give_up(impl::cluster_member::question& what, std::size_t pieces, errc why);
+  void on_lost(cluster_node gone);
+  void on_answer(impl::cluster_member::letter const& in);
+  [[nodiscard]] nsp* find_level(std::string_view name) noexcept;
+  void on_order(impl::cluster_member::letter const& in);
+  void refuse_order(impl::cluster_member::letter const& in);
+  void repeat(cluster_message const& what, broadcast const& to);
+  void answer_broadcast(impl::cluster_member::letter const& in, broadcast const& to);
   void request_admission(handle session);
   void admit(handle session, sid given);
 
@@ -375,7 +383,7 @@ class server {
   listener_list<unique_function<void(socket&, std::string_view, error)>> bad_arguments_;
   unique_function<time_point()> wake_;
   socket_observer* observer_ = nullptr;
-  std::unique_ptr<impl::server_side> side_;
+  std::unique_ptr<impl::cluster_member> cluster_;
   socket_ref running_;
   handle serving_;                 // whose event is being handled
   std::uint32_t in_handlers_ = 0;  // of the application, one called by another
@@ -391,8 +399,8 @@ class server {
 
 }  // namespace siokit::inline v0::hub
 
+#include "siokit/hub/cluster_verbs.hpp"
 #include "siokit/hub/dispatch.hpp"
 #include "siokit/hub/joining.hpp"
 #include "siokit/hub/nsp_verbs.hpp"
-#include "siokit/hub/server_group_verbs.hpp"
 #include "siokit/hub/verbs.hpp"

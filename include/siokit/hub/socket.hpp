@@ -129,7 +129,7 @@ class socket {
   [[nodiscard]] hub::broadcast to(room_names const& rooms) { return broadcast().to(rooms); }
   [[nodiscard]] hub::broadcast in(room_names const& rooms) { return to(rooms); }
   [[nodiscard]] hub::broadcast except(room_names const& rooms) { return broadcast().except(rooms); }
-  [[nodiscard]] hub::broadcast local() { return broadcast(); }
+  [[nodiscard]] hub::broadcast local() { return broadcast().local(); }
 
   /// Errors, local: not_connected; too_many_rooms when the socket is in rooms_max of them.
   result<void> join(room_names const& rooms);

@@ -61,8 +61,10 @@ struct server_options {
   engineio::observer* observer = nullptr;
   /// Keeps what happens to sessions, for siokit-replay; outlives the server. See engineio::recorder.
   engineio::recorder* recorder = nullptr;
-  /// Other servers of the program, on the same thread, for server_side_emit(); outlives them.
-  hub::server_group* group = nullptr;
+  /// Joins this server to others, on the same thread by a server_group; outlives them.
+  hub::cluster_bus* cluster = nullptr;
+  /// Which of several shards this is: see shards.
+  std::uint8_t shard = 0;
   /// In place of the default one; outlives the server. A msgpack_parser serves clients with the package
   /// socket.io-msgpack-parser.
   socketio::parser const* parser = nullptr;
@@ -111,7 +113,8 @@ struct server_options {
     out.pending_acks_max = pending_acks_max;
     out.parser = parser;
     out.connection_state_recovery = connection_state_recovery;
-    out.group = group;
+    out.cluster = cluster;
+    out.shard = shard;
     out.cleanup_empty_child_namespaces = cleanup_empty_child_namespaces;
     out.child_namespaces_max = child_namespaces_max;
     auto const unix_now = std::chrono::system_clock::now().time_since_epoch();

@@ -1,0 +1,307 @@
+// siokit/hub/cluster_verbs.hpp - what servers of a cluster tell each other.   SPDX-License-Identifier: MIT
+// See cluster_bus.hpp. Path of what a verb does elsewhere: broadcast -> bus -> receive() -> inbox ->
+// read_letters -> the same verb, local(). Path of an answer: back to on_answer -> question::settle.
+#pragma once
+
+#include "siokit/core/reserve_one.hpp"
+#include "siokit/hub/server.hpp"
+#include "siokit/hub/server_group.hpp"
+#include "siokit/socketio/read_back.hpp"
+
+namespace siokit::inline v0::hub {
+
+namespace impl {
+
+/// Calls `visit(name, args const&)` with the event of a message, or `visit({}, args)` with an acknowledgement.
+template <class Visit>
+void read_packet(cluster_message const& in, Visit&& visit) {
+  message const packet = message_of_frames(in.packet, static_cast<std::uint32_t>(in.packet.size()));
+  socketio::read_back(packet, [&](socketio::packet_view const& view, args const& all) {
+    std::string name;
+    json_unescape(view.name_raw(), name);
+    visit(std::string_view(name), all);
+  });
+}
+
+/// Settles what others answer with what was answered here.
+[[nodiscard]] inline auto settle_into(siokit::ref<gathering> const& all) {
+  return [all](cluster_message const* answer, std::error_code failure) {
+    if (answer == nullptr) return all->settle(failure, {});
+    if (answer->type == cluster_message::kind::broadcast_client_count) {
+      all->missing += answer->count;
+      return all->release();
+    }
+    if (answer->failure != errc::ok) return all->settle(make_error_code(answer->failure), {});
+    read_packet(*answer, [&all](std::string_view, args const& got) { all->settle({}, got); });
+  };
+}
+
+/// What servers may take to answer for themselves; that of the official adapters.
+inline constexpr duration patience = std::chrono::seconds(5);
+
+}  // namespace impl
+
+template <class Callable>
+listener_id nsp::on_server_side(std::string_view event, Callable&& callable) {
+  auto const id = server_->next_listener();
+  server_side_.add(event, id, false, make_event_handler<nsp, server_ack>(std::forward<Callable>(callable)));
+  return id;
+}
+
+template <class... Args>
+result<void> nsp::server_side_emit(std::string_view event, Args&&... args) {
+  if constexpr (impl::ends_in_callback<Args...>) {
+    return impl::with_callback(
+        [&]<class Callback>(Callback&& callback, auto const&... values) -> result<void> {
+          static_assert(std::is_invocable_v<Callback, std::error_code, responses const&>,
+                        "servers answer as many: void(std::error_code, responses const&)");
+          auto packet = socketio::encode_event(name_, {}, event, values...);
+          if (!packet) return tl::unexpected(packet.error());
+          server_->ask_servers(*this, *packet, std::forward<Callback>(callback));
+          return {};
+        },
+        std::forward<Args>(args)...);
+  } else {
+    auto packet = socketio::encode_event(name_, {}, event, args...);
+    if (!packet) return tl::unexpected(packet.error());
+    server_->ask_servers(*this, *packet, {});
+    return {};
+  }
+}
+
+template <class... Args>
+result<void> server_ack::operator()(Args const&... values) {
+  server* const self = wanted() ? self_.get() : nullptr;
+  if (self == nullptr) return local_error(errc::gone);
+  auto packet = socketio::encode_ack("/", 0, values...);
+  if (!packet) return tl::unexpected(packet.error());
+  cluster_message answer{.type = cluster_message::kind::server_side_emit_response,
+                         .request = std::exchange(request_, 0),
+                         .packet = std::string(packet->frames())};
+  if (!self->answer_to(asker_, std::move(answer))) return local_error(errc::gone);
+  return {};
+}
+
+// Joining, and asking.
+
+inline void server_group::leave(cluster_node self) noexcept {
+  std::erase_if(members_, [self](auto const& each) { return each.first == self; });
+  publish(self, {.type = cluster_message::kind::adapter_close});
+}
+
+inline void server_group::publish(cluster_node self, cluster_message const& what) {
+  for (auto const& [node, member] : members_) {
+    if (node != self) member->receive(self, what);
+  }
+}
+
+inline bool server_group::send(cluster_node self, cluster_node to, cluster_message what) {
+  auto const known =
+      std::find_if(members_.begin(), members_.end(), [to](auto const& each) { return each.first == to; });
+  if (known == members_.end()) return false;
+  known->second->receive(self, std::move(what));
+  return true;
+}
+
+inline void server::join_cluster() {
+  if (config_.cluster == nullptr) return;
+  cluster_ = std::make_unique<impl::cluster_member>();
+  cluster_->bus = config_.cluster;
+  cluster_->self = config_.cluster->join(*this);
+}
+
+inline void server::leave_cluster() noexcept {
+  if (cluster_) cluster_->bus->leave(cluster_->self);
+}
+
+inline void server::receive(cluster_node from, cluster_message what) {
+  SIOKIT_ASSERT(cluster_ != nullptr);
+  cluster_->inbox.push_back({from, std::move(what)});
+  static_cast<void>(now());  // wakes the host
+}
+
+inline void server::publish(cluster_message const& what) {
+  if (cluster_) cluster_->bus->publish(cluster_->self, what);
+}
+
+inline bool server::answer_to(cluster_node asker, cluster_message what) {
+  return cluster_->bus->send(cluster_->self, asker, std::move(what));
+}
+
+/// Asks all others: how many they are. Each owes one piece, more if it says so.
+template <class Settle>
+std::size_t server::ask_others(cluster_message what, duration within, Settle settle) {
+  if (!cluster_) return 0;
+  auto const others = cluster_->bus->others(cluster_->self);
+  if (others.empty()) return 0;
+  siokit::ref const asked(new impl::cluster_member::question);
+  asked->number = what.request = ++cluster_->last_question;
+  asked->deadline = later(now(), within);
+  for (cluster_node const each : others) asked->debtors.push_back({each, 1});
+  asked->settle = std::move(settle);
+  auto& open = cluster_->questions;
+  reserve_one(open);
+  cluster_->bus->publish(cluster_->self, what);
+  open.insert(std::upper_bound(open.begin(), open.end(), asked->deadline,
+                               [](time_point at, auto const& each) { return at < each->deadline; }),
+              asked);
+  return others.size();
+}
+
+inline void server::ask_servers(nsp& from, message const& packet, responses_handler call) {
+  turn const scope(*this);
+  cluster_message what{.type = cluster_message::kind::server_side_emit,
+                       .nsp = std::string(from.name()),
+                       .packet = std::string(packet.frames())};
+  if (!call) return publish(what);
+  siokit::ref const all(new impl::gathering(std::move(call)));
+  all->missing += ask_others(std::move(what), impl::patience, impl::settle_into(all));
+  run_for({}, [&] { all->release(); });
+}
+
+// Being told.
+
+inline void server::read_letters(time_point now) {
+  using kind = cluster_message::kind;
+  while (!cluster_->inbox.empty()) {
+    auto const in = std::move(cluster_->inbox.front());
+    cluster_->inbox.pop_front();
+    switch (in.what.type) {
+      case kind::broadcast_client_count:
+      case kind::broadcast_ack:
+      case kind::fetch_sockets_response:
+      case kind::server_side_emit_response: on_answer(in); break;
+      case kind::adapter_close: on_lost(in.from); break;
+      default: on_order(in);
+    }
+  }
+  while (cluster_->next_deadline() <= now) {
+    auto const late = cluster_->questions.front();
+    cluster_->questions.erase(cluster_->questions.begin());
+    for (auto const& each : late->debtors) give_up(*late, each.pieces, errc::timed_out);
+  }
+}
+
+inline void server::give_up(impl::cluster_member::question& what, std::size_t pieces, errc why) {
+  run_for({}, [&] {
+    for (; pieces > 0; --pieces) what.settle(nullptr, make_error_code(why));
+  });
+}
+
+inline void server::on_lost(cluster_node gone) {
+  auto& open = cluster_->questions;
+  std::vector<siokit::ref<impl::cluster_member::question>> asked(open);  // who is told may ask again
+  for (auto const& each : asked) {
+    auto const debtor = std::find_if(each->debtors.begin(), each->debtors.end(),
+                                     [gone](auto const& one) { return one.node == gone; });
+    if (debtor == each->debtors.end()) continue;
+    std::size_t const pieces = debtor->pieces;
+    each->debtors.erase(debtor);
+    if (each->debtors.empty()) std::erase_if(open, [&](auto const& one) { return one.get() == each.get(); });
+    give_up(*each, pieces, errc::not_connected);
+  }
+}
+
+inline void server::on_answer(impl::cluster_member::letter const& in) {
+  auto& open = cluster_->questions;
+  auto const place = std::find_if(open.begin(), open.end(),
+                                  [&in](auto const& each) { return each->number == in.what.request; });
+  if (place == open.end()) return;
+  auto const asked = *place;
+  auto const debtor = std::find_if(asked->debtors.begin(), asked->debtors.end(),
+                                   [&in](auto const& each) { return each.node == in.from; });
+  if (debtor == asked->debtors.end()) return;
+  if (in.what.type == cluster_message::kind::broadcast_client_count) debtor->pieces += in.what.count;
+  if (--debtor->pieces == 0) asked->debtors.erase(debtor);
+  if (asked->debtors.empty()) open.erase(place);
+  run_for({}, [&] { asked->settle(&in.what, {}); });
+}
+
+/// The namespace of this name, parents included: they are made in the same order everywhere.
+inline nsp* server::find_level(std::string_view name) noexcept {
+  if (nsp* const known = find_nsp(name)) return known;
+  for (auto& each : parents_) {
+    if (each.space.name() == name) return &each.space;
+  }
+  return nullptr;
+}
+
+inline void server::on_order(impl::cluster_member::letter const& in) {
+  using kind = cluster_message::kind;
+  cluster_message const& what = in.what;
+  nsp* const space = find_level(what.nsp);
+  if (space == nullptr) return refuse_order(in);
+  broadcast to(*space);
+  to.to_ = what.to;
+  to.within_ = what.within;
+  to.compress_ = what.compress;
+  to.local_ = true;
+  switch (what.type) {
+    case kind::broadcast: return what.request == 0 ? repeat(what, to) : answer_broadcast(in, to);
+    case kind::sockets_join: return to.sockets_join(what.names);
+    case kind::sockets_leave: return to.sockets_leave(what.names);
+    case kind::disconnect_sockets: return to.disconnect_sockets(what.close);
+    case kind::fetch_sockets: {
+      cluster_message answer{.type = kind::fetch_sockets_response, .request = what.request};
+      for (auto const& each : to.found()) answer.sockets.push_back({each.id(), each.rooms()});
+      return static_cast<void>(answer_to(in.from, std::move(answer)));
+    }
+    default:
+      impl::read_packet(what, [&](std::string_view name, args const& all) {
+        server_ack reply(lifeline_.ref(), in.from, what.request);
+        run_for({}, [&] {
+          space->server_side_.walk(name, [&](auto& call) { return call(*space, all, reply).has_value(); });
+        });
+      });
+  }
+}
+
+/// There is nobody in a namespace that is not here; who asks must not wait for them.
+inline void server::refuse_order(impl::cluster_member::letter const& in) {
+  using kind = cluster_message::kind;
+  bool const asked = in.what.type == kind::broadcast && in.what.request != 0;
+  if (!asked && in.what.type != kind::fetch_sockets) return;
+  static_cast<void>(
+      answer_to(in.from, {.type = asked ? kind::broadcast_client_count : kind::fetch_sockets_response,
+                          .request = in.what.request}));
+}
+
+/// The packet goes on as it is, unless each client is to get another one.
+inline void server::repeat(cluster_message const& what, broadcast const& to) {
+  if (to.nsp_->recovery_ || !to.nsp_->children().empty()) {
+    return impl::read_packet(
+        what, [&](std::string_view name, args const& all) { static_cast<void>(to.emit(name, all)); });
+  }
+  message packet = message_of_frames(what.packet, static_cast<std::uint32_t>(what.packet.size()));
+  if (!what.compress) packet.no_compress();
+  static_cast<void>(to.deliver(packet));
+}
+
+/// Says first how many answers there will be, and then each as it comes.
+inline void server::answer_broadcast(impl::cluster_member::letter const& in, broadcast const& to) {
+  using kind = cluster_message::kind;
+  auto const answer = [self = lifeline_.ref(), asker = in.from, request = in.what.request](
+                          std::error_code failure, args const& got) {
+    if (self.get() == nullptr) return;
+    cluster_message out{.type = kind::broadcast_ack, .request = request};
+    if (failure) out.failure = static_cast<errc>(failure.value());
+    if (auto const packet = socketio::encode_ack("/", 0, got)) out.packet = packet->frames();
+    static_cast<void>(self.get()->answer_to(asker, std::move(out)));
+  };
+  impl::read_packet(in.what, [&](std::string_view name, args const& all) {
+    std::uint64_t const id = to.nsp_->next_ack_id_++;
+    auto const packet = socketio::encode_event(to.nsp_->name(), id, name, all);
+    cluster_message count{.type = kind::broadcast_client_count, .request = in.what.request};
+    if (packet) to.for_each([&](socket&) { ++count.count; });
+    std::uint32_t const asked = count.count;
+    static_cast<void>(answer_to(in.from, std::move(count)));
+    if (!packet) return;
+    if (auto const sent_to = to.send_asking(
+            id, *packet, [] {}, answer)) {
+      return tell_outgoing(*sent_to, *packet);
+    }
+    for (std::uint32_t i = 0; i < asked; ++i) answer(make_error_code(errc::invalid_argument), {});
+  });
+}
+
+}  // namespace siokit::inline v0::hub
