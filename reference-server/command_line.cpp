@@ -34,6 +34,11 @@ void add_network_options(CLI::App& app, settings& s) {
       ->default_str(std::to_string(s.port))
       ->check(CLI::Range(0L, 65535L))
       ->group("Network");
+  app.add_option("--threads", s.threads, "Threads, each with its part of the clients: see docs/shards.md")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(std::size_t{1}, siokit::shards::size_max))
+      ->group("Network");
   app.add_option("--tls-cert", s.tls_cert, "Certificate chain (PEM); turns TLS on")->group("Network");
   app.add_option("--trusted-proxy", s.trusted_proxies,
                  "Address or network of proxies whose X-Forwarded-For is believed, or unix")
@@ -268,6 +273,20 @@ std::optional<std::string> contradiction(CLI::App const& app, settings const& s)
   return problem_of_admin(s);
 }
 
+/// What can't be had on several threads.
+std::optional<std::string> problem_of_threads(settings const& s, apps::app const& chosen) {
+  if (s.threads == 1) return std::nullopt;
+  auto const alone = [](std::string const& name) { return "--threads: not together with " + name; };
+  if (s.http2) return alone("--http2");
+  if (s.connection_state_recovery) return alone("--connection-state-recovery");
+  if (s.admin_ui) return alone("--admin-ui");
+  if (!s.record.empty()) return alone("--record");
+  if (s.allow_misbehaviour) return alone("--allow-misbehaviour");
+  if (!chosen.runs_on_several_threads(s))
+    return "--threads: --app " + s.app + " has state that belongs to one";
+  return std::nullopt;
+}
+
 /// Reads everything but the words of the command line, which win over it.
 std::optional<std::string> read_weaker(apps::command_words const& words, settings& s,
                                        std::unique_ptr<apps::app>& chosen) {
@@ -311,6 +330,7 @@ int read_command_line(int argc, char const* const* argv, settings& s, std::uniqu
       if (!problem) problem = empty_option(app);
       if (!problem) problem = contradiction(app, s);
       if (!problem) problem = chosen->problem(s);
+      if (!problem) problem = problem_of_threads(s, *chosen);
     } catch (CLI::CallForHelp const&) {
       std::cout << app.help();
       return 0;

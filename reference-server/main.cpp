@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <deque>
 #include <nlohmann/json.hpp>
 
 #include "admin.hpp"
@@ -124,18 +125,6 @@ void add_routes(siokit::server& io, settings const& s) {
   io.route("/health", [](http_request const&, http_reply reply) {
     reply.send_ok("application/json", R"({"status":"ok"})");
   });
-  auto const started = std::chrono::steady_clock::now();
-  io.route("/stats", [&io, &s, started](http_request const&, http_reply reply) {
-    auto const up = std::chrono::steady_clock::now() - started;
-    json const stats{{"version", SIOKIT_VERSION_STRING},
-                     {"app", s.app},
-                     {"contract", s.app == "testbed" ? json(s.contract) : json()},
-                     {"uptime_ms", std::chrono::duration_cast<std::chrono::milliseconds>(up).count()},
-                     {"sessions", io.engine().size()},
-                     {"sockets", io.size()},
-                     {"connections", io.host().connections()}};
-    reply.send_ok("application/json", stats.dump());
-  });
 }
 
 /// The server listens on a port of its own, and what clients connect to is the relay.
@@ -175,24 +164,33 @@ int serve(settings const& s, apps::app& chosen) {
     return 2;
   }
   raise_descriptor_limit();
-  session_log counted;
-  options.observer = &counted;
+  std::deque<session_log> counted(s.threads);
   auto const recording = make_recording(s);
-  options.recorder = recording.get();
-  siokit::server io(options);
+  auto const options_of_shard = [&](std::size_t shard) {
+    siokit::server_options out = options;
+    out.observer = &counted[shard];
+    out.recorder = recording.get();
+    return out;
+  };
+  siokit::shards all(s.threads, options_of_shard, [](siokit::server&) {});
+  siokit::server& io = all[0];
   admin const admins(io, s);
-  add_routes(io, s);
-  serve_metrics(io, counted);
-  if (s.check_origin) refuse_strange_origins(io, s);
-  auto const app = chosen.start(io, s);
-  log_sockets(io);
+  serve_metrics(all, counted);
+  serve_stats(all, s);
+  std::vector<std::unique_ptr<apps::running>> running;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    add_routes(all[i], s);
+    if (s.check_origin) refuse_strange_origins(all[i], s);
+    running.push_back(chosen.start(all[i], s));
+    log_sockets(all[i]);
+  }
   std::optional<misbehaviour::relay> faults;
   // Before anybody is told that it is there: who starts a program may end it at once.
-  signals const told(io, s.drain_timeout, [&] {
+  signals const told(all, s.drain_timeout, [&] {
     faults.reset();
-    app->stop();
+    all.for_each([&](siokit::server& each) { running[all.index_of(each)]->stop(); });
   });
-  auto bound = s.allow_misbehaviour ? listen_behind(faults, io, s) : io.listen();
+  auto bound = s.allow_misbehaviour ? listen_behind(faults, io, s) : all.listen();
   // Now, for the recording of a server that holds the port may have this name.
   if (auto const opened =
           recording && bound ? recording->open(io.context()) : tl::expected<void, std::string>();
@@ -208,7 +206,7 @@ int serve(settings const& s, apps::app& chosen) {
                *bound);
   std::printf("listening on %s\n", bound->c_str());
   std::fflush(stdout);
-  io.run();
+  all.run();
   return 0;
 }
 

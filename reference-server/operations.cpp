@@ -5,7 +5,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numeric>
 
 namespace {
 
@@ -89,18 +93,84 @@ void log_sockets(siokit::server& io) {
   });
 }
 
-void serve_metrics(siokit::server& io, session_log const& counted) {
-  io.route("/metrics", [&](siokit::net::http_request const&, siokit::net::http_reply reply) {
-    using siokit::metrics;
-    std::string text = counted.text(io.engine());
-    metrics::head(text, "siokit_sockets", "gauge", "Connected sockets, by namespace");
-    for (siokit::nsp* const each : io.nsps()) {
-      metrics::line(text, "siokit_sockets", "nsp", each->name(), each->size());
-    }
-    metrics::head(text, "siokit_connections", "gauge", "Open TCP connections");
-    metrics::line(text, "siokit_connections", {}, {}, io.host().connections());
-    reply.send_ok(metrics::content_type, text);
-  });
+namespace {
+
+/// What a shard says of itself for /metrics.
+struct shard_page {
+  siokit::metrics counted;
+  siokit::metrics::present now;
+  std::map<std::string, std::size_t> sockets;  // by namespace
+  std::size_t connections = 0;
+};
+
+std::string page_of(std::vector<shard_page> const& shards) {
+  using siokit::metrics;
+  shard_page all;
+  for (auto const& each : shards) {
+    all.counted.add(each.counted);
+    for (std::size_t i = 0; i < all.now.open.size(); ++i) all.now.open[i] += each.now.open[i];
+    all.now.messages += each.now.messages;
+    all.now.bytes += each.now.bytes;
+    all.connections += each.connections;
+    for (auto const& [nsp, size] : each.sockets) all.sockets[nsp] += size;
+  }
+  std::string text = all.counted.text(all.now);
+  metrics::head(text, "siokit_sockets", "gauge", "Connected sockets, by namespace");
+  for (auto const& [nsp, size] : all.sockets) metrics::line(text, "siokit_sockets", "nsp", nsp, size);
+  metrics::head(text, "siokit_connections", "gauge", "Open TCP connections");
+  metrics::line(text, "siokit_connections", {}, {}, all.connections);
+  return text;
+}
+
+}  // namespace
+
+void serve_metrics(siokit::shards& all, std::deque<session_log> const& counted) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].route("/metrics", [&, i](siokit::net::http_request const&, siokit::net::http_reply reply) {
+      all.gather(
+          all[i],
+          [&](siokit::server& io) {
+            shard_page page{
+                counted[all.index_of(io)], siokit::metrics::now_in(io.engine()), {}, io.host().connections()};
+            for (siokit::nsp* const each : io.nsps()) page.sockets[std::string(each->name())] = each->size();
+            return page;
+          },
+          [reply = std::move(reply)](std::vector<shard_page> const& pages) mutable {
+            reply.send_ok(siokit::metrics::content_type, page_of(pages));
+          });
+    });
+  }
+}
+
+void serve_stats(siokit::shards& all, settings const& s) {
+  using nlohmann::json;
+  using counts = std::array<std::size_t, 3>;
+  auto const started = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].route("/stats", [&, i, started](siokit::net::http_request const&, siokit::net::http_reply reply) {
+      all.gather(
+          all[i],
+          [](siokit::server& io) {
+            return counts{io.engine().size(), io.size(), io.host().connections()};
+          },
+          [&, started, reply = std::move(reply)](std::vector<counts> const& shards) mutable {
+            counts sum{};
+            for (auto const& each : shards) {
+              for (std::size_t at = 0; at < sum.size(); ++at) sum[at] += each[at];
+            }
+            auto const up = std::chrono::steady_clock::now() - started;
+            json const stats{{"version", SIOKIT_VERSION_STRING},
+                             {"app", s.app},
+                             {"contract", s.app == "testbed" ? json(s.contract) : json()},
+                             {"uptime_ms", std::chrono::duration_cast<std::chrono::milliseconds>(up).count()},
+                             {"threads", shards.size()},
+                             {"sessions", sum[0]},
+                             {"sockets", sum[1]},
+                             {"connections", sum[2]}};
+            reply.send_ok("application/json", stats.dump());
+          });
+    });
+  }
 }
 
 void raise_descriptor_limit() noexcept {
@@ -114,9 +184,14 @@ void raise_descriptor_limit() noexcept {
 void signals::wait_for_end() {
   ends_.async_wait([this](std::error_code failure, int signal) {
     if (failure) return;
-    spdlog::info("stopping signal={} sessions={}", signal, io_.engine().size());
+    all_.gather(
+        all_[0], [](siokit::server& io) { return io.engine().size(); },
+        [signal](std::vector<std::size_t> const& sessions) {
+          spdlog::info("stopping signal={} sessions={}", signal,
+                       std::accumulate(sessions.begin(), sessions.end(), std::size_t{0}));
+        });
     if (on_end_) on_end_();
-    signal == SIGTERM ? io_.drain(drain_timeout_) : io_.close();
+    signal == SIGTERM ? all_.drain(drain_timeout_) : all_.close();
     ends_.clear();  // the next one ends the program at once
     ending_ = true;
     reloads_.cancel();
@@ -126,7 +201,7 @@ void signals::wait_for_end() {
 void signals::wait_for_reload() {
   reloads_.async_wait([this](std::error_code failure, int) {
     if (failure || ending_) return;
-    if (auto const done = io_.reload_tls()) {
+    if (auto const done = all_[0].reload_tls()) {
       spdlog::info("certificate read again");
     } else {
       spdlog::error("certificate kept: {}", done.error());

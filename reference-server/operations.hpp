@@ -5,10 +5,11 @@
 
 #include <asio/basic_signal_set.hpp>
 #include <chrono>
+#include <deque>
 #include <functional>
 
 #include "settings.hpp"
-#include "siokit/net/server.hpp"
+#include "siokit/net/shards.hpp"
 
 /// Counts what /metrics shows and writes a line for each session that comes, changes or ends.
 class session_log final : public siokit::metrics {
@@ -25,8 +26,11 @@ class session_log final : public siokit::metrics {
 /// Lines for sockets, handlers that fail, and arguments that don't fit.
 void log_sockets(siokit::server& io);
 
-/// Answers /metrics.
-void serve_metrics(siokit::server& io, session_log const& counted);
+/// Answers /metrics on each shard, for all; `counted`: what each has observed.
+void serve_metrics(siokit::shards& all, std::deque<session_log> const& counted);
+
+/// Answers /stats, the same way.
+void serve_stats(siokit::shards& all, settings const& s);
 
 /// Refuses sessions to pages of origins that are neither the server's own nor among those of --cors-origin,
 /// also over a WebSocket, to which CORS does not apply.
@@ -38,12 +42,12 @@ void raise_descriptor_limit() noexcept;
 /// Does what signals say until the server ends. `on_end` is called when that begins.
 class signals {
  public:
-  signals(siokit::server& io, std::chrono::milliseconds drain_timeout, std::function<void()> on_end)
-      : io_(io),
+  signals(siokit::shards& all, std::chrono::milliseconds drain_timeout, std::function<void()> on_end)
+      : all_(all),
         drain_timeout_(drain_timeout),
         on_end_(std::move(on_end)),
-        ends_(io.context().get_executor(), SIGINT, SIGTERM),
-        reloads_(io.context().get_executor(), SIGHUP) {
+        ends_(all[0].context().get_executor(), SIGINT, SIGTERM),
+        reloads_(all[0].context().get_executor(), SIGHUP) {
     wait_for_end();
     wait_for_reload();
   }
@@ -52,7 +56,7 @@ class signals {
   void wait_for_end();
   void wait_for_reload();
 
-  siokit::server& io_;
+  siokit::shards& all_;
   std::chrono::milliseconds drain_timeout_;
   std::function<void()> on_end_;
   asio::basic_signal_set<asio::io_context::executor_type> ends_;

@@ -75,6 +75,7 @@ struct settings {
   std::string admin_mode = "development";
   std::string log_level = "info";
   std::uint16_t port = 3000;
+  std::size_t threads = 1;
   bool add_trailing_slash = true;
   bool allow_upgrades = true;
   bool allow_eio3 = false;

@@ -81,8 +81,8 @@ TEST(Server, AHookMayDisconnectWhoIsAtFault) {
 TEST(Server, MayBeClosedByWhatATurnBeginsWith) {
   siokit::server_group group;
   asio::io_context context(1);
-  siokit::server first(context, {.host = "127.0.0.1", .port = 0, .group = &group});
-  siokit::server second(context, {.host = "127.0.0.1", .port = 0, .group = &group});
+  siokit::server first(context, {.host = "127.0.0.1", .port = 0, .cluster = &group});
+  siokit::server second(context, {.host = "127.0.0.1", .port = 0, .cluster = &group});
   auto const at = second.listen({asio::ip::address_v4::loopback(), 0});
   second.on_server_side("end", [&second] { second.close(); });
   tcp::socket client(context);

@@ -65,6 +65,8 @@ class app {
   virtual void add_options(CLI::App& /*group*/, settings&) {}
   /// One line for what is wrong with the options that were read; nullopt if nothing is.
   [[nodiscard]] virtual std::optional<std::string> problem(settings const&) { return std::nullopt; }
+  /// Whether it may be started several times, on servers with threads of their own.
+  [[nodiscard]] virtual bool runs_on_several_threads(settings const&) const { return false; }
   /// Installs itself on a server. Throws std::runtime_error with a line that says what it lacks.
   [[nodiscard]] virtual std::unique_ptr<running> start(siokit::server& io, settings const& s) = 0;
 };

@@ -48,10 +48,49 @@ class metrics : public observer {
   /// Content type of text().
   static constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
 
-  /// All counters, and what there is now in `sessions`: a walk over all of them.
-  [[nodiscard]] std::string text(server const& sessions) const {
+  /// What there is at one moment.
+  struct present {
+    std::array<std::uint64_t, 2> open{};  ///< sessions, by transport
+    std::uint64_t messages = 0;           ///< that wait
+    std::uint64_t bytes = 0;
+  };
+  /// A walk over all sessions.
+  [[nodiscard]] static present now_in(server const& sessions) {
+    present out;
+    for (handle const each : sessions.sessions()) {
+      auto const* session = sessions.find(each);
+      if (session == nullptr || session->closed()) continue;
+      ++out.open[static_cast<std::size_t>(session->current())];
+      out.messages += session->messages_queued();
+      out.bytes += session->bytes_queued();
+    }
+    return out;
+  }
+  /// The counters of several servers, one after the other.
+  void add(metrics const& other) noexcept {
+    auto const each = [](auto& mine, auto const& theirs) {
+      for (std::size_t i = 0; i < mine.size(); ++i) mine[i] += theirs[i];
+    };
+    for (std::size_t i = 0; i < transports_.size(); ++i) {
+      transports_[i].opened += other.transports_[i].opened;
+      transports_[i].packets_received += other.transports_[i].packets_received;
+      transports_[i].bytes_received += other.transports_[i].bytes_received;
+      transports_[i].packets_sent += other.transports_[i].packets_sent;
+      transports_[i].bytes_sent += other.transports_[i].bytes_sent;
+    }
+    each(closed_, other.closed_);
+    each(refused_, other.refused_);
+    each(round_trips_, other.round_trips_);
+    each(errors_, other.errors_);
+    round_trip_sum_ += other.round_trip_sum_;
+    upgrades_ += other.upgrades_;
+  }
+
+  /// All counters, and what there is now in `sessions`.
+  [[nodiscard]] std::string text(server const& sessions) const { return text(now_in(sessions)); }
+  [[nodiscard]] std::string text(present const& now) const {
     std::string out;
-    append_present(out, sessions);
+    append_present(out, now);
     append_each(out, "siokit_sessions_opened_total", "Sessions, by the transport they began with",
                 &by_transport::opened);
     head(out, "siokit_sessions_closed_total", "counter", "Sessions that ended, by reason");
@@ -139,24 +178,15 @@ class metrics : public observer {
     }
   }
 
-  static void append_present(std::string& out, server const& sessions) {
-    std::array<std::uint64_t, 2> open{};
-    std::uint64_t messages = 0, bytes = 0;
-    for (handle const each : sessions.sessions()) {
-      auto const* session = sessions.find(each);
-      if (session == nullptr || session->closed()) continue;
-      ++open[static_cast<std::size_t>(session->current())];
-      messages += session->messages_queued();
-      bytes += session->bytes_queued();
-    }
+  static void append_present(std::string& out, present const& now) {
     head(out, "siokit_sessions", "gauge", "Open sessions");
     for (auto const each : {transport::polling, transport::websocket}) {
-      line(out, "siokit_sessions", "transport", to_string(each), open[static_cast<std::size_t>(each)]);
+      line(out, "siokit_sessions", "transport", to_string(each), now.open[static_cast<std::size_t>(each)]);
     }
     head(out, "siokit_queued_messages", "gauge", "Messages that wait for their clients");
-    line(out, "siokit_queued_messages", {}, {}, messages);
+    line(out, "siokit_queued_messages", {}, {}, now.messages);
     head(out, "siokit_queued_bytes", "gauge", "Memory behind these messages");
-    line(out, "siokit_queued_bytes", {}, {}, bytes);
+    line(out, "siokit_queued_bytes", {}, {}, now.bytes);
   }
 
   void append_round_trips(std::string& out) const {

@@ -1,6 +1,7 @@
-// siokit/hub/cluster_member.hpp - what a server of a cluster owes and is owed.   SPDX-License-Identifier: MIT
-// In: letters of other servers, kept until the host drains. Out: see cluster_verbs.hpp. Owned by a server that
-// has the option `cluster`, null without.
+// siokit/hub/cluster_member.hpp - what a server of a cluster owes and is owed.
+// SPDX-License-Identifier: MIT
+// In: letters of other servers, kept until the host drains. Out: see cluster_verbs.hpp. Owned by a server
+// with the option `cluster`, null without.
 #pragma once
 
 #include <deque>

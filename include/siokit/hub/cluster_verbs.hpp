@@ -12,7 +12,7 @@ namespace siokit::inline v0::hub {
 
 namespace impl {
 
-/// Calls `visit(name, args const&)` with the event of a message, or `visit({}, args)` with an acknowledgement.
+/// Calls `visit(name, args const&)` with the event of a message; an acknowledgement has no name.
 template <class Visit>
 void read_packet(cluster_message const& in, Visit&& visit) {
   message const packet = message_of_frames(in.packet, static_cast<std::uint32_t>(in.packet.size()));

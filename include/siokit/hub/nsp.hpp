@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "siokit/hub/middleware.hpp"
 #include "siokit/hub/cluster_member.hpp"
+#include "siokit/hub/middleware.hpp"
 #include "siokit/hub/socket.hpp"
 
 namespace siokit::inline v0::hub {

@@ -325,17 +325,17 @@ inline void broadcast::fetch_sockets(
   siokit::ref const all(new impl::fetching(std::move(call)));
   all->found = found();
   if (goes_further()) {
-    all->missing += hub.ask_others(
-        addressed({.type = cluster_message::kind::fetch_sockets}), impl::patience,
-        [all, space = std::string(nsp_->name()), home = hub.lifeline_.ref()](cluster_message const* answer,
-                                                                             std::error_code failure) {
-          if (failure) all->failure = failure;
-          for (std::size_t i = 0; answer != nullptr && i < answer->sockets.size(); ++i) {
-            auto const& each = answer->sockets[i];
-            all->found.push_back(remote_socket(each.id, each.rooms, home, space));
-          }
-          all->release();
-        });
+    all->missing +=
+        hub.ask_others(addressed({.type = cluster_message::kind::fetch_sockets}), impl::patience,
+                       [all, space = std::string(nsp_->name()), home = hub.lifeline_.ref()](
+                           cluster_message const* answer, std::error_code failure) {
+                         if (failure) all->failure = failure;
+                         for (std::size_t i = 0; answer != nullptr && i < answer->sockets.size(); ++i) {
+                           auto const& each = answer->sockets[i];
+                           all->found.push_back(remote_socket(each.id, each.rooms, home, space));
+                         }
+                         all->release();
+                       });
   }
   all->release();
 }
@@ -354,13 +354,13 @@ result<void> remote_socket::emit(std::string_view event, Args&&... args) const {
   if constexpr (impl::ends_in_callback<Args...>) {
     return impl::with_callback(
         [&]<class Callback>(Callback&& callback, auto const&... values) {
-          return space->to(id_).emit(
-              event, values...,
-              [answer = make_ack_handler(std::forward<Callback>(callback))](
-                  std::error_code failure, responses const& got) mutable {
-                if (got.empty() && !failure) failure = make_error_code(errc::gone);
-                answer(got.empty() ? failure : std::error_code(), got.empty() ? socketio::args{} : got[0]);
-              });
+          return space->to(id_).emit(event, values...,
+                                     [answer = make_ack_handler(std::forward<Callback>(callback))](
+                                         std::error_code failure, responses const& got) mutable {
+                                       if (got.empty() && !failure) failure = make_error_code(errc::gone);
+                                       answer(got.empty() ? failure : std::error_code(),
+                                              got.empty() ? socketio::args{} : got[0]);
+                                     });
         },
         std::forward<Args>(args)...);
   } else {

@@ -8,7 +8,7 @@
 
 #include "siokit/net/http_state.hpp"
 #include "siokit/net/loop.hpp"
-#include "siokit/net/tls_filter.hpp"
+#include "siokit/net/moved_connection.hpp"
 #include "siokit/websocket/decoder.hpp"
 #include "siokit/websocket/frame.hpp"
 #include "siokit/websocket/handshake.hpp"
@@ -33,6 +33,8 @@ class connection final : public counted {
     loop_->resume_later(*this);
   }
 
+  /// In place of greet() and start(), for one that comes from another loop in the middle of a request.
+  void arrive(moved_connection& from);
   /// In place of start(), for a request of HTTP/2: it has no socket, its answer goes to a stream of `parent`.
   void start_stream(connection& parent, std::int32_t stream, std::string head);
 
@@ -77,6 +79,7 @@ class connection final : public counted {
   enum class mode : std::uint8_t { http, websocket, http2, closing };
 
   // Reading.
+  [[nodiscard]] bool enter_quota();
   void in_turn(void (connection::*work)());
   void wait_readable();
   void on_readable();
@@ -106,6 +109,8 @@ class connection final : public counted {
 
   // HTTP: connection_http.hpp.
   void receive_requests(std::span<char>& in);
+  [[nodiscard]] loop* home_of_request() const noexcept;
+  void move_to(loop& other, std::span<char>& in);
   void reject(std::uint16_t status, errc why);
   void tell_refused(engineio::refusal const& why) const;
   void on_head();
@@ -189,9 +194,14 @@ inline http_state::~http_state() = default;
 /// The peer is asked for now: once he has broken the connection the system does not know him any more.
 inline bool connection::greet(stream_protocol::endpoint const& peer) {
   http_ = std::make_unique<http_state>(loop_->options().head);
-  if (!is_tcp(peer)) return true;
+  if (is_tcp(peer)) http_->remote_address = to_tcp(peer).address().to_string();
+  return enter_quota();
+}
+
+/// Only TCP has addresses.
+inline bool connection::enter_quota() {
   host_options const& options = loop_->options();
-  http_->remote_address = to_tcp(peer).address().to_string();
+  if (http_->remote_address.empty()) return true;
   if (options.trusted_proxies.trusts(http_->remote_address)) return true;
   auto entered =
       loop_->peers().enter(engineio::network_of(http_->remote_address), options.connections_per_address_max,
@@ -215,6 +225,23 @@ inline void connection::start(tls_context const& tls) {
     arm(loop_->options().header_timeout);
     wait_readable();
   });
+}
+
+/// The deadline is that of a head: what comes behind it sets its own.
+inline void connection::arrive(moved_connection& from) {
+  http_ = std::move(from.http);
+  tls_ = std::move(from.tls);
+  upgraded_ = from.upgraded;
+  input_ended_ = from.input_ended;
+  if (!enter_quota()) return;
+  std::error_code ignored;
+  socket_.non_blocking(true, ignored);
+  name_ = loop_->enlist(ref<connection>(this));
+  http_->waits_for = http_state::phase::head;
+  arm(loop_->options().header_timeout);
+  if (!from.read.empty()) held_ = std::make_unique<std::string>(std::move(from.read));
+  loop_->resume_later(*this);
+  on_head();
 }
 
 inline void connection::wait_readable() {
@@ -332,12 +359,16 @@ inline void connection::resume() {
     std::memcpy(in.data(), held_->data(), in.size());
     std::string const more = held_->substr(in.size());
     held_.reset();
+    loop& shared = *loop_;
+    shared.behind = more;
     try {
       consume(in);
     } catch (...) {
+      shared.behind = {};
       if (loop_ != nullptr) hold({more.data(), more.size()});
       throw;
     }
+    shared.behind = {};
     if (loop_ == nullptr) return;
     bool const moved_on = !held_ || held_->size() < in.size();  // else an answer is awaited, or a reader
     hold({more.data(), more.size()});

@@ -34,11 +34,38 @@ inline void connection::receive_requests(std::span<char>& in) {
           wait_for(http_state::phase::head);
         }
         return;
-      case http_parser::step::kind::head: on_head(); break;
+      case http_parser::step::kind::head:
+        if (loop* const home = home_of_request()) return move_to(*home, in);
+        on_head();
+        break;
       case http_parser::step::kind::body: on_body(step->body); break;
       case http_parser::step::kind::complete: on_complete(); break;
     }
   }
+}
+
+/// The loop that has the session of the request whose head was read; null if that is this one, or nobody.
+inline loop* connection::home_of_request() const noexcept {
+  if (!loop_->shared()) return nullptr;
+  std::string_view const target = http_->parser.head().target;
+  if (!loop_->engine().config().serves(target)) return nullptr;
+  auto const id = engineio::query_view(target).find("sid");
+  return id ? loop_->shard(shard_of(*id)) : nullptr;
+}
+
+/// The whole connection goes there, for its next request is likely to be for the same session.
+inline void connection::move_to(loop& other, std::span<char>& in) {
+  std::string read(in.data(), in.size());
+  read += loop_->behind;
+  in = {};
+  moved_connection moved{.socket = loose_socket(socket_),
+                         .http = std::move(http_),
+                         .tls = std::move(tls_),
+                         .read = std::move(read),
+                         .upgraded = upgraded_,
+                         .input_ended = input_ended_};
+  abandon();
+  other.invite(std::move(moved));
 }
 
 /// The request as far as it is known. Borrows the state; good until the next request.

@@ -94,6 +94,16 @@ class engine_host {
     }
     return failure;
   }
+  /// Makes these hosts the shards of one server, each with an io_context and a thread of its own. Before any
+  /// of them runs. New connections go to one after the other, whoever listens; a request that names a session
+  /// of another shard takes its connection there, before its body or the first frame is read. So ids of
+  /// sessions are to be made with session_counter(): `hosts[i]` is shard i. Not with HTTP/2, whose streams
+  /// can't move. No host may be destroyed before the io_contexts of all have ended to run.
+  static void share(std::span<engine_host* const> hosts) {
+    std::vector<impl::loop*> loops;
+    for (engine_host* const each : hosts) loops.push_back(&*each->loop_);
+    for (impl::loop* const each : loops) each->share(loops);
+  }
   /// Gives listeners that have the settings `old` others, such as those with a new certificate. Connections
   /// keep theirs.
   void replace_tls(tls_context const& old, tls_context const& fresh) {

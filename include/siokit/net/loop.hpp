@@ -7,6 +7,7 @@
 #include <asio/post.hpp>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "siokit/core/deadlines.hpp"
@@ -90,6 +91,7 @@ namespace impl {
 
 class connection;
 class listener;
+struct moved_connection;
 
 class loop final : public counted {
  public:
@@ -143,6 +145,7 @@ class loop final : public counted {
   void resume_later(connection& who);
   void arm_timer();
 
+  /// A connection was accepted: it is this loop's, or the next shard's.
   void open(stream_socket socket, tls_context const& tls, stream_protocol::endpoint const& peer);
   /// How many connections each address has.
   [[nodiscard]] engineio::address_quota& peers() noexcept { return peers_; }
@@ -150,6 +153,18 @@ class loop final : public counted {
   void adopt(stream_socket socket, std::string read, bool upgraded);
   void close(duration grace);
   void stop() noexcept;
+
+  // --- Other loops, each with its own thread, which outlive its handlers: see engine_host::share().
+
+  void share(std::vector<loop*> all) { shards_ = std::move(all); }
+  [[nodiscard]] bool shared() const noexcept { return !shards_.empty(); }
+  /// The loop of a shard; null if there is none, or it is this one.
+  [[nodiscard]] loop* shard(std::size_t number) const noexcept {
+    loop* const found = number < shards_.size() ? shards_[number] : nullptr;
+    return found == this ? nullptr : found;
+  }
+  /// The one verb for the thread of another loop: this one takes over the connection, soon.
+  void invite(moved_connection what);
 
   // --- Names. The low half is the place of a connection, the high half counts the uses of that place, so
   // --- that what is meant for a former exchange or wire finds nobody.
@@ -190,6 +205,7 @@ class loop final : public counted {
   gather_list gather;
   std::string text;
   std::vector<header> fields;
+  std::string_view behind;  // what the connection that resumes has not in its buffer yet
   [[nodiscard]] http_compressor& compressor() noexcept { return compressor_; }
   /// Null without the option per_message_deflate.
   [[nodiscard]] message_compressor* messages_compressor() noexcept {
@@ -223,6 +239,8 @@ class loop final : public counted {
   void begin_closing();
   void cut_all();
   void release_hooks() noexcept;
+  void arrive(moved_connection& what);
+  void begin(stream_socket socket, tls_context const& tls, stream_protocol::endpoint const& peer);
 
   asio::io_context& context_;
   engineio::server& engine_;
@@ -233,6 +251,8 @@ class loop final : public counted {
   route_table routes_;
   std::vector<ref<listener>> listeners_;
   engineio::address_quota peers_;
+  std::vector<loop*> shards_;
+  std::size_t next_shard_ = 0;  // whose the next new connection is
   std::optional<steady_timer> timer_;
   time_point armed_ = never;   // what timer_ waits for
   time_point cut_at_ = never;  // when close() loses its patience

@@ -173,6 +173,7 @@ class server : private impl::server_parts, public hub::server {
   [[nodiscard]] engine_host& host() noexcept { return host_; }
 
  private:
+  friend class shards;
   server(asio::io_context* given, server_options wanted);
 
   /// Runs user code; what it throws goes to on_handler_error. False when it threw.

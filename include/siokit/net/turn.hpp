@@ -180,8 +180,30 @@ inline ref<connection> loop::find(std::uint64_t name) const noexcept {
 // --- Beginning and end
 
 inline void loop::open(stream_socket socket, tls_context const& tls, stream_protocol::endpoint const& peer) {
+  if (!shared()) return begin(std::move(socket), tls, peer);
+  loop* const other = shard(next_shard_);
+  next_shard_ = (next_shard_ + 1) % shards_.size();
+  if (other == nullptr) return begin(std::move(socket), tls, peer);
+  other->invite({.socket = loose_socket(socket), .peer = peer, .settings = tls});
+}
+
+inline void loop::begin(stream_socket socket, tls_context const& tls, stream_protocol::endpoint const& peer) {
   ref<connection> const fresh(new connection(*this, std::move(socket)));
   if (fresh->greet(peer)) fresh->start(tls);
+}
+
+inline void loop::invite(moved_connection what) {
+  // No reference to this loop: they are counted by its own thread.
+  asio::post(context_, [this, arriving = std::move(what)]() mutable { turn([&] { arrive(arriving); }); });
+}
+
+inline void loop::arrive(moved_connection& what) {
+  if (closing_) return;
+  stream_socket socket(context_.get_executor());
+  if (!what.socket.settle(socket)) return;
+  if (!what.http) return begin(std::move(socket), what.settings, what.peer);
+  ref<connection> const fresh(new connection(*this, std::move(socket)));
+  fresh->attempt([&] { fresh->arrive(what); });
 }
 
 inline void loop::adopt(stream_socket socket, std::string read, bool upgraded) {

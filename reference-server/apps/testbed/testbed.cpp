@@ -101,6 +101,9 @@ class testbed_app final : public apps::app {
     if (s.allow_misbehaviour && !s.tls_cert.empty()) return "--allow-misbehaviour: not together with TLS";
     return std::nullopt;
   }
+  [[nodiscard]] bool runs_on_several_threads(settings const& s) const override {
+    return find_contract(s.contract)->socketio != nullptr;
+  }
   std::unique_ptr<apps::running> start(siokit::server& io, settings const& s) override {
     auto const* const found = find_contract(s.contract);
     if (found->socketio != nullptr) found->socketio(io);

@@ -1,0 +1,226 @@
+// siokit/net/shards.hpp - one Socket.IO server on several threads.   SPDX-License-Identifier: MIT
+// Each shard is a server with its thread, its io_context and its part of the sockets; the handlers of one
+// never run at the same time. All are set up alike, and form a cluster: what is sent to rooms, asked of
+// everybody or told to servers reaches the sockets of all. State that they share is the application's to
+// lock.
+//
+//   siokit::shards all(4, {.port = 3000}, [](siokit::server& io) {
+//     io.on("say", [](siokit::socket& s, std::string_view text) { s.nsp().emit("said", text); });
+//   });
+//   all.run();
+#pragma once
+
+#include <asio/executor_work_guard.hpp>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "siokit/net/server.hpp"
+
+namespace siokit::inline v0::net {
+
+namespace impl {
+
+/// A bus between threads: each message is posted to the thread of its server.
+class shard_bus final : public hub::cluster_bus {
+ public:
+  void set(std::vector<server*> all) { servers_ = std::move(all); }
+
+  [[nodiscard]] hub::cluster_node join(hub::server&) override { return joined_++; }
+  void leave(hub::cluster_node) noexcept override {}  // all end together
+  [[nodiscard]] std::vector<hub::cluster_node> others(hub::cluster_node self) const override {
+    std::vector<hub::cluster_node> all;
+    for (hub::cluster_node node = 0; node < servers_.size(); ++node) {
+      if (node != self) all.push_back(node);
+    }
+    return all;
+  }
+  void publish(hub::cluster_node self, hub::cluster_message const& what) override {
+    for (hub::cluster_node const each : others(self)) send(self, each, what);
+  }
+  bool send(hub::cluster_node self, hub::cluster_node to, hub::cluster_message what) override {
+    server* const target = servers_[to];
+    target->post(
+        [target, self, letter = std::move(what)]() mutable { target->receive(self, std::move(letter)); });
+    return true;
+  }
+
+ private:
+  std::vector<server*> servers_;
+  hub::cluster_node joined_ = 0;
+};
+
+}  // namespace impl
+
+class shards {
+ public:
+  static constexpr std::size_t size_max = 256;  ///< the id of a session has one byte for its shard
+
+  /// Makes `count` servers, 1 to size_max, and calls `set_up(server&)` for each of them, on this thread.
+  /// Quotas of one address are divided by `count`; what observes or records a server is to be given by
+  /// `options_of(shard)`, where each needs its own.
+  template <class SetUp>
+  shards(std::size_t count, server_options const& options, SetUp&& set_up)
+      : shards(
+            count, [&](std::size_t) { return options; }, std::forward<SetUp>(set_up)) {}
+  template <class OptionsOf, class SetUp>
+  requires std::is_invocable_v<OptionsOf&, std::size_t> shards(std::size_t count, OptionsOf&& options_of,
+                                                               SetUp&& set_up);
+  shards(shards const&) = delete;
+  shards& operator=(shards const&) = delete;
+  /// Not while run() runs.
+  ~shards() = default;
+
+  [[nodiscard]] std::size_t size() const noexcept { return servers_.size(); }
+  /// Of other threads use post() alone, once run() was called. Precondition: shard < size().
+  [[nodiscard]] server& operator[](std::size_t shard) noexcept { return *servers_[shard]; }
+  /// The shard of a server.
+  [[nodiscard]] std::size_t index_of(server const& io) const noexcept {
+    std::size_t at = 0;
+    while (at < size() && servers_[at].get() != &io) ++at;
+    return at;
+  }
+
+  /// The first one listens for all, also by its own listen() before run(): see there. Error also: HTTP/2 and
+  /// connection state recovery, which can't be had on several threads.
+  [[nodiscard]] tl::expected<std::string, std::string> listen();
+  /// Listens, unless the first one does, and runs all of them, the first one on this thread, until close().
+  /// What is thrown out of one io_context closes all, and is thrown here. Throws std::runtime_error when it
+  /// can't listen.
+  void run();
+  /// From any thread: see the same verbs of server.
+  void close(duration grace = std::chrono::seconds(5)) {
+    for_each([grace](server& io) { io.close(grace); });
+    release();
+  }
+  void drain(duration within, duration grace = std::chrono::seconds(5)) {
+    for_each([within, grace](server& io) { io.drain(within, grace); });
+    release();
+  }
+  /// From any thread: calls `f(server&)` on the thread of each.
+  template <class Callable>
+  void for_each(Callable const& f) {
+    for (auto const& each : servers_) each->post([io = each.get(), f]() mutable { f(*io); });
+  }
+  /// Calls `ask(server&)` on the thread of each, and `done(std::vector<Result>)` on that of `asking`, in the
+  /// order of the shards. Not called when a shard has ended before.
+  template <class Ask, class Done>
+  void gather(server& asking, Ask const& ask, Done done);
+
+ private:
+  using work = asio::executor_work_guard<impl::executor>;
+
+  /// Lets each thread end when its server has nothing left to do.
+  void release() {
+    for (auto const& each : servers_) {
+      each->post([this, at = index_of(*each)] { busy_[at].reset(); });
+    }
+  }
+  [[nodiscard]] tl::expected<void, std::string> prepare();
+  void run_one(std::size_t shard) noexcept;
+
+  impl::shard_bus bus_;
+  std::vector<std::unique_ptr<server>> servers_;
+  std::vector<work> busy_;
+  std::vector<std::exception_ptr> failures_;  // one for each thread
+};
+
+template <class OptionsOf, class SetUp>
+requires std::is_invocable_v<OptionsOf&, std::size_t> shards::shards(std::size_t count,
+                                                                     OptionsOf&& options_of, SetUp&& set_up)
+    : failures_(count) {
+  SIOKIT_ASSERT(count > 0 && count <= size_max);
+  auto const part = [count](std::size_t whole) { return (whole + count - 1) / count; };
+  std::vector<server*> all;
+  std::vector<engine_host*> hosts;
+  for (std::size_t i = 0; i < count; ++i) {
+    server_options options = options_of(i);
+    options.cluster = count > 1 ? &bus_ : options.cluster;
+    options.shard = static_cast<std::uint8_t>(i);
+    options.sessions_per_address_max = part(options.sessions_per_address_max);
+    options.http.connections_per_address_max = part(options.http.connections_per_address_max);
+    auto const& rate = options.handshake_rate;
+    auto const parts = static_cast<double>(count);
+    options.handshake_rate = {rate.per_second() / parts, std::max(1.0, rate.burst() / parts)};
+    servers_.push_back(std::make_unique<server>(std::move(options)));
+    all.push_back(servers_.back().get());
+    hosts.push_back(&servers_.back()->host());
+    busy_.emplace_back(servers_.back()->context().get_executor());
+  }
+  bus_.set(std::move(all));
+  if (count > 1) engine_host::share(hosts);
+  for (auto const& each : servers_) set_up(*each);
+}
+
+inline tl::expected<void, std::string> shards::prepare() {
+  server_options const& options = servers_[0]->settings;
+  auto const alone = [](std::string_view name) {
+    return tl::unexpected(std::string(name) + ": it can't be had with several shards");
+  };
+  if (size() > 1 && options.http.http2.make != nullptr) return alone("http2");
+  if (size() > 1 && options.connection_state_recovery) return alone("connection_state_recovery");
+  for (auto const& each : servers_) {
+    if (auto const good = each->prepare(); !good) return good;
+  }
+  return {};
+}
+
+inline tl::expected<std::string, std::string> shards::listen() {
+  if (auto const good = prepare(); !good) return tl::unexpected(good.error());
+  return servers_[0]->listen();
+}
+
+inline void shards::run_one(std::size_t shard) noexcept {
+  asio::io_context& context = servers_[shard]->context();
+  for (bool ended = false; !ended;) {
+    try {
+      context.run();
+      ended = true;
+    } catch (...) {
+      if (!failures_[shard]) failures_[shard] = std::current_exception();
+      close();
+    }
+  }
+}
+
+inline void shards::run() {
+  if (auto const good = prepare(); !good) throw std::runtime_error(good.error());
+  if (!servers_[0]->listening_) {
+    if (auto const bound = listen(); !bound) throw std::runtime_error(bound.error());
+  }
+  std::vector<std::thread> threads;
+  threads.reserve(size());
+  for (std::size_t i = 1; i < size(); ++i) threads.emplace_back([this, i] { run_one(i); });
+  run_one(0);
+  for (auto& each : threads) each.join();
+  for (auto const& failure : failures_) {
+    if (failure) std::rethrow_exception(failure);
+  }
+}
+
+template <class Ask, class Done>
+void shards::gather(server& asking, Ask const& ask, Done done) {
+  using answer = std::invoke_result_t<Ask const&, server&>;
+  struct collection {
+    std::vector<answer> all;
+    std::size_t missing;
+    Done done;
+  };
+  auto const found =
+      std::make_shared<collection>(collection{std::vector<answer>(size()), size(), std::move(done)});
+  for (std::size_t i = 0; i < size(); ++i) {
+    servers_[i]->post([this, i, found, ask, home = &asking] {
+      home->post([i, found, got = ask(*servers_[i])]() mutable {
+        found->all[i] = std::move(got);
+        if (--found->missing == 0) found->done(std::move(found->all));
+      });
+    });
+  }
+}
+
+}  // namespace siokit::inline v0::net
+
+namespace siokit::inline v0 {
+using net::shards;
+}  // namespace siokit::inline v0
