@@ -8,6 +8,7 @@
 #include "apps/app.hpp"
 #include "command_line_engine.hpp"
 #include "configuration.hpp"
+#include "siokit/net/shards.hpp"
 
 namespace {
 

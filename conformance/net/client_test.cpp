@@ -44,6 +44,18 @@ struct world {
   bool until(std::function<bool()> const& done) { return test::run_until(context, done); }
 };
 
+TEST(Client, ManyLargeMessagesLeaveAtOnce) {
+  world w;
+  std::size_t heard = 0;
+  w.io.on("large", [&](std::string_view text) { heard += text.size(); });
+  client io(w.context, w.url(), {.transports = {engineio::transport::websocket}});
+  io.socket().connect();
+  ASSERT_TRUE(w.until([&] { return io.socket().connected(); }));
+  std::string const text(100'000, 'x');
+  for (int i = 0; i < 30; ++i) EXPECT_TRUE(io.socket().emit("large", text));
+  EXPECT_TRUE(w.until([&] { return heard == 30 * text.size(); })) << heard;
+}
+
 // Impostors: what a server may do to us.
 
 /// Answers every connection with the same bytes, whatever it is asked.

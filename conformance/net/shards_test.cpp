@@ -269,6 +269,40 @@ TEST(Shards, IdsOfNobodyAreUnknown) {
   }
 }
 
+TEST(Shards, WhoIsBehindSlowsTheOthersDown) {
+  running_shards w(2);
+  crowd c(w, 2, {.transports = {engineio::transport::websocket}});
+  std::size_t busy = 0;  // the shard that hears, and does something else
+  std::atomic<bool> known = false, free = false, paused = false;
+  auto const id = c.clients[1]->socket().id();
+  w.all.for_each([&, id = std::string(id)](server& io) {
+    if (io.find(id) == nullptr) return;
+    busy = w.all.index_of(io);
+    known = true;
+  });
+  ASSERT_TRUE(w.until([&] { return known.load(); }));
+  w.all[busy].post([&] { free.wait(false); });
+  struct release {  // however the test ends
+    std::atomic<bool>& flag;
+    ~release() { flag = true, flag.notify_one(); }
+  } const at_end{free};
+  constexpr int events = 320;
+  std::string const words(64 * 1024, 'x');
+  for (int i = 0; i < events; ++i) EXPECT_TRUE(c.clients[0]->socket().emit("say", id, words)) << i;
+  ASSERT_TRUE(w.until([&] {
+    w.all[1 - busy].post([&] { paused = w.all[1 - busy].host().reading_paused(); });
+    return paused.load();
+  }));
+  EXPECT_TRUE(c.said.empty());
+  free = true;
+  free.notify_one();
+  EXPECT_TRUE(w.until([&] { return c.said.size() == events; })) << c.said.size();
+  EXPECT_TRUE(w.until([&] {
+    w.all[1 - busy].post([&] { paused = w.all[1 - busy].host().reading_paused(); });
+    return !paused.load();
+  }));
+}
+
 TEST(Shards, SayWhatTheyCantHave) {
   auto const nothing = [](server&) {};
   shards recovering(2, server_options{.port = 0, .connection_state_recovery = recovery_config{}}, nothing);

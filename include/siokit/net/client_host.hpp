@@ -170,15 +170,19 @@ inline bool client_host::flush() {
   return any;
 }
 
-/// Whatever wires have to send, in one write each.
+/// Whatever wires have to send, in as few writes as there is room for: until there is no more, or the system
+/// takes no more.
 inline void client_host::transmit() {
   for (auto const& to : connections_) {
-    while (to->takes_more()) {
-      auto const item = session_.poll_transmit(to->request().on);
-      if (!item) break;
-      to->send(*item);
-    }
-    to->flush();
+    bool more = true;
+    do {
+      while (more && to->takes_more()) {
+        auto const item = session_.poll_transmit(to->request().on);
+        more = item.has_value();
+        if (more) to->send(*item);
+      }
+      to->flush();
+    } while (more && to->takes_more());
   }
 }
 

@@ -272,6 +272,7 @@ inline void connection::in_turn(void (connection::*work)()) {
 }
 
 inline void connection::on_readable() {
+  if (loop_->reads_nothing()) return loop_->read_later(*this);
   // Bounded, so that a peer which sends without end does not keep the others waiting.
   constexpr int reads_at_once = 4;
   for (int i = 0; i < reads_at_once && room() > 0; ++i) {

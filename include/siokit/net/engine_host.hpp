@@ -135,6 +135,11 @@ class engine_host {
   void wake() {
     loop_->wake();
   }
+  /// While `wanted`, nothing is read from any peer: for who has more to do than he can keep. Pongs are not
+  /// read either, so a pause as long as ping_timeout costs sessions.
+  void pause_reading(bool wanted) {
+    loop_->pause_reading(wanted);
+  }
   /// Stops listening, closes every session, and every connection when its answer has left. What is left after
   /// `grace` is cut. The io_context then runs out of work.
   void close(duration grace = std::chrono::seconds(5)) {
@@ -150,6 +155,9 @@ class engine_host {
   /// Within on_drain: the POST that carried the messages being pulled; null when they came over a WebSocket.
   [[nodiscard]] http_request const* current_request() const noexcept {
     return loop_->request();
+  }
+  [[nodiscard]] bool reading_paused() const noexcept {
+    return loop_->reads_nothing();
   }
   /// Connections that are open, or not yet closed by their peers.
   [[nodiscard]] std::size_t connections() const noexcept {

@@ -154,6 +154,12 @@ class loop final : public counted {
   void close(duration grace);
   void stop() noexcept;
 
+  /// While it is so, nothing is read from peers.
+  void pause_reading(bool wanted);
+  [[nodiscard]] bool reads_nothing() const noexcept { return reads_nothing_; }
+  /// A connection whose turn to read it was meanwhile.
+  void read_later(connection& who) { unread_.emplace_back(&who); }
+
   // --- Other loops, each with its own thread, which outlive its handlers: see engine_host::share().
 
   void share(std::vector<loop*> all) { shards_ = std::move(all); }
@@ -262,11 +268,13 @@ class loop final : public counted {
   std::vector<place> places_;
   std::vector<std::uint32_t> free_;
   std::vector<ref<connection>> resumed_;
+  std::vector<ref<connection>> unread_;
   deadline_heap deadlines_;
   std::unique_ptr<char[]> input_{new char[whole_size]};
   std::unique_ptr<char[]> plain_;
   http_request const* request_ = nullptr;
   bool running_ = true;
+  bool reads_nothing_ = false;
   bool closing_ = false;
   bool closing_due_ = false;
   bool in_turn_ = false;

@@ -16,42 +16,9 @@
 #include <thread>
 #include <vector>
 
-#include "siokit/net/server.hpp"
+#include "siokit/net/shard_bus.hpp"
 
 namespace siokit::inline v0::net {
-
-namespace impl {
-
-/// A bus between threads: each message is posted to the thread of its server.
-class shard_bus final : public hub::cluster_bus {
- public:
-  void set(std::vector<server*> all) { servers_ = std::move(all); }
-
-  [[nodiscard]] hub::cluster_node join(hub::server&) override { return joined_++; }
-  void leave(hub::cluster_node) noexcept override {}  // all end together
-  [[nodiscard]] std::vector<hub::cluster_node> others(hub::cluster_node self) const override {
-    std::vector<hub::cluster_node> all;
-    for (hub::cluster_node node = 0; node < servers_.size(); ++node) {
-      if (node != self) all.push_back(node);
-    }
-    return all;
-  }
-  void publish(hub::cluster_node self, hub::cluster_message const& what) override {
-    for (hub::cluster_node const each : others(self)) send(self, each, what);
-  }
-  bool send(hub::cluster_node self, hub::cluster_node to, hub::cluster_message what) override {
-    server* const target = servers_[to];
-    target->post(
-        [target, self, letter = std::move(what)]() mutable { target->receive(self, std::move(letter)); });
-    return true;
-  }
-
- private:
-  std::vector<server*> servers_;
-  hub::cluster_node joined_ = 0;
-};
-
-}  // namespace impl
 
 class shards {
  public:
@@ -120,7 +87,7 @@ class shards {
   [[nodiscard]] tl::expected<void, std::string> prepare();
   void run_one(std::size_t shard) noexcept;
 
-  impl::shard_bus bus_;
+  impl::shard_bus bus_;  // outlives the servers
   std::vector<std::unique_ptr<server>> servers_;
   std::vector<work> busy_;
   std::vector<std::exception_ptr> failures_;  // one for each thread
@@ -148,7 +115,7 @@ requires std::is_invocable_v<OptionsOf&, std::size_t> shards::shards(std::size_t
     hosts.push_back(&servers_.back()->host());
     busy_.emplace_back(servers_.back()->context().get_executor());
   }
-  bus_.set(std::move(all));
+  bus_.connect(std::move(all));
   if (count > 1) engine_host::share(hosts);
   for (auto const& each : servers_) set_up(*each);
 }

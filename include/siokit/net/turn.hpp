@@ -98,6 +98,12 @@ inline void loop::resume_later(connection& who) {
   if (!in_turn_) schedule();
 }
 
+inline void loop::pause_reading(bool wanted) {
+  reads_nothing_ = wanted;
+  if (wanted) return;
+  for (auto const& each : std::exchange(unread_, {})) resume_later(*each);
+}
+
 // --- Time
 
 inline void loop::arm_timer() {
@@ -250,6 +256,7 @@ inline void loop::stop() noexcept {
   for (auto const& one : listeners_) one->close();
   listeners_.clear();
   resumed_.clear();
+  unread_.clear();
   free_.clear();
   for (auto& one : std::exchange(places_, {})) {
     if (one.who) one.who->detach();
