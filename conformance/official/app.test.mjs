@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ask, assertArgs, client, connected, next, refusal, ways } from "./clients.mjs";
-import { contract, eventually, within } from "./harness.mjs";
+import { contract, eventually, official, within } from "./harness.mjs";
 
 /** Everything a socket is told, as lines. */
 function log(socket, ...events) {
@@ -11,7 +11,7 @@ function log(socket, ...events) {
   return lines;
 }
 
-contract("app", (server) => {
+const suite = (server) => {
   for (const way of Object.keys(ways)) {
     const open = async (options) => {
       const socket = client(server, way, options);
@@ -196,7 +196,10 @@ contract("app", (server) => {
       });
     });
   }
-});
+};
+
+contract("app", suite);
+contract("app", suite, { options: ["--threads", "3"], skip: official && "an option of siokit-server" });
 
 for (const profile of ["csr", "csr-mw"]) {
   contract("app", (server) => {

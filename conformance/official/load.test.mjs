@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ask, client, connected, lateUpgrader, next, settled, ways } from "./clients.mjs";
-import { contract, eventually, pause, within } from "./harness.mjs";
+import { contract, eventually, official, pause, within } from "./harness.mjs";
 
 const suite = (server) => {
   const inOrder = (count) => Array.from({ length: count }, (_, i) => i);
@@ -128,3 +128,4 @@ const suite = (server) => {
 };
 
 for (const parser of [undefined, "msgpack"]) contract("load", suite, { parser });
+contract("load", suite, { options: ["--threads", "3"], skip: official && "an option of siokit-server" });

@@ -1,6 +1,7 @@
-// siokit/net/shard_bus.hpp - what shards tell each other, from thread to thread.   SPDX-License-Identifier: MIT
-// Each message is posted to the thread of its server. A shard that is behind with what it was told makes those
-// who tell it more stop reading from their clients until it has caught up: so no queue grows without bound.
+// siokit/net/shard_bus.hpp - what shards tell each other, from thread to thread.
+// SPDX-License-Identifier: MIT
+// Each message is posted to the thread of its server. A shard that is behind with what it was told makes who
+// tells it more stop reading from his clients until it has caught up: so no queue grows without bound.
 #pragma once
 
 #include <atomic>
