@@ -70,6 +70,46 @@ TEST(Attach, ABodyAndWhatWasReadBehindIt) {
   }
 }
 
+/// Echoes like a world, as shard 1 beside it.
+struct second_shard {
+  explicit second_shard(world& first) : host(first.context, engine) {
+    host.on_drain([this](time_point now) {
+      while (auto const event = engine.poll_event(now)) {
+        using kind = engineio::event::kind;
+        std::array<std::uint8_t, 12> const random{};
+        if (event->type == kind::handshake_requested)
+          static_cast<void>(engine.admit(event->session, make_sid(random, session_counter(1, ++count)), now));
+        if (event->type == kind::message)
+          static_cast<void>(engine.send(event->session, text_message("4" + std::string(event->data.data))));
+      }
+    });
+    std::array<net::engine_host*, 2> const both{&*first.host, &host};
+    net::engine_host::share(both);
+  }
+  std::uint32_t count = 0;
+  engineio::server engine{{}};
+  net::engine_host host;
+};
+
+TEST(Attach, ARequestForAnotherShardWithMuchBehindIt) {
+  world w;
+  second_shard second(w);
+  other_server other(w);
+  auto const where = second.host.listen({asio::ip::address_v4::loopback(), 0});
+  raw_client first(w, *where), opener(w, *where);
+  EXPECT_TRUE(body_of(first.ask(get(polling))).find(sid_of(0)) != std::string::npos) << "dealt to the first";
+  std::string const opened = body_of(opener.ask(get(polling)));
+  std::string const target = polling + "&sid=" + opened.substr(opened.find("\"sid\":\"") + 7, 20);
+  raw_client c(w, other.at());
+  std::string const body = "4" + std::string(300'000, 'x'), rest = get(target);
+  ASSERT_FALSE(
+      other.hand_over({.method = "POST", .target = target, .body = body, .rest = rest, .keep_alive = true}));
+  EXPECT_EQ(body_of(c.response()), "ok");
+  EXPECT_EQ(body_of(c.response()), body);
+  EXPECT_EQ(body_of(c.ask(get(poll_of(7)))), R"({"code":1,"message":"Session ID unknown"})");
+  EXPECT_EQ(second.host.connections(), 2u) << "it stays";
+}
+
 TEST(Attach, MuchThatMustWaitForAnAnswer) {
   world w;
   std::optional<net::request_next> kept;
