@@ -1,7 +1,8 @@
 // siokit/net/shard_bus.hpp - what shards tell each other, from thread to thread.
 // SPDX-License-Identifier: MIT
-// Each message is posted to the thread of its server. A shard that is behind with what it was told makes who
-// tells it more stop reading from his clients until it has caught up: so no queue grows without bound.
+// What one turn of a shard has for another is posted to the other's thread at once, so that it leaves there in
+// one write as well. A shard that is behind with what it was told makes who tells it more stop reading from
+// his clients until it has caught up: so no queue grows without bound.
 #pragma once
 
 #include <atomic>
@@ -21,7 +22,10 @@ class shard_bus final : public hub::cluster_bus {
   void connect(std::vector<server*> all) {
     servers_ = std::move(all);
     mail_ = std::vector<mail>(servers_.size());
-    for (auto& each : mail_) each.waiting = std::vector<std::atomic<bool>>(servers_.size());
+    for (auto& each : mail_) {
+      each.waiting = std::vector<std::atomic<bool>>(servers_.size());
+      each.out.resize(servers_.size());
+    }
   }
 
   [[nodiscard]] hub::cluster_node join(hub::server&) override { return joined_++; }
@@ -40,10 +44,8 @@ class shard_bus final : public hub::cluster_bus {
   }
   bool send(hub::cluster_node self, hub::cluster_node to, hub::cluster_message what) override {
     std::size_t const size = cost_of(what);
-    servers_[to]->post([this, self, to, size, letter = std::move(what)]() mutable {
-      servers_[to]->receive(self, std::move(letter));
-      note_received(to, size);
-    });
+    mail_[self].out[to].push_back(std::move(what));
+    if (!std::exchange(mail_[self].posts, true)) servers_[self]->post([this, self] { post_all(self); });
     std::size_t const before = mail_[to].bytes.fetch_add(size);
     if (before + size > bytes_max && !mail_[to].waiting[self].exchange(true)) wait_for(self, to);
     return true;
@@ -55,8 +57,10 @@ class shard_bus final : public hub::cluster_bus {
     std::atomic<std::size_t> bytes = 0;
     std::vector<std::atomic<bool>> waiting{};  // who reads nothing until there is less of it
     // Of the thread of that server:
-    std::size_t received = 0;   // of these bytes, and not yet handled
-    std::size_t waits_for = 0;  // servers that it waits for itself
+    std::vector<std::vector<hub::cluster_message>> out{};  // what it has for each of the others
+    bool posts = false;                                    // it is about to give them that
+    std::size_t received = 0;                              // of these bytes, and not yet handled
+    std::size_t waits_for = 0;                             // servers that it waits for itself
   };
 
   [[nodiscard]] static std::size_t cost_of(hub::cluster_message const& what) noexcept {
@@ -66,6 +70,21 @@ class shard_bus final : public hub::cluster_bus {
     }
     for (auto const& each : what.sockets) cost += sizeof(each) + each.id.size() + 64 * each.rooms.size();
     return cost;
+  }
+
+  void post_all(hub::cluster_node self) {
+    mail_[self].posts = false;
+    for (hub::cluster_node node = 0; node < servers_.size(); ++node) {
+      auto letters = std::exchange(mail_[self].out[node], {});
+      if (letters.empty()) continue;
+      servers_[node]->post([this, self, node, all = std::move(letters)]() mutable {
+        for (auto& each : all) {
+          std::size_t const size = cost_of(each);
+          servers_[node]->receive(self, std::move(each));
+          note_received(node, size);
+        }
+      });
+    }
   }
 
   /// Behind the turn in which all that has come by now is handled.
