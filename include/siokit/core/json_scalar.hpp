@@ -68,22 +68,36 @@ namespace impl {
 }
 #endif
 
+#if defined(__SSE2__) || defined(_M_X64)
+/// A bit for each of sixteen bytes, or for all that are the least of several at once: set where one is zero.
+[[nodiscard]] inline unsigned json_zeros(__m128i bytes) noexcept {
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_setzero_si128())));
+}
+
+/// json_plain_end() of a long text: sixteen bytes before `at` belong to it.
+[[nodiscard]] inline char const* json_plain_end_far(char const* at, char const* end) noexcept {
+  auto const least = [&at](int offset) {
+    return _mm_min_epu8(json_zero_where_special(at + offset), json_zero_where_special(at + offset + 16));
+  };
+  for (bool first = true; end - at >= 16; at += 16) {
+    unsigned const special = json_zeros(json_zero_where_special(at));
+    if (special != 0) return at + std::countr_zero(special);
+    if (!std::exchange(first, false)) continue;
+    // It is not one of the many that are not much longer: on in larger steps.
+    while (end - at >= 16 + 64 && json_zeros(_mm_min_epu8(least(16), least(48))) == 0) at += 64;
+  }
+  std::ptrdiff_t const done = 16 - (end - at);  // of the last sixteen bytes
+  unsigned const special = json_zeros(json_zero_where_special(at - done)) >> done;
+  return special == 0 ? end : at + std::countr_zero(special);
+}
+#endif
+
 /// The first special character of [at, end), or end.
 [[nodiscard]] inline char const* json_plain_end(char const* at, char const* end) noexcept {
 #if defined(__SSE2__) || defined(_M_X64)
-  auto const zeros = [](__m128i bytes) {
-    return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_setzero_si128())));
-  };
-  for (bool first = true; end - at >= 16; at += 16) {
-    unsigned const special = zeros(json_zero_where_special(at));
-    if (special != 0) return at + std::countr_zero(special);
-    if (!std::exchange(first, false)) continue;
-    // It is none of the many short ones: on in larger steps.
-    for (; end - at >= 16 + 64; at += 64) {
-      __m128i const front = _mm_min_epu8(json_zero_where_special(at + 16), json_zero_where_special(at + 32));
-      __m128i const back = _mm_min_epu8(json_zero_where_special(at + 48), json_zero_where_special(at + 64));
-      if (zeros(_mm_min_epu8(front, back)) != 0) break;
-    }
+  if (end - at >= 16) {
+    unsigned const special = json_zeros(json_zero_where_special(at));
+    return special != 0 ? at + std::countr_zero(special) : json_plain_end_far(at + 16, end);
   }
 #endif
   return json_plain_end_by_words(at, end);

@@ -3,6 +3,7 @@
 // In: bytes, whole or in pieces.  Out: yes or no.  Allocates nothing; a stream owns three bytes of state.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -73,14 +74,28 @@ constexpr std::size_t utf8_encode(std::uint32_t code, char* out) noexcept {
 
 /// The first byte of [at, end) that is not ASCII, or end.
 [[nodiscard]] inline char const* ascii_end(char const* at, char const* end) noexcept {
-  constexpr std::uint64_t high_bits = 0x8080808080808080;
-  auto const word = [&at](std::size_t i) {
+#if defined(__SSE2__) || defined(_M_X64)
+  auto const load = [](char const* from) { return _mm_loadu_si128(reinterpret_cast<__m128i const*>(from)); };
+  auto const high_bits = [](__m128i bytes) { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); };
+  if (end - at >= 16) {
+    for (; end - at >= 64; at += 64) {
+      __m128i const front = _mm_or_si128(load(at), load(at + 16));
+      __m128i const back = _mm_or_si128(load(at + 32), load(at + 48));
+      if (high_bits(_mm_or_si128(front, back)) != 0) break;
+    }
+    for (; end - at >= 16; at += 16) {
+      if (unsigned const others = high_bits(load(at)); others != 0) return at + std::countr_zero(others);
+    }
+    unsigned const others = high_bits(load(end - 16));  // overlaps what has been looked at
+    return others == 0 ? end : end - 16 + std::countr_zero(others);
+  }
+#endif
+  auto const word = [&at] {
     std::uint64_t eight;
-    std::memcpy(&eight, at + 8 * i, 8);
+    std::memcpy(&eight, at, 8);
     return eight;
   };
-  while (end - at >= 32 && ((word(0) | word(1) | word(2) | word(3)) & high_bits) == 0) at += 32;
-  while (end - at >= 8 && (word(0) & high_bits) == 0) at += 8;
+  while (end - at >= 8 && (word() & 0x8080808080808080) == 0) at += 8;
   while (at != end && static_cast<unsigned char>(*at) < 0x80) ++at;
   return at;
 }

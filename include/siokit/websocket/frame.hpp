@@ -83,7 +83,8 @@ inline void mask_bytes(std::span<char> bytes, std::uint32_t key, std::size_t off
   for (; left >= 64; left -= 64) {
     for (int i = 0; i < 8; ++i) mask_word(keys);  // which compilers do in the largest registers they may use
   }
-  for (; left >= 8; left -= 8) mask_word(keys);
+  for (; left >= 16; left -= 16) mask_word(keys), mask_word(keys);
+  if ((left & 8) != 0) mask_word(keys);
   if ((left & 4) != 0) mask_word(four);
   for (std::size_t i = 0; i < (left & 3); ++i) at[i] = static_cast<char>(at[i] ^ pattern[i]);
 }
