@@ -16,11 +16,14 @@ class rate_limit {
   /// What comes in a second may come at once. 0: no limit.
   constexpr rate_limit(double per_second) noexcept
       : rate_limit(per_second, per_second > 0 ? std::max(per_second, 1.0) : per_second) {}
-  constexpr rate_limit(double per_second, double burst) noexcept : per_second_(per_second), burst_(burst) {}
+  constexpr rate_limit(double per_second, double burst) noexcept
+      : per_second_(per_second), burst_(burst), interval_(per_second == 0 ? 0 : 1e9 / per_second) {}
 
   [[nodiscard]] constexpr double per_second() const noexcept { return per_second_; }
   [[nodiscard]] constexpr double burst() const noexcept { return burst_; }
   [[nodiscard]] constexpr bool unlimited() const noexcept { return per_second_ == 0; }
+  /// From one to the next, in nanoseconds: of the timeline's resolution.
+  [[nodiscard]] constexpr double interval() const noexcept { return interval_; }
   /// Whether it can be meant: no limit, or one that lets `least` pass at once.
   [[nodiscard]] constexpr bool valid(double least = 1) const noexcept {
     return unlimited() || (per_second_ > 0 && burst_ >= least);
@@ -31,6 +34,7 @@ class rate_limit {
  private:
   double per_second_ = 0;
   double burst_ = 0;
+  double interval_ = 0;
 };
 
 /// What is left of a rate. One each, beside a rate_limit that all share.
@@ -44,7 +48,7 @@ class token_bucket {
     if (begin == never) return false;
     double const missing = static_cast<double>((begin - now).count()) * from.per_second();
     if (!(missing + count * second <= from.burst() * second)) return false;
-    double const refill = count * second / from.per_second();
+    double const refill = count * from.interval();
     constexpr double longest = 1e18;  // 31 years
     full_at_ = refill < longest ? later(begin, duration(rounded_up(refill))) : never;
     return true;
