@@ -335,14 +335,19 @@ inline void server::advance(time_point now) {
 }
 
 inline result<void> server::send(handle session, message item) {
-  auto const gone = local_error(errc::gone);
-  if (config_.recorder == nullptr && config_.observer == nullptr) {
-    return with(session, gone, [&](server_session& to) { return to.send(std::move(item)); });
+  entry* const slot = at(session);
+  if (slot == nullptr || !slot->session) return local_error(errc::gone);
+  server_session& to = *slot->session;
+  on_failure lost([&]() noexcept { break_off(session.slot); });
+  if (config_.recorder != nullptr) {
+    config_.recorder->on_input(session.slot, to, {.type = input::send, .item = item});
   }
-  auto const outcome = config_.recorder != nullptr
-                           ? with(session, {.type = input::send, .item = item}, gone)
-                           : with(session, gone, [&](server_session& to) { return to.send(item); });
-  if (outcome && config_.observer != nullptr) config_.observer->on_queued(*find(session), item);
+  message const told = config_.observer != nullptr ? item : message();
+  auto const outcome = to.send(std::move(item));
+  // What goes over the one wire of a session changes nothing else that is to be settled.
+  to.has_only_wire() ? transmits_.push(session.slot) : settle(session.slot);
+  lost.done();
+  if (outcome && told) config_.observer->on_queued(to, told);
   return outcome;
 }
 

@@ -107,6 +107,8 @@ class server_session {
   }
   [[nodiscard]] wire main_wire() const noexcept { return wire_; }
   [[nodiscard]] wire probe_wire() const noexcept { return polling_ ? polling_->probe : wire{}; }
+  /// Whether it is open, and all it sends goes over its one WebSocket.
+  [[nodiscard]] bool has_only_wire() const noexcept { return open() && wire_ && !polling_; }
   /// Requests that are still to be answered, whether or not the answer is known already.
   [[nodiscard]] std::size_t requests_pending() const noexcept { return polling_ ? polling_->pending() : 0; }
   /// The heartbeat's own deadline, and whether it waits for a pong (in revision 3: always for a ping): hosts
