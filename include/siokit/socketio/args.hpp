@@ -121,7 +121,7 @@ class args {
 
     [[nodiscard]] std::string_view operator*() const noexcept { return now_; }
     iterator& operator++() noexcept {
-      if (--left_ != 0) now_ = elements_.next().value_or(std::string_view{});
+      if (--left_ != 0) read();
       return *this;
     }
     void operator++(int) noexcept { ++*this; }
@@ -130,7 +130,10 @@ class args {
    private:
     friend class args;
     explicit iterator(args const& of) noexcept : elements_(of.elements()), left_(of.count_) {
-      if (left_ != 0) now_ = elements_.next().value_or(std::string_view{});
+      if (left_ != 0) read();
+    }
+    void read() noexcept {
+      now_ = left_ == 1 ? all_of(elements_) : elements_.next().value_or(std::string_view{});
     }
 
     json_elements elements_;
@@ -159,10 +162,22 @@ class args {
   void begin_at(json_elements const& left) noexcept {
     begin_ = static_cast<std::uint32_t>(json_.size() - left.rest().size());
   }
+  /// The end of the last one is that of the array, and not looked for.
   [[nodiscard]] std::optional<std::string_view> element(std::size_t index) const noexcept {
     json_elements left = elements();
     left.skip(index);
+    if (index + 1 == count_) return all_of(left);
     return left.next();
+  }
+  /// What stands between here and the bracket that ends the array.
+  [[nodiscard]] static std::string_view all_of(json_elements const& left) noexcept {
+    std::string_view all = left.rest();
+    char const* begin = all.data();
+    char const* end = begin + all.size();
+    while (begin != end && siokit::impl::json_space(*begin)) ++begin;
+    while (begin != end && *--end != ']') continue;
+    while (begin != end && siokit::impl::json_space(end[-1])) --end;
+    return {begin, static_cast<std::size_t>(end - begin)};
   }
 
   std::string_view json_;
