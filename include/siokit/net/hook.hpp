@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <memory>
 #include <utility>
 
+#include "siokit/core/ref.hpp"
 #include "siokit/core/unique_function.hpp"
 
 namespace siokit::inline v0::net {
@@ -14,20 +14,23 @@ template <class Signature>
 class hook {
  public:
   hook() noexcept = default;
-  hook(unique_function<Signature> call)
-      : call_(call ? std::make_shared<unique_function<Signature>>(std::move(call)) : nullptr) {}
+  hook(unique_function<Signature> call) : kept_(call ? new shared(std::move(call)) : nullptr) {}
 
-  explicit operator bool() const noexcept { return call_ != nullptr; }
+  explicit operator bool() const noexcept { return static_cast<bool>(kept_); }
 
   /// Precondition: there is one.
   template <class... Args>
   decltype(auto) operator()(Args&&... args) const {
-    auto const kept = call_;
-    return (*kept)(std::forward<Args>(args)...);
+    auto const kept = kept_;
+    return kept->call(std::forward<Args>(args)...);
   }
 
  private:
-  std::shared_ptr<unique_function<Signature>> call_;
+  struct shared final : counted {
+    explicit shared(unique_function<Signature> given) noexcept : call(std::move(given)) {}
+    unique_function<Signature> call;
+  };
+  ref<shared> kept_;
 };
 
 }  // namespace siokit::inline v0::net
