@@ -89,7 +89,7 @@ class connection final : public counted {
   /// How much may be read. What has to wait must fit into the buffer of the loop, and a peer that takes none
   /// of our own words, such as TLS has in answer to his, is not listened to.
   [[nodiscard]] std::size_t room() const noexcept {
-    if (input_ended_ || (backlog_ && backlog_->own_bytes() > loop::buffer_size)) return 0;
+    if (input_ended_ || (backlog_ && backlog_->own_bytes() > loop::own_bytes_max)) return 0;
     // TLS may have held back part of a record, so this can be more than one buffer.
     std::size_t const held = held_ ? held_->size() : 0;
     return held < loop::buffer_size ? loop::buffer_size - held : 0;
@@ -274,7 +274,7 @@ inline void connection::in_turn(void (connection::*work)()) {
 inline void connection::on_readable() {
   if (loop_->reads_nothing()) return loop_->read_later(*this);
   // Bounded, so that a peer which sends without end does not keep the others waiting.
-  constexpr int reads_at_once = 4;
+  constexpr int reads_at_once = 2;
   for (int i = 0; i < reads_at_once && room() > 0; ++i) {
     auto const buffer = loop_->input_buffer().first(room());
     std::error_code failure;

@@ -220,8 +220,11 @@ class loop final : public counted {
   /// The Date header of this second.
   [[nodiscard]] std::string_view date();
 
-  static constexpr std::size_t buffer_size = 64 * 1024;
+  // A message of 64 KiB with its header is read at once, and not put together.
+  static constexpr std::size_t buffer_size = 128 * 1024;
   static constexpr std::size_t whole_size = buffer_size + 32 * 1024;
+  /// How much of our own words, such as pongs, may wait for a peer until he is not listened to.
+  static constexpr std::size_t own_bytes_max = 64 * 1024;
 
  private:
   struct place {
