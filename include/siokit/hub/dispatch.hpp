@@ -48,7 +48,7 @@ inline void server::expire(time_point now) {
     auto& table = waiting->extras_->acks;
     while (auto late = table.expire_one(now)) {
       acks_.arm(slot, table.next_deadline());
-      run_for(waiting->ref(), [&] { late->second(make_error_code(errc::timed_out), {}); });
+      run_for(waiting->at(), [&] { late->second(make_error_code(errc::timed_out), {}); });
     }
     acks_.arm(slot, table.next_deadline());
   }
@@ -93,7 +93,7 @@ inline void server::on_upgraded(handle session) {
   }
   for (auto const& each : all) {
     socket* const one = each.get();
-    if (one != nullptr && one->connected()) run_for(each, [&] { observer_->on_upgraded(*one); });
+    if (one != nullptr && one->connected()) run_for(each.at_, [&] { observer_->on_upgraded(*one); });
   }
 }
 
@@ -153,7 +153,7 @@ inline void server::on_received(socket& to, socketio::event const& in) {
     json_unescape(name, unescaped);
     name = unescaped;
   }
-  if (observer_ != nullptr) run_for(to.ref(), [&] { observer_->on_received(to, name, in.arguments); });
+  if (observer_ != nullptr) run_for(to.at(), [&] { observer_->on_received(to, name, in.arguments); });
   ack reply = in.wants_ack ? ack(to.ref(), in.id) : ack();
   if (!to.extras_ || to.extras_->middlewares.empty()) return deliver(to, name, in.arguments, reply);
   pass_middlewares(siokit::ref(new impl::held_event(to.ref(), name, in.arguments.own(), std::move(reply))));
@@ -166,7 +166,7 @@ inline void server::pass_middlewares(siokit::ref<impl::held_event> held) {
   auto& chain = to->extras_->middlewares;
   if (held->index >= chain.size()) return deliver(*to, held->name, held->arguments.view(), held->reply);
   packet_middleware& step = *chain[held->index++];
-  run_for(held->to, [&] { step(*to, held->name, held->arguments.view(), packet_next(held)); });
+  run_for(held->to.at_, [&] { step(*to, held->name, held->arguments.view(), packet_next(held)); });
 }
 
 inline void server::deliver(socket& to, std::string_view name, args const& arguments, ack& reply) {
@@ -174,7 +174,7 @@ inline void server::deliver(socket& to, std::string_view name, args const& argum
   auto const tell_any = [&](auto& call) {
     if (to.connected()) call(to, name, arguments);
   };
-  run_for(to.ref(), [&] {
+  run_for(to.at(), [&] {
     to.nsp_->for_levels([&](nsp& each) { each.listeners_.any().walk(tell_any); });
     if (to.connected() && to.extras_) to.extras_->listeners.any().walk(tell_any);
     dispatch(to, name, [&](listeners::event_handler& call) {
@@ -196,7 +196,7 @@ inline void server::tell_outgoing(std::span<socket_ref const> sent_to, message c
     for (auto const& each : sent_to) {
       socket* const to = each.get();
       if (to == nullptr) continue;
-      run_for(each, [&] {
+      run_for(each.at_, [&] {
         if (observer_ != nullptr) observer_->on_sent(*to, name, arguments);
         if (to->extras_) to->extras_->outgoing.walk([&](auto& call) { call(*to, name, arguments); });
       });
@@ -209,7 +209,7 @@ inline void server::on_acknowledged(socket& to, socketio::event const& in) {
   auto call = to.extras_->acks.settle(in.id);
   if (!call) return;  // unknown, late, or answered before: ignored, as upstream
   acks_.arm(to.slot_, to.extras_->acks.next_deadline());
-  run_for(to.ref(), [&] { (*call)({}, in.arguments); });
+  run_for(to.at(), [&] { (*call)({}, in.arguments); });
 }
 
 // The end of sockets.
@@ -263,7 +263,7 @@ inline void server::leave_rooms(socket& which, std::vector<std::string> names) {
   if (!space.hears_of_rooms()) return withdraw(which);
   for (std::string_view const name : which.rooms()) names.emplace_back(name);
   withdraw(which);
-  run_for(which.ref(), [&] {
+  run_for(which.at(), [&] {
     for (auto const& name : names) space.tell_left(name, which.id(), space.rooms_.find(name) == nullptr);
   });
 }
@@ -304,7 +304,7 @@ inline void server::run_endings(std::size_t until) {
     disconnect_reason const reason = newest.reason;
     step const now = newest.next;
     auto const tell = [&](listener_list<disconnect_handler>& all) {
-      run_for(which.ref(), [&] { all.walk([&](disconnect_handler& call) { call(which, reason); }); });
+      run_for(which.at(), [&] { all.walk([&](disconnect_handler& call) { call(which, reason); }); });
     };
     auto const tell_levels = [&](listener_list<disconnect_handler> nsp::*all) {
       which.nsp_->for_levels([&](nsp& each) { tell(each.*all); });
@@ -314,7 +314,7 @@ inline void server::run_endings(std::size_t until) {
       if (!waiting) {
         newest.next = newest.was_connected ? step::disconnect : step::done;
       } else {
-        run_for(which.ref(), [&] { waiting->second(make_error_code(errc::not_connected), {}); });
+        run_for(which.at(), [&] { waiting->second(make_error_code(errc::not_connected), {}); });
       }
       continue;
     }
@@ -343,7 +343,7 @@ inline void server::run_endings(std::size_t until) {
         break;
       }
       case step::disconnect:
-        if (observer_ != nullptr) run_for(which.ref(), [&] { observer_->on_disconnected(which, reason); });
+        if (observer_ != nullptr) run_for(which.at(), [&] { observer_->on_disconnected(which, reason); });
         tell_levels(&nsp::on_disconnect_);
         break;
       case step::own_disconnect:

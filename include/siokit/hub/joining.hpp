@@ -271,7 +271,7 @@ inline void server::run_middleware(socket& candidate, std::uint32_t index) {
   if (candidate.state_ != socket::state::connecting) return;
   middleware* const step = candidate.nsp_->middleware_at(index);
   if (step == nullptr) return accept(candidate);
-  run_for(candidate.ref(), [&] { (*step)(candidate, next(candidate.ref(), index + 1)); });
+  run_for(candidate.at(), [&] { (*step)(candidate, next(candidate.ref(), index + 1)); });
 }
 
 inline void server::accept(socket& candidate) {
@@ -303,11 +303,11 @@ inline void server::accept(socket& candidate) {
     }
   }
   if (space.hears_of_rooms()) {
-    run_for(candidate.ref(), [&] { space.tell_joined(candidate.id(), candidate.id(), true); });
+    run_for(candidate.at(), [&] { space.tell_joined(candidate.id(), candidate.id(), true); });
     if (!candidate.connected()) return;
   }
   static_cast<void>(send_packet(candidate.connection_, std::move(*welcome)));
-  run_for(candidate.ref(), [&] {
+  run_for(candidate.at(), [&] {
     if (observer_ != nullptr) observer_->on_connected(candidate);
     space.for_levels([&](nsp& each) {
       each.on_connection_.walk([&](connection_handler& call) {

@@ -4,6 +4,9 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -148,10 +151,24 @@ class basic_listeners {
   [[nodiscard]] listener_list<any_handler>& any() noexcept { return any_; }
 
  private:
+  /// Of the length, and of what stands at both ends: the names are the application's own, so that nobody can
+  /// choose them to collide.
   struct text_hash {
     using is_transparent = void;
     [[nodiscard]] std::size_t operator()(std::string_view text) const noexcept {
-      return std::hash<std::string_view>{}(text);
+      std::size_t const size = text.size();
+      auto const ends = [&]<class Word>(Word front) -> std::uint64_t {
+        Word back;
+        std::memcpy(&front, text.data(), sizeof front);
+        std::memcpy(&back, text.data() + size - sizeof back, sizeof back);
+        return front ^ std::rotl(std::uint64_t{back}, 29);
+      };
+      std::uint64_t const letters = size >= 8   ? ends(std::uint64_t{})
+                                    : size >= 4 ? ends(std::uint32_t{})
+                                    : size >= 2 ? ends(std::uint16_t{})
+                                    : size == 1 ? ends(std::uint8_t{})
+                                                : 0;
+      return static_cast<std::size_t>(((letters ^ size) * 0x9E3779B97F4A7C15) >> 20);
     }
   };
   std::unordered_map<std::string, listener_list<event_handler>, text_hash, std::equal_to<>> by_event_;

@@ -53,7 +53,9 @@ class server {
   /// drains; wakes it.
   void receive(cluster_node from, cluster_message what);
   /// The socket whose handler is running, or has thrown: whose fault an exception is.
-  [[nodiscard]] socket_ref running() const noexcept { return running_; }
+  [[nodiscard]] socket_ref running() const noexcept {
+    return running_ ? socket_ref(lifeline_.ref(), running_) : socket_ref();
+  }
   /// Runs `f()` as a handler of nobody: sockets that it disconnects live until it returns.
   template <class Callable>
   void in_turn(Callable&& f) {
@@ -328,12 +330,12 @@ class server {
   void dispatch(socket& to, std::string_view event, Visit&& call);
   /// Runs a handler of `who`. When it throws, running() goes on naming him.
   template <class Callable>
-  void run_for(socket_ref who, Callable&& handler) {
-    socket_ref before = std::exchange(running_, std::move(who));
+  void run_for(handle who, Callable&& handler) {
+    handle const before = std::exchange(running_, who);
     ++in_handlers_;
     handler();
     --in_handlers_;
-    running_ = std::move(before);
+    running_ = before;
   }
 
   /// A packet in the form that all clients speak: what is given to the engine.
@@ -384,7 +386,7 @@ class server {
   unique_function<time_point()> wake_;
   socket_observer* observer_ = nullptr;
   std::unique_ptr<impl::cluster_member> cluster_;
-  socket_ref running_;
+  handle running_;                 // the socket whose handler runs
   handle serving_;                 // whose event is being handled
   std::uint32_t in_handlers_ = 0;  // of the application, one called by another
   time_point turn_time_{};

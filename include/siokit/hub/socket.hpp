@@ -205,6 +205,7 @@ class socket {
     if (!extras_) extras_ = std::make_unique<socket_extras>();
     return *extras_;
   }
+  [[nodiscard]] handle at() const noexcept { return {slot_, generation_}; }
   [[nodiscard]] socket_emit plain() noexcept { return socket_emit(*this); }
   [[nodiscard]] bool writable() const noexcept;
   template <class... Args>

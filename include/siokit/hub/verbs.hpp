@@ -194,7 +194,7 @@ inline server& socket::server() const noexcept {
   return nsp_->server();
 }
 inline socket_ref socket::ref() const noexcept {
-  return {server().lifeline_.ref(), handle{slot_, generation_}};
+  return {server().lifeline_.ref(), at()};
 }
 inline broadcast socket::broadcast() {
   return hub::broadcast(*nsp_).except(id());
@@ -418,7 +418,7 @@ inline void packet_next::fail(std::string_view message) {
   if (to == nullptr) return;
   server& hub = to->server();
   server::turn const scope(hub);
-  hub.run_for(held->to,
+  hub.run_for(to->at(),
               [&] { to->extras_->on_error.walk([&](error_handler& call) { call(*to, message); }); });
 }
 
