@@ -46,6 +46,7 @@ class argument_writer {
   }
   /// JSON text, as it is.
   void json(std::string_view text) { out_->append(text); }
+  void json(char c) { out_->push_back(c); }
   /// JSON text of the application's: one value. A peer would break the connection of everybody it is sent to
   /// for another; so the packet fails instead.
   void checked_json(std::string_view text) {

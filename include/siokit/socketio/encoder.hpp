@@ -4,7 +4,6 @@
 // CONNECT_ERROR and DISCONNECT are in auth.hpp.
 #pragma once
 
-#include <charconv>
 #include <optional>
 
 #include "siokit/socketio/argument.hpp"
@@ -56,12 +55,15 @@ class array_writer {
       writer_.write(value);
     }
   }
-  void end() { writer_.json(first_ ? "[]" : "]"); }
+  void end() {
+    if (first_) writer_.json('[');
+    writer_.json(']');
+  }
   [[nodiscard]] attachments_view attachments() const noexcept { return writer_.attachments(); }
   [[nodiscard]] error failure() const noexcept { return writer_.failure(); }
 
  private:
-  void separate() { writer_.json(std::exchange(first_, false) ? "[" : ","); }
+  void separate() { writer_.json(std::exchange(first_, false) ? '[' : ','); }
 
   argument_writer writer_;
   bool first_ = true;
@@ -77,35 +79,42 @@ inline constexpr std::size_t id_digits_max = 20;
 [[nodiscard]] inline result<message> finish_packet(message_builder& out, packet_type type,
                                                    std::string_view nsp, std::optional<std::uint64_t> id,
                                                    attachments_view attachments) {
-  std::size_t head = 0;
-  auto const put = [&](std::string_view text) {
+  // From the end to the front, as it is put before the payload.
+  char head[2 * id_digits_max + 4];
+  char* const end = head + sizeof head;
+  char* at = end;
+  std::size_t size = 0;
+  auto const put = [&at](char c) { *--at = c; };
+  auto const put_number = [&put](std::uint64_t value) {
+    do put(static_cast<char>('0' + value % 10));
+    while ((value /= 10) != 0);
+  };
+  auto const prepend = [&](std::string_view text) {
     out.prepend(text);
-    head += text.size();
+    size += text.size();
   };
-  auto const put_number = [&](std::uint64_t value) {
-    char digits[id_digits_max];
-    auto const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-    put({digits, static_cast<std::size_t>(end - digits)});
-  };
+  auto const prepend_head = [&] { prepend({at, static_cast<std::size_t>(end - std::exchange(at, end))}); };
   if (id) put_number(*id);
-  if (nsp != "/") {
-    put(",");
-    put(nsp);
+  if (!is_root(nsp)) {
+    put(',');
+    prepend_head();
+    prepend(nsp);
   }
   if (!attachments.empty()) {
-    put("-");
+    put('-');
     put_number(attachments.size());
     type = type == packet_type::event ? packet_type::binary_event : packet_type::binary_ack;
   }
-  char const types[] = {'4', static_cast<char>('0' + static_cast<int>(type))};
-  put({types, sizeof types});
+  put(static_cast<char>('0' + static_cast<int>(type)));
+  put('4');
+  prepend_head();
   out.close_text();
   for (bytes_view const each : attachments) out.attach(each);
   message done = out.finish();
   if (attachments.empty()) return done;
   // JSON given as it is may hold an object that looks like a placeholder. Harmless in a text packet; here a
   // peer would break the connection of everybody it is sent to.
-  std::string_view const payload = done.packets().next().data.substr(head);
+  std::string_view const payload = done.packets().next().data.substr(size);
   if (!placeholders_fit(payload, attachments.size())) return local_error(errc::illegal_attachments);
   return done;
 }

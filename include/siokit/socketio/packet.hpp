@@ -28,6 +28,11 @@ enum class packet_type : std::uint8_t {
   return type == packet_type::binary_event || type == packet_type::binary_ack;
 }
 
+/// Whether this name of a namespace, which begins with '/', is all there is of it.
+[[nodiscard]] constexpr bool is_root(std::string_view nsp) noexcept {
+  return nsp.size() == 1;
+}
+
 /// What one packet of a peer may hold, and one connection.
 struct decoder_limits {
   std::uint8_t max_attachments = 10;

@@ -33,7 +33,7 @@ namespace siokit::inline v0::socketio {
 
 /// What the peer did. Views live until the next input, and as long as the frame they were read from.
 struct event {
-  enum class kind : std::uint8_t { connect_requested, received, acknowledged, disconnected } type;
+  enum class kind : std::uint8_t { connect_requested, received, acknowledged, disconnected } type{};
   bool wants_ack = false;    ///< received: the peer waits for acknowledge()
   std::uint32_t cookie = 0;  ///< of the namespace, as given to accept()
   std::uint64_t id = 0;      ///< of the acknowledgement, asked for or given
@@ -103,7 +103,7 @@ class server_session {
   };
 
   [[nodiscard]] membership const* find(std::string_view nsp) const noexcept {
-    if (nsp == "/") return &root_;
+    if (is_root(nsp)) return &root_;
     if (others_ == nullptr) return nullptr;
     for (auto const& other : *others_) {
       if (other.nsp == nsp) return &other;
@@ -114,13 +114,14 @@ class server_session {
     return const_cast<membership*>(static_cast<server_session const*>(this)->find(nsp));
   }
   void forget(std::string_view nsp) noexcept {
-    if (nsp == "/") {
+    if (is_root(nsp)) {
       root_ = {};
     } else if (others_ != nullptr) {
       std::erase_if(*others_, [&](named_membership const& other) { return other.nsp == nsp; });
     }
   }
-  [[nodiscard]] result<event> connect(packet_view const& in);
+  [[nodiscard]] error read(frame const& in, std::optional<event>& out);
+  [[nodiscard]] error connect(packet_view const& in, event& out);
   [[nodiscard]] std::string_view take_query(std::string_view& nsp);
   [[nodiscard]] result<message> rejected(std::string_view nsp, message refusal);
 
@@ -132,17 +133,20 @@ class server_session {
   std::unique_ptr<std::string> revision4_auth_;  // of the last CONNECT; null in revision 5
 };
 
-inline result<event> server_session::connect(packet_view const& in) {
+inline error server_session::connect(packet_view const& in, event& out) {
   membership const* known = find(in.nsp);
-  if (known != nullptr && known->state != stage::none) return remote_error(errc::invalid_state);
-  if (in.nsp == "/") {
+  if (known != nullptr && known->state != stage::none) return {errc::invalid_state, side::remote, 0};
+  if (is_root(in.nsp)) {
     root_.state = stage::asked;
   } else {
     if (!others_) others_ = std::make_unique<std::vector<named_membership>>();
-    if (others_->size() >= limits_->namespaces_max) return remote_error(errc::too_many_namespaces);
+    if (others_->size() >= limits_->namespaces_max) return {errc::too_many_namespaces, side::remote, 0};
     others_->push_back({{stage::asked, 0}, std::string(in.nsp)});
   }
-  return event{.type = event::kind::connect_requested, .nsp = in.nsp, .auth = in.data};
+  out.type = event::kind::connect_requested;
+  out.nsp = in.nsp;
+  out.auth = in.data;
+  return {};
 }
 
 /// A client of revision 4 has no auth payload, but may say /admin?token=abc for /admin. Cuts the query off,
@@ -163,41 +167,50 @@ inline std::string_view server_session::take_query(std::string_view& nsp) {
 }
 
 inline result<std::optional<event>> server_session::receive(frame const& in) {
+  result<std::optional<event>> out(tl::in_place, std::in_place);  // read where it is returned
+  if (error const why = read(in, *out); why.code != errc::ok) out = tl::unexpected(why);
+  return out;
+}
+
+/// Precondition: there is an event in `out`, a new one.
+inline error server_session::read(frame const& in, std::optional<event>& out) {
+  constexpr error fine{}, invalid{errc::invalid_state, side::remote, 0};
   auto decoded = decoder_.feed(in, *limits_, parser_);
-  if (!decoded) return tl::unexpected(decoded.error());
-  if (!*decoded) return std::optional<event>{};
+  if (!decoded) return decoded.error();
+  if (!*decoded) return out.reset(), fine;
   packet_view& packet = **decoded;
   if (revision4_auth_) {
     std::string_view const auth = take_query(packet.nsp);
     if (packet.type == packet_type::connect) packet.data = auth;
   }
-  if (packet.type == packet_type::connect) {
-    return connect(packet).map([](event const& out) { return std::optional<event>(out); });
-  }
+  if (packet.type == packet_type::connect) return connect(packet, *out);
   membership const* known = find(packet.nsp);
-  if (known == nullptr || known->state != stage::joined) return remote_error(errc::invalid_state);
-  event out{.type = event::kind::received, .cookie = known->cookie, .id = packet.id, .nsp = packet.nsp};
+  if (known == nullptr || known->state != stage::joined) return invalid;
+  out->nsp = packet.nsp;
+  out->cookie = known->cookie;
+  out->id = packet.id;
   switch (packet.type) {
     case packet_type::event:
     case packet_type::binary_event:
-      out.wants_ack = packet.has_id;
-      out.name = packet.name_raw();
-      out.arguments = args(packet, decoder_.attachments());
-      return std::optional<event>(out);
+      out->type = event::kind::received;
+      out->wants_ack = packet.has_id;
+      out->name = packet.name_raw();
+      out->arguments = args(packet, decoder_.attachments());
+      return fine;
     case packet_type::ack:
     case packet_type::binary_ack:
-      if (!packet.has_id) return std::optional<event>{};  // it answers nothing; ignored, as upstream
-      out.type = event::kind::acknowledged;
-      out.arguments = args(packet, decoder_.attachments());
-      return std::optional<event>(out);
+      if (!packet.has_id) return out.reset(), fine;  // it answers nothing; ignored, as upstream
+      out->type = event::kind::acknowledged;
+      out->arguments = args(packet, decoder_.attachments());
+      return fine;
     case packet_type::disconnect:
-      out.type = event::kind::disconnected;
+      out->type = event::kind::disconnected;
       forget(packet.nsp);
-      return std::optional<event>(out);
+      return fine;
     case packet_type::connect:
     case packet_type::connect_error: break;
   }
-  return remote_error(errc::invalid_state);
+  return invalid;
 }
 
 inline result<message> server_session::accept(std::string_view nsp, std::uint32_t cookie, sid const& id,
