@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "siokit/core/outbox.hpp"
+#include "unit/heap.hpp"
 
 namespace core_message_test {
 
@@ -48,6 +50,66 @@ TEST(message, prepend_and_attach) {
   builder.attach(as_bytes(""));
   auto const item = builder.finish();
   EXPECT_EQ(packets_of(item), "t:4552[1];b:abc;b:;");
+}
+
+message pooled(message_pool& pool, std::string_view text) {
+  message_builder builder(0, text.size(), &pool);
+  builder.append(text);
+  builder.close_text();
+  return builder.finish();
+}
+
+TEST(message_pool, gives_the_memory_of_one_to_the_next) {
+  message_pool pool;
+  std::string_view const first = pooled(pool, "4hello").frames();
+  conformance::heap_log const before = conformance::heap;
+  message const next = pooled(pool, "4x");
+  EXPECT_EQ(conformance::heap_since(before).allocations, 0u);
+  EXPECT_EQ(next.frames().data(), first.data());
+  EXPECT_EQ(packets_of(next), "t:4x;");
+  EXPECT_TRUE(next.compress());
+  EXPECT_FALSE(next.compressed());
+  message const other = pooled(pool, "4y");
+  EXPECT_EQ(packets_of(next) + packets_of(other), "t:4x;t:4y;");
+}
+
+TEST(message_pool, what_is_large_or_grows_is_no_part_of_it) {
+  message_pool pool;
+  static_cast<void>(pooled(pool, "4"));  // one that could be used
+  std::string const large(1000, 'x');
+  EXPECT_EQ(packets_of(pooled(pool, large)), "t:" + large + ";");
+  message_builder builder(0, 0, &pool);
+  builder.append(large);
+  builder.close_text();
+  EXPECT_EQ(packets_of(builder.finish()), "t:" + large + ";");
+  message const small = pooled(pool, "4small");
+  EXPECT_EQ(packets_of(small), "t:4small;");
+}
+
+TEST(message_pool, keeps_a_bounded_number) {
+  message_pool pool;
+  std::vector<message> many;
+  for (int i = 0; i < 1000; ++i) many.push_back(pooled(pool, "4many"));
+  conformance::heap_log const before = conformance::heap;
+  many.clear();
+  EXPECT_EQ(conformance::heap_since(before).releases, 1000u - 64u);
+}
+
+TEST(message_pool, messages_outlive_it) {
+  conformance::heap_log const before = conformance::heap;
+  {
+    message kept, form;
+    {
+      message_pool pool;
+      kept = pooled(pool, "4kept");
+      form = pooled(pool, "4form");
+      kept.keep_compressed(form);
+      static_cast<void>(pooled(pool, "4gone"));
+    }
+    EXPECT_EQ(packets_of(kept) + packets_of(kept.compressed()), "t:4kept;t:4form;");
+  }
+  conformance::heap_log const used = conformance::heap_since(before);
+  EXPECT_EQ(used.allocations, used.releases);
 }
 
 TEST(message, grows_and_keeps_the_head_room) {

@@ -18,6 +18,8 @@
 namespace siokit::inline v0 {
 
 namespace impl {
+class block_shelf;
+
 /// Head of a message block; the bytes follow it. [begin, end) are the frames.
 struct message_block {
   std::uint32_t references = 1;
@@ -26,6 +28,7 @@ struct message_block {
   std::uint32_t end = 0;
   std::uint32_t capacity = 0;
   message_block* compressed = nullptr;  // another form of the same, of which this one holds a reference
+  block_shelf* home = nullptr;          // where it goes when nobody needs it any more
 
   void begin_at(std::size_t at) noexcept { begin = static_cast<std::uint32_t>(at) & 0x7FFF'FFFF; }
   [[nodiscard]] char* bytes() noexcept { return reinterpret_cast<char*>(this + 1); }
@@ -35,11 +38,69 @@ struct message_block {
     return ::new (memory) message_block{.capacity = static_cast<std::uint32_t>(capacity)};
   }
   static void release(message_block* block) noexcept {
-    while (block != nullptr && --block->references == 0)
-      ::operator delete(std::exchange(block, block->compressed));
+    while (block != nullptr && --block->references == 0) free(std::exchange(block, block->compressed));
   }
+  static void free(message_block* block) noexcept;
 };
+
+/// Free blocks of one size, linked by `compressed`. Ends with its pool and the last of its blocks.
+class block_shelf {
+ public:
+  /// Of a block: an event of the usual size fits.
+  static constexpr std::size_t capacity = 256 - sizeof(message_block);
+
+  [[nodiscard]] message_block* take() {
+    message_block* const block = first_ != nullptr ? first_ : message_block::create(capacity);
+    if (first_ != nullptr) {
+      first_ = block->compressed;
+      --kept_;
+    }
+    ++taken_;
+    return ::new (static_cast<void*>(block)) message_block{.capacity = capacity, .home = this};
+  }
+  void put_back(message_block* block) noexcept {
+    --taken_;
+    if (!closed_ && kept_ < kept_max) {
+      block->compressed = std::exchange(first_, block);
+      ++kept_;
+      return;
+    }
+    ::operator delete(block);
+    if (closed_ && taken_ == 0) delete this;
+  }
+  void close() noexcept {
+    closed_ = true;
+    while (first_ != nullptr) ::operator delete(std::exchange(first_, first_->compressed));
+    if (taken_ == 0) delete this;
+  }
+
+ private:
+  static constexpr std::uint32_t kept_max = 64;
+
+  message_block* first_ = nullptr;
+  std::uint32_t kept_ = 0;
+  std::uint32_t taken_ = 0;
+  bool closed_ = false;
+};
+
+inline void message_block::free(message_block* block) noexcept {
+  block->home == nullptr ? ::operator delete(block) : block->home->put_back(block);
+}
 }  // namespace impl
+
+/// Memory of small messages, kept for those that come after them, so that a server at work allocates none:
+/// 16 KiB at most. Its messages may outlive it. Not thread safe: belongs to one shard, as they do.
+class message_pool {
+ public:
+  message_pool() : shelf_(new impl::block_shelf) {}
+  message_pool(message_pool const&) = delete;
+  message_pool& operator=(message_pool const&) = delete;
+  ~message_pool() { shelf_->close(); }
+
+ private:
+  friend class message_builder;
+  impl::block_shelf* shelf_;
+};
 
 /// The Engine.IO packets of a message, in order: a forward-only walk over its frames. Borrows the message.
 class packet_walk {
@@ -127,9 +188,11 @@ static_assert(sizeof(message) == sizeof(void*));
 class message_builder {
  public:
   /// `head_room`: how many bytes prepend() may be given in all. `size_hint`: expected size of the appended
-  /// text.
-  explicit message_builder(std::size_t head_room, std::size_t size_hint = 112)
-      : block_(impl::message_block::create(header_room + head_room + size_hint)) {
+  /// text. `pool`: where its memory comes from if it is small; null: from the heap.
+  explicit message_builder(std::size_t head_room, std::size_t size_hint = 112, message_pool* pool = nullptr)
+      : block_(pool != nullptr && head_room + size_hint <= impl::block_shelf::capacity - header_room
+                   ? pool->shelf_->take()
+                   : impl::message_block::create(header_room + head_room + size_hint)) {
     block_->end = static_cast<std::uint32_t>(header_room + head_room);
     block_->begin_at(block_->end);
   }

@@ -192,7 +192,7 @@ result<void> broadcast::emit_here(std::string_view event, Args const&... args) c
   bool const logged = nsp_->recovery_ && !to_.volatile_flag;
   socketio::owned_args offset;
   if (logged) offset = impl::offset_argument(*nsp_->recovery_);
-  auto packet = socketio::encode_event(nsp_->name(), {}, event, args..., offset.view());
+  auto packet = socketio::encode_event(nsp_->server().pool_, nsp_->name(), {}, event, args..., offset.view());
   if (!packet) return tl::unexpected(packet.error());
   if (!compress_) packet->no_compress();
   if (goes_further()) {  // where an event has another offset, or none
@@ -228,7 +228,7 @@ result<void> broadcast::ask(Callback&& callback, std::string_view event, Args co
                 "a broadcast is answered by many: void(std::error_code, responses const&)");
   if (!nsp_->children().empty()) return local_error(errc::invalid_argument);
   std::uint64_t const id = nsp_->next_ack_id_++;
-  auto packet = socketio::encode_event(nsp_->name(), id, event, args...);
+  auto packet = socketio::encode_event(nsp_->server().pool_, nsp_->name(), id, event, args...);
   if (!packet) return tl::unexpected(packet.error());
   if (!compress_) packet->no_compress();
   return deliver_asking(id, *packet, responses_handler(std::forward<Callback>(callback)));

@@ -361,6 +361,7 @@ class server {
 
   engineio::server* engine_;
   server_config config_;
+  message_pool pool_;
   random_source random_;
   listener_list<unique_function<void(nsp&)>> on_new_namespace_;
   std::unordered_map<std::string_view, std::unique_ptr<nsp>> nsps_;  // keys are views of the names inside

@@ -133,7 +133,7 @@ result<void> ack::operator()(Args const&... args) {
   if (!std::exchange(wanted_, false)) return {};
   socket* to = socket_.get();
   if (to == nullptr || !to->connected()) return local_error(errc::gone);
-  auto packet = socketio::encode_ack(to->nsp().name(), id_, args...);
+  auto packet = socketio::encode_ack(to->server().pool_, to->nsp().name(), id_, args...);
   if (!packet) return tl::unexpected(packet.error());
   return to->server().send_packet(*to, std::move(*packet));
 }
@@ -252,7 +252,7 @@ result<void> socket::send_event(socket_emit const& how, std::string_view event, 
   bool const logged = nsp_->recovery_ && connected() && !how.volatile_flag_;
   socketio::owned_args offset;
   if (logged) offset = impl::offset_argument(*nsp_->recovery_);
-  auto packet = socketio::encode_event(nsp_->name(), {}, event, args..., offset.view());
+  auto packet = socketio::encode_event(server().pool_, nsp_->name(), {}, event, args..., offset.view());
   if (!packet) return tl::unexpected(packet.error());
   if (!how.compress_) packet->no_compress();
   if (!logged) return server().send_event(*this, *packet);
@@ -265,7 +265,7 @@ template <class Callback, class... Args>
 result<void> socket::ask(socket_emit const& how, bool dropped, Callback&& callback, std::string_view event,
                          Args const&... args) {
   std::uint64_t const id = nsp_->next_ack_id_++;
-  auto packet = socketio::encode_event(nsp_->name(), id, event, args...);
+  auto packet = socketio::encode_event(server().pool_, nsp_->name(), id, event, args...);
   if (!packet) return tl::unexpected(packet.error());
   if (!how.compress_) packet->no_compress();
   auto const expected =

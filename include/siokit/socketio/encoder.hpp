@@ -120,16 +120,26 @@ inline constexpr std::size_t id_digits_max = 20;
 }
 
 template <class... Args>
-[[nodiscard]] result<message> encode_array(packet_type type, std::string_view nsp,
+[[nodiscard]] result<message> encode_array(message_pool* pool, packet_type type, std::string_view nsp,
                                            std::optional<std::uint64_t> id, Args const&... values) {
   constexpr std::size_t hint_max = std::size_t{1} << 30;  // the builder refuses what is too large
   std::size_t const hint = (std::size_t{2} + ... + size_hint<written_as<Args>>(values));
-  message_builder out(head_room(nsp), hint < hint_max ? hint : hint_max);
+  message_builder out(head_room(nsp), hint < hint_max ? hint : hint_max, pool);
   array_writer array(out);
   (array.add<written_as<Args>>(values), ...);
   array.end();
   if (auto const why = array.failure(); why.code != errc::ok) return tl::unexpected(why);
   return finish_packet(out, type, nsp, id, array.attachments());
+}
+
+template <class... Args>
+[[nodiscard]] result<message> encode_event(message_pool* pool, std::string_view nsp,
+                                           std::optional<std::uint64_t> id, std::string_view name,
+                                           Args const&... values) {
+  for (auto const reserved : reserved_events) {
+    if (name == reserved) return local_error(errc::reserved_event);
+  }
+  return encode_array(pool, packet_type::event, nsp, id, name, values...);
 }
 
 }  // namespace impl
@@ -143,16 +153,26 @@ template <class... Args>
 template <class... Args>
 [[nodiscard]] result<message> encode_event(std::string_view nsp, std::optional<std::uint64_t> id,
                                            std::string_view name, Args const&... values) {
-  for (auto const reserved : reserved_events) {
-    if (name == reserved) return local_error(errc::reserved_event);
-  }
-  return impl::encode_array(packet_type::event, nsp, id, name, values...);
+  return impl::encode_event(nullptr, nsp, id, name, values...);
+}
+/// The same, with memory from a pool if the packet is small.
+template <class... Args>
+[[nodiscard]] result<message> encode_event(message_pool& pool, std::string_view nsp,
+                                           std::optional<std::uint64_t> id, std::string_view name,
+                                           Args const&... values) {
+  return impl::encode_event(&pool, nsp, id, name, values...);
 }
 
 /// An ACK, or a BINARY_ACK. Errors, local: those of encode_event().
 template <class... Args>
 [[nodiscard]] result<message> encode_ack(std::string_view nsp, std::uint64_t id, Args const&... values) {
-  return impl::encode_array(packet_type::ack, nsp, id, values...);
+  return impl::encode_array(nullptr, packet_type::ack, nsp, id, values...);
+}
+/// The same, with memory from a pool if the packet is small.
+template <class... Args>
+[[nodiscard]] result<message> encode_ack(message_pool& pool, std::string_view nsp, std::uint64_t id,
+                                         Args const&... values) {
+  return impl::encode_array(&pool, packet_type::ack, nsp, id, values...);
 }
 
 /// One value as JSON. Errors, local: those of encode_event(), and illegal_attachments for a value that is
@@ -160,7 +180,7 @@ template <class... Args>
 template <class T>
 [[nodiscard]] result<std::string> encode_json(T const& value) {
   static_assert(!std::is_same_v<T, args> && !std::is_same_v<T, owned_args>, "that may be several values");
-  return impl::encode_array(packet_type::ack, "/", {}, value).and_then([](message const& packet) {
+  return impl::encode_array(nullptr, packet_type::ack, "/", {}, value).and_then([](message const& packet) {
     std::string_view text = packet.packets().next().data;
     text.remove_prefix(text.find('[') + 1);
     text.remove_suffix(1);
