@@ -1,3 +1,5 @@
+#include <deque>
+
 #include "net/websocket_client.hpp"
 
 namespace net_engine_host_websocket_test {
@@ -118,6 +120,7 @@ TEST(EngineHostWebsocket, AnswersACloseWithItsCode) {
     EXPECT_EQ(c.next(), one.expected);
     EXPECT_EQ(w.log.back(), "closed: transport close");
     EXPECT_TRUE(c.until_ended());
+    EXPECT_EQ(w.host->connections(), 0u) << "nobody is waited for";
   }
 }
 

@@ -42,8 +42,8 @@ class connection final : public counted {
 
   /// The engine's answer to the present exchange.
   void answer(engineio::server_response& out);
-  /// Sends what the engine has for this wire, until it has no more or the peer reads no more.
-  void transmit();
+  /// Sends `first`, then what the engine has for this wire, until it has no more or the peer reads no more.
+  void transmit(std::string_view first = {});
   /// Goes on with what was put off.
   void resume();
   /// The deadline has come.
@@ -148,7 +148,7 @@ class connection final : public counted {
 
   // Writing.
   void write(std::string_view first, std::string_view second = {});
-  void write_messages(std::size_t count);
+  void write_messages(std::string_view first, std::size_t count);
   void write_plain(std::string_view first, std::string_view second = {});
   [[nodiscard]] std::size_t write_some(gather_list& from);
   void encrypt(std::string_view plain);
@@ -183,7 +183,7 @@ class connection final : public counted {
   bool pong_queued_ = false;  // in the backlog: one is enough
   bool compresses_ = false;   // messages, on a WebSocket
   bool upgraded_ = false;     // another server has answered the handshake
-  bool input_ended_ = false;  // the peer has closed its side, and still waits for an answer
+  bool input_ended_ = false;  // the peer has closed its side, or its WebSocket, and waits for an answer
 };
 
 inline http_state::http_state(http_limits const& limits) : parser(limits) {}
@@ -399,12 +399,13 @@ inline void connection::shut_down() {
     flush_tls();
     if (backlog_) return arm(loop_->options().write_timeout);
   }
+  if (input_ended_) {  // there is nobody to wait for
+    broken_ = true;
+    return loop_->resume_later(*this);
+  }
   arm(loop_->options().linger_timeout);
   std::error_code ignored;
   socket_.shutdown(asio::socket_base::shutdown_send, ignored);
-  if (!input_ended_) return;
-  broken_ = true;  // the peer has closed his side before: there is nobody to wait for
-  loop_->resume_later(*this);
 }
 
 /// Ends the connection at once, and tells the engine what that breaks. The application may do anything then,

@@ -15,8 +15,7 @@ inline constexpr std::size_t tls_record_max = 16 * 1024;
 inline void connection::accept_websocket(handle session, std::vector<owned_header>& headers) {
   if (!upgraded_) agree_to_compress(headers);
   auto const key = present_request().find("sec-websocket-key").value_or("");
-  std::string& text = loop_->text;
-  text.clear();
+  std::string text;
   auto const accept = websocket::accept_key(key, sha1);
   if (!websocket::append_response(text, {accept.data(), accept.size()}, headers)) {
     // A header of the application that can't be sent. The session, if it is new, hears that its wire is lost.
@@ -25,18 +24,25 @@ inline void connection::accept_websocket(handle session, std::vector<owned_heade
     respond(500, {}, {});
     return loop_->lose_accepted(refused);
   }
-  if (!std::exchange(upgraded_, false)) write(text);
+  if (std::exchange(upgraded_, false)) text.clear();  // who answered it was another server
   http_.reset();
   mode_ = mode::websocket;
   session_ = session;
   name_ = loop_->rename(name_);
   loop_->arm(name_, never);
   loop_->resume_later(*this);  // a client in a hurry may have sent frames already
-  loop_->input([this](engineio::server& engine) {
-    if (engine.wire_opened(session_, wire{name_}, loop_->now())) return;
-    session_ = {};
-    close_websocket(websocket::close_codes::none);
-  });
+  try {
+    loop_->input([&](engineio::server& engine) {
+      if (engine.wire_opened(session_, wire{name_}, loop_->now())) return;
+      session_ = {};
+      write(std::exchange(text, {}));
+      close_websocket(websocket::close_codes::none);
+    });
+  } catch (...) {
+    if (loop_ != nullptr) write(text);
+    throw;
+  }
+  if (loop_ != nullptr) transmit(text);  // with the first packets of the session, in one write
 }
 
 /// Answers what the client has offered for the compression of messages.
@@ -79,6 +85,7 @@ inline void connection::receive_frames(std::span<char>& in) {
     if (!next) return break_websocket(next.error());
     if (event == nullptr) return;
     if (event->type == kind::close) {
+      input_ended_ = true;  // he says no more, so that ours is the last word
       close_websocket(event->code);
       return lose_wire({});
     }
@@ -138,15 +145,17 @@ inline void connection::lose_wire(error why) {
   loop_->input([&](engineio::server& engine) { engine.wire_lost(session, lost, why); });
 }
 
-inline void connection::transmit() {
+inline void connection::transmit(std::string_view first) {
+  if (backlog_ && !first.empty()) write(std::exchange(first, {}));
   while (mode_ == mode::websocket && session_) {
     if (backlog_) return await_reader();
     gather_list& list = loop_->gather;
     list.clear();
+    list.add(first);
     std::size_t count = 0;
     std::optional<engineio::transmit> next;
     // As much as one write may take: what waits here is no longer counted by the session.
-    while (count < gather_max && list.bytes < write_max) {
+    while (!list.full() && list.bytes < write_max) {
       next = loop_->engine().poll_transmit(session_, wire{name_});
       if (!next || next->shut) break;
       if (compresses_) {
@@ -155,7 +164,7 @@ inline void connection::transmit() {
       list.add(next->data.frames());
       loop_->messages[count++] = std::move(next->data);
     }
-    if (count > 0) write_messages(count);
+    if (list.bytes > 0) write_messages(std::exchange(first, {}), count);
     if (!next) return;
     if (next->shut) {
       session_ = {};  // the session has forgotten this wire
@@ -180,10 +189,12 @@ inline void connection::encrypt_messages(std::span<message const> items) {
   encrypt(small);
 }
 
-/// Sends loop_->messages, of which loop_->gather is the list. What is left is kept by reference.
-inline void connection::write_messages(std::size_t count) {
+/// Sends `first`, then loop_->messages: loop_->gather is the list of both. Messages that are left are kept by
+/// reference, unless they wait behind bytes of our own.
+inline void connection::write_messages(std::string_view first, std::size_t count) {
   std::span<message> const items(loop_->messages.data(), count);
   if (tls_) {
+    encrypt(first);
     encrypt_messages(items);
     flush_tls();
   } else if (!broken_) {
@@ -191,7 +202,12 @@ inline void connection::write_messages(std::size_t count) {
     std::size_t const sent = write_some(loop_->gather);
     if (sent < bytes) {
       backlog_ = std::make_unique<backlog>();
-      backlog_->keep(items, sent);
+      if (sent >= first.size()) {
+        backlog_->keep(items, sent - first.size());
+      } else {
+        backlog_->append(first.substr(sent));
+        for (message const& each : items) backlog_->append(each.frames());
+      }
       wait_writable();
     }
   }

@@ -46,9 +46,11 @@ inline void connection::flush_tls() {
 
 /// One write, never blocking. A dead socket takes everything, and the connection is cut in this turn.
 inline std::size_t connection::write_some(gather_list& from) {
+  // The last words of a WebSocket leave with the end of the connection.
+  int const flags = mode_ == mode::websocket && input_ended_ ? more_follows : 0;
   std::error_code failure;
-  std::size_t const sent = from.count == 1 || from.small() ? socket_.write_some(from.joined(), failure)
-                                                           : socket_.write_some(from.view(), failure);
+  std::size_t const sent = from.count == 1 || from.small() ? socket_.send(from.joined(), flags, failure)
+                                                           : socket_.send(from.view(), flags, failure);
   if (!failure) return sent;
   if (failure == asio::error::would_block || failure == asio::error::try_again) return 0;
   broken_ = true;

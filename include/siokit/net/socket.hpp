@@ -23,6 +23,13 @@ using stream_acceptor = asio::basic_socket_acceptor<stream_protocol, executor>;
 using steady_timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                                 asio::wait_traits<std::chrono::steady_clock>, executor>;
 
+/// A flag of send(): the system may wait for more before a packet leaves.
+#ifdef MSG_MORE
+inline constexpr int more_follows = MSG_MORE;
+#else
+inline constexpr int more_follows = 0;
+#endif
+
 [[nodiscard]] inline bool is_tcp(stream_protocol::endpoint const& at) noexcept {
   int const family = at.protocol().family();
   return family == asio::ip::tcp::v4().family() || family == asio::ip::tcp::v6().family();
