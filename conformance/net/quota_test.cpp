@@ -129,4 +129,11 @@ TEST(Quotas, OptionsOfAServerReachItsParts) {
   EXPECT_EQ(options.hub().limits.namespaces_max, 7u);
 }
 
+TEST(Addresses, AreWrittenAsAsioDoes) {
+  for (std::string const text :
+       {"0.0.0.0", "127.0.0.1", "10.9.99.100", "255.200.19.1", "::1", "2001:db8::1"}) {
+    EXPECT_EQ(net::impl::text_of(asio::ip::make_address(text)), text);
+  }
+}
+
 }  // namespace siokit::test::quota_test

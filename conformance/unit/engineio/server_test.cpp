@@ -57,6 +57,17 @@ TEST(engineio_server, table_of_refusals) {
   }
 }
 
+TEST(engineio_server, the_last_of_the_same_parameters_counts) {
+  auto const read = [](std::string_view target) { return request_parameters(target); };
+  EXPECT_EQ(read("/?transport=polling&x=1&transport=websocket").wanted, transport::websocket);
+  EXPECT_FALSE(read("/?transport=polling&transport=flash").wanted);
+  EXPECT_EQ(read("/?sid=a&sid=b").sid, "b");
+  EXPECT_FALSE(read("/?sid=a&sid=").sid);
+  EXPECT_EQ(read("/?EIO=4&EIO=3").revision, 3);
+  EXPECT_EQ(read("/?EIO=3&EIO=4").revision, 4);
+  EXPECT_FALSE(read("/?b64=1&b64=").base64_only);
+}
+
 TEST(engineio_server, refused_admission) {
   world w;
   w.admit_ = false;

@@ -3,6 +3,7 @@
 // A view over the target; nothing is decoded until asked for.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 

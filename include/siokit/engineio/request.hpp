@@ -110,14 +110,22 @@ struct request_parameters {
       false;  ///< b64: the client wants no binary frames; any value but none counts, as upstream
 
   explicit request_parameters(std::string_view target) noexcept {
-    query_view const query(target);
-    auto const name = query.find("transport");
-    if (name == "polling") wanted = transport::polling;
-    if (name == "websocket") wanted = transport::websocket;
-    sid = query.find("sid");
+    query_view query(target);
+    while (auto const pair = query.next()) {  // of the same the last one counts
+      auto const& [key, value] = *pair;
+      if (key == "transport") {
+        wanted.reset();
+        if (value == "polling") wanted = transport::polling;
+        if (value == "websocket") wanted = transport::websocket;
+      } else if (key == "sid") {
+        sid = value;
+      } else if (key == "EIO") {
+        revision = value == "4" ? 4 : 3;
+      } else if (key == "b64") {
+        base64_only = !value.empty();
+      }
+    }
     if (sid && sid->empty()) sid.reset();
-    if (query.find("EIO") == "4") revision = 4;
-    base64_only = !query.find("b64").value_or("").empty();
   }
 };
 

@@ -194,7 +194,7 @@ inline http_state::~http_state() = default;
 /// The peer is asked for now: once he has broken the connection the system does not know him any more.
 inline bool connection::greet(stream_protocol::endpoint const& peer) {
   http_ = std::make_unique<http_state>(loop_->options().head);
-  if (is_tcp(peer)) http_->remote_address = to_tcp(peer).address().to_string();
+  if (is_tcp(peer)) http_->remote_address = text_of(to_tcp(peer).address());
   return enter_quota();
 }
 

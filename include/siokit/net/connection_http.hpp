@@ -79,20 +79,26 @@ inline http_request connection::present_request() const noexcept {
       loop_->options().trusted_proxies.empty() ? http_->remote_address : http_->client_address;
   out.secure = tls_ != nullptr || is_stream();
   out.body = http_->body;
-  if (!head.upgrade) return out;
-  out.websocket = websocket::verify_request({.method = head.method,
-                                             .upgrade = "websocket",   // which the parser has checked,
-                                             .connection = "upgrade",  // as this
-                                             .version = head.find("sec-websocket-version").value_or(""),
-                                             .key = head.find("sec-websocket-key").value_or("")})
-                      .has_value();
+  out.websocket = http_->websocket;
   return out;
+}
+
+/// Whether the request is a WebSocket handshake, of which the parser has checked half.
+[[nodiscard]] inline bool is_handshake(http_head const& head) noexcept {
+  if (!head.upgrade) return false;
+  return websocket::verify_request({.method = head.method,
+                                    .upgrade = "websocket",
+                                    .connection = "upgrade",
+                                    .version = head.find("sec-websocket-version").value_or(""),
+                                    .key = head.find("sec-websocket-key").value_or("")})
+      .has_value();
 }
 
 inline void connection::on_head() {
   http_state& state = *http_;
   http_head const& head = state.parser.head();
   state.reading = state.awaiting = true;
+  state.websocket = is_handshake(head);
   state.close = !head.keep_alive || head.upgrade || loop_->closing() || is_stream();
   std::string().swap(state.body);  // left over when a handler has thrown
   state.skipped = 0;

@@ -224,19 +224,26 @@ inline http_parser::scan http_parser::scan_head(std::span<char const> input) noe
   scan out;
   std::size_t most = in_first_line_ ? limits_.request_line_bytes_max : limits_.head_bytes_max;
   std::uint32_t tail = tail_;
-  for (; out.size < input.size() && !out.at_end; ++out.size) {
+  while (out.size < input.size() && !out.at_end) {
     if (text_.size() + out.size >= most) {
       out.status = in_first_line_ ? 414 : 431;
       break;
     }
     auto const c = static_cast<unsigned char>(input[out.size]);
     auto const last = static_cast<unsigned char>(tail);
+    if (c > ' ' && last != '\r') {  // with whatever follows that is no blank, up to the limit
+      std::size_t const end = std::min(input.size(), most - text_.size());
+      while (++out.size<end&& static_cast<unsigned char>(input[out.size])> ' ') {
+      }
+      tail = c;
+      continue;
+    }
     tail = tail << 8 | c;
-    if (c > ' ' && last != '\r') continue;
     if ((last == '\r') != (c == '\n') || (last == '\n' && (c == ' ' || c == '\t'))) {
       out.status = 400;
       break;
     }
+    ++out.size;
     if (c != '\n') continue;
     in_first_line_ = false;
     most = limits_.head_bytes_max;
@@ -303,7 +310,8 @@ inline std::uint16_t http_parser::understand() {
     if (headers_.size() == limits_.headers_max) return 431;
     std::size_t const colon = line.find(':');
     std::string_view const name = line.substr(0, colon);
-    if (colon == line.npos || name.empty() || name.find_first_of(" \t") != name.npos) return 400;
+    auto const has = [name](char c) { return name.find(c) != name.npos; };
+    if (colon == line.npos || name.empty() || has(' ') || has('\t')) return 400;
     headers_.push_back({name, trimmed(line.substr(colon + 1))});
     if (std::uint16_t const wrong = understand_header(headers_.back()); wrong != 0) return wrong;
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <span>
 #include <string>
@@ -62,19 +63,24 @@ inline constexpr status_phrase status_phrases[] = {
 
 /// A token of RFC 9110: what the name of a header is made of.
 [[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
-  for (char const c : text) {
-    bool const letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!letter && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos) return false;
-  }
-  return !text.empty();
+  constexpr auto good = [] {
+    std::array<bool, 256> out{};
+    for (char c = '0'; c <= '9'; ++c) out[static_cast<unsigned char>(c)] = true;
+    for (char c = 'a'; c <= 'z'; ++c) out[static_cast<unsigned char>(c)] = true;
+    for (char c = 'A'; c <= 'Z'; ++c) out[static_cast<unsigned char>(c)] = true;
+    for (char const c : std::string_view("!#$%&'*+-.^_`|~")) out[static_cast<unsigned char>(c)] = true;
+    return out;
+  }();
+  bool all = !text.empty();
+  for (char const c : text) all &= good[static_cast<unsigned char>(c)];
+  return all;
 }
 
 /// Whether `text` stays within its line: no control characters but TAB.
 [[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
-  for (char const c : text) {
-    if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return false;
-  }
-  return true;
+  bool bad = false;
+  for (char const c : text) bad |= (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+  return !bad;
 }
 
 }  // namespace impl

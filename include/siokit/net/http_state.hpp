@@ -49,10 +49,11 @@ struct http_state {
   phase waits_for = phase::head;
   sink body_to = sink::nowhere;
   verdict decision = verdict::none;
-  bool heard = false;     // a byte of the peer
-  bool reading = false;   // between the head of a request and its end
-  bool awaiting = false;  // between the head of a request and its answer
-  bool close = false;     // after the next answer
+  bool heard = false;      // a byte of the peer
+  bool reading = false;    // between the head of a request and its end
+  bool awaiting = false;   // between the head of a request and its answer
+  bool close = false;      // after the next answer
+  bool websocket = false;  // the request is a handshake
 };
 
 }  // namespace siokit::inline v0::net::impl
