@@ -52,6 +52,14 @@ TEST(deadline_lanes, disarm_anywhere_and_twice) {
   EXPECT_EQ(lanes.expire_one(at(10)), deadline_lanes::none);
 }
 
+TEST(deadline_lanes, never_is_no_deadline) {
+  deadline_lanes lanes(1);
+  lanes.arm(1, 0, at(10));
+  lanes.arm(1, 0, never);
+  EXPECT_EQ(lanes.next_deadline(), never);
+  EXPECT_EQ(lanes.expire_one(never), deadline_lanes::none);
+}
+
 /// The heap against a map that cannot be wrong, over a fixed pseudo-random script.
 TEST(deadline_heap, agrees_with_a_map) {
   deadline_heap heap;

@@ -17,6 +17,7 @@ namespace siokit::inline v0 {
 /// one fixed duration are; a key is in one lane at most.
 class deadline_lanes {
  public:
+  /// At most 4 lanes, and 2^30 - 1 keys.
   explicit deadline_lanes(std::uint8_t lanes) : ends_(lanes) {}
 
   /// From now on to arm one of so many keys needs no memory.
@@ -28,31 +29,39 @@ class deadline_lanes {
   void arm(std::uint32_t key, std::uint8_t lane, time_point at) {
     reserve(key + std::size_t{1});
     disarm(key);
-    node& item = nodes_[key];
+    if (at == never) return;
     list& end = ends_[lane];
-    item = {at, end.last, none, lane};
-    (end.last == none ? end.first : nodes_[end.last].next) = key;
+    nodes_[key] = {at, end.last, nobody, std::uint32_t{lane} & 3};
+    if (end.last == nobody) {
+      end.first = key;
+    } else {
+      nodes_[end.last].next = key & nobody;
+    }
     end.last = key;
   }
 
   void disarm(std::uint32_t key) noexcept {
-    if (key >= nodes_.size() || nodes_[key].lane == no_lane) return;
+    if (key >= nodes_.size() || nodes_[key].at == never) return;
     node& item = nodes_[key];
     list& end = ends_[item.lane];
-    (item.previous == none ? end.first : nodes_[item.previous].next) = item.next;
-    (item.next == none ? end.last : nodes_[item.next].previous) = item.previous;
-    item.lane = no_lane;
+    if (item.previous == nobody) {
+      end.first = item.next;
+    } else {
+      nodes_[item.previous].next = item.next;
+    }
+    (item.next == nobody ? end.last : nodes_[item.next].previous) = item.previous;
+    item.at = never;
   }
 
   /// What `key` is armed for, `never` when it is not.
   [[nodiscard]] time_point deadline_of(std::uint32_t key) const noexcept {
-    return key < nodes_.size() && nodes_[key].lane != no_lane ? nodes_[key].at : never;
+    return key < nodes_.size() ? nodes_[key].at : never;
   }
 
   [[nodiscard]] time_point next_deadline() const noexcept {
     time_point first = never;
     for (list const& lane : ends_) {
-      if (lane.first != none) first = earliest(first, nodes_[lane.first].at);
+      if (lane.first != nobody) first = earliest(first, nodes_[lane.first].at);
     }
     return first;
   }
@@ -60,7 +69,7 @@ class deadline_lanes {
   /// Takes out one key whose deadline is not after `now`; `none` when there is none.
   [[nodiscard]] std::uint32_t expire_one(time_point now) noexcept {
     for (list const& lane : ends_) {
-      if (lane.first == none || nodes_[lane.first].at > now) continue;
+      if (lane.first == nobody || nodes_[lane.first].at > now) continue;
       std::uint32_t const key = lane.first;
       disarm(key);
       return key;
@@ -71,16 +80,17 @@ class deadline_lanes {
   static constexpr std::uint32_t none = UINT32_MAX;
 
  private:
-  static constexpr std::uint8_t no_lane = UINT8_MAX;
+  static constexpr std::uint32_t nobody = (std::uint32_t{1} << 30) - 1;
   struct node {
-    time_point at = never;
-    std::uint32_t previous = none;
-    std::uint32_t next = none;
-    std::uint8_t lane = no_lane;
+    time_point at = never;  // it is in no lane
+    std::uint32_t previous = nobody;
+    std::uint32_t next : 30 = nobody;
+    std::uint32_t lane : 2 = 0;
   };
+  static_assert(sizeof(node) == 16);
   struct list {
-    std::uint32_t first = none;
-    std::uint32_t last = none;
+    std::uint32_t first = nobody;
+    std::uint32_t last = nobody;
   };
 
   std::vector<node> nodes_;

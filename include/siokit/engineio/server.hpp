@@ -5,11 +5,11 @@
 // a host in one page.
 #pragma once
 
-#include <unordered_map>
 #include <vector>
 
 #include "siokit/core/deadlines.hpp"
 #include "siokit/core/on_failure.hpp"
+#include "siokit/core/slot_index.hpp"
 #include "siokit/core/slot_list.hpp"
 #include "siokit/core/slot_table.hpp"
 #include "siokit/engineio/address_quota.hpp"
@@ -121,6 +121,11 @@ class server {
     return {slot, entries_[slot].generation};
   }
 
+  /// For `ids_`, where the slots of open sessions are.
+  [[nodiscard]] auto id_of() const noexcept {
+    return [this](std::uint32_t slot) { return entries_[slot].session->id().view(); };
+  }
+
   [[nodiscard]] static event::kind from_session(session_event::kind type) noexcept {
     switch (type) {
       case session_event::kind::opened: return event::kind::opened;
@@ -173,7 +178,7 @@ class server {
   address_quota addresses_;
   table entries_;
   std::vector<std::uint32_t> free_;
-  std::unordered_map<sid, std::uint32_t> ids_;
+  slot_index ids_;
   std::size_t size_ = 0;
   slot_list<table, &entry::next_event> events_{entries_};
   slot_list<table, &entry::next_response> responses_{entries_};
@@ -191,9 +196,9 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
   std::optional<session_facts> facts;
   handle session;
   if (wants.sid && wants.sid->size() <= sid::size_max) {
-    if (auto const known = ids_.find(sid(*wants.sid)); known != ids_.end()) {
-      session = handle_of(known->second);
-      auto const& known_session = *entries_[known->second].session;
+    if (auto const known = ids_.find(*wants.sid, id_of()); known != slot_index::none) {
+      session = handle_of(known);
+      auto const& known_session = *entries_[known].session;
       facts = session_facts{known_session.current(), known_session.revision()};
     }
   }
@@ -264,7 +269,7 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
     static_cast<void>(refuse(session, refusals::unsupported_version()));
     return remote_error(errc::bad_request);
   }
-  if (id.empty() || ids_.contains(id)) {
+  if (id.empty() || ids_.find(id, id_of()) != slot_index::none) {
     static_cast<void>(refuse(session, refusals::bad_request("ID_GENERATION_ERROR")));
     return local_error(errc::invalid_argument);
   }
@@ -272,12 +277,12 @@ inline result<void> server::admit(handle session, sid id, time_point now) {
   auto const first = slot->websocket ? transport::websocket : transport::polling;
   session_start const start{id, first, slot->base64_only, slot->revision};
   on_failure not_yet([&]() noexcept {  // it may be tried again
+    ids_.erase(session.slot, id, id_of());
     slot->session.reset();
-    ids_.erase(id);
   });
   slot->session.emplace(config_, id, first, now, slot->base64_only, slot->revision);
   if (config_.recorder != nullptr) config_.recorder->on_start(session.slot, config_, start, now);
-  ids_.emplace(id, session.slot);
+  ids_.insert(session.slot, id_of());
   if (auto const j = slot->websocket ? std::nullopt : slot->head->query().find("j")) {
     with(session, {.type = input::set_jsonp, .data = {frame_kind::text, *j}});
   }
@@ -479,8 +484,7 @@ inline void server::settle(std::uint32_t key) {
   }
   settle_deadlines(key, session);
   if (!session.closed()) return;
-  if (auto const known = ids_.find(session.id()); known != ids_.end() && known->second == key)
-    ids_.erase(known);
+  ids_.erase(key, session.id(), id_of());
   if (session.finished() && slot.next_event == unlisted) release(key);
 }
 
