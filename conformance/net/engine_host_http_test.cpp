@@ -52,6 +52,16 @@ TEST(EngineHostHttp, EndsConnectionsThatAreTooSlow) {
   EXPECT_EQ(idle.in + trickle.in + silent.in, "");
 }
 
+TEST(EngineHostHttp, LetsAPollWaitLongerThanARequestMayTake) {
+  net::host_options options;
+  options.header_timeout = options.keep_alive_timeout = options.body_timeout = 10ms;
+  world w({.ping_interval = 80ms}, options);
+  raw_client c(w);
+  EXPECT_TRUE(has(c.ask(get(polling)), "\r\n\r\n0{"));
+  EXPECT_EQ(body_of(c.ask(get(poll_of(0)))), "2");
+  EXPECT_TRUE(c.until_ended()) << "now it is idle";
+}
+
 TEST(EngineHostHttp, CarriesBinaryBodiesOfRevision3) {
   world w({.allow_eio3 = true});
   raw_client c(w);

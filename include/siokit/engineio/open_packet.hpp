@@ -18,8 +18,11 @@ namespace siokit::inline v0::engineio {
   };
   bool const can_upgrade =
       first == transport::polling && config.allow_upgrades && config.transports.websocket;
-  std::string json = "{\"sid\":\"";
-  json.append(id.view()).append(can_upgrade ? "\",\"upgrades\":[\"websocket\"]" : "\",\"upgrades\":[]");
+  std::string json;
+  json.reserve(160);
+  json.append("{\"sid\":\"")
+      .append(id.view())
+      .append(can_upgrade ? "\",\"upgrades\":[\"websocket\"]" : "\",\"upgrades\":[]");
   json.append(",\"pingInterval\":").append(milliseconds(config.ping_interval));
   json.append(",\"pingTimeout\":").append(milliseconds(config.ping_timeout));
   json.append(",\"maxPayload\":").append(std::to_string(config.max_http_buffer_size)).append("}");

@@ -463,6 +463,7 @@ inline void connection::detach() noexcept {
 }
 
 inline void connection::expire() {
+  if (mode_ == mode::http && http_ && http_->waits_for == http_state::phase::answer) return;
   bool const slow_request = mode_ == mode::http && http_ && http_->is_slow();
   if (mode_ == mode::http2 && !backlog_) return http_->http2->close_soon();
   if (!slow_request) return cut();

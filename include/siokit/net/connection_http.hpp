@@ -276,7 +276,10 @@ inline void connection::answer(engineio::server_response& out) {
   }
   std::vector<owned_header> headers = std::exchange(http_->headers, {});
   if (out.refused_wire) headers.clear();
-  if (!what.content_type.empty()) headers.push_back({"Content-Type", std::string(what.content_type)});
+  if (!what.content_type.empty()) {
+    headers.reserve(headers.size() + 4);  // those that follow among them
+    headers.push_back({"Content-Type", std::string(what.content_type)});
+  }
   if (what.status == 200) {
     headers.push_back({"Cache-Control", "no-store"});
     if (is_internet_explorer(request)) headers.push_back({"X-XSS-Protection", "0"});
@@ -367,7 +370,7 @@ inline void connection::wait_for(http_state::phase what) {
   switch (what) {
     case http_state::phase::head: return arm(options.header_timeout);
     case http_state::phase::body: return arm(options.body_timeout);
-    case http_state::phase::answer: return loop_->arm(name_, never);
+    case http_state::phase::answer: return;  // has none: what is armed still finds that when it comes
     case http_state::phase::answered: return arm(options.write_timeout);
     case http_state::phase::idle: return arm(options.keep_alive_timeout);
   }

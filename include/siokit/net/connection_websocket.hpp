@@ -16,6 +16,7 @@ inline void connection::accept_websocket(handle session, std::vector<owned_heade
   if (!upgraded_) agree_to_compress(headers);
   auto const key = present_request().find("sec-websocket-key").value_or("");
   std::string text;
+  text.reserve(256);
   auto const accept = websocket::accept_key(key, sha1);
   if (!websocket::append_response(text, {accept.data(), accept.size()}, headers)) {
     // A header of the application that can't be sent. The session, if it is new, hears that its wire is lost.
