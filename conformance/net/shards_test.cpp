@@ -318,6 +318,57 @@ TEST(Shards, AFailureEndsAll) {
   EXPECT_THROW(all.run(), std::runtime_error);
 }
 
+TEST(Shards, ClientsThatOpenTwoConnectionsAreSpreadToo) {
+  running_shards w(2);
+  std::vector<std::unique_ptr<client>> all;
+  for (int i = 0; i < 12; ++i) {  // one after the other, each with one to poll and one to upgrade to
+    auto& one = *all.emplace_back(std::make_unique<client>(w.context, w.url));
+    bool upgraded = false;
+    one.socket().connect();
+    ASSERT_TRUE(w.until([&] {
+      if (!one.socket().connected()) return false;
+      if (!std::exchange(upgraded, true))
+        static_cast<void>(one.socket().emit("echo", 1, [&](int) { upgraded = true; }));
+      return one.transport() == engineio::transport::websocket;
+    }));
+  }
+  auto const sizes = w.sizes();
+  EXPECT_GE(sizes[0], 3u);
+  EXPECT_GE(sizes[1], 3u);
+}
+
+TEST(Shards, WhatIsGatheredEndsOnTheThreadThatAsked) {
+  running_shards w(3);
+  w.all.for_each([&](server& io) {
+    io.on("sizes", [&](siokit::socket&, ack reply) {
+      w.all.gather(
+          io, [](server& each) { return each.size(); },
+          [reply = std::move(reply)](std::vector<std::size_t> const& all) mutable {
+            static_cast<void>(reply(all.size()));
+          });
+    });
+  });
+  crowd c(w, 3, {.transports = {engineio::transport::websocket}});
+  for (int i = 0; i < 300; ++i) EXPECT_EQ(c.ask<std::size_t>(static_cast<std::size_t>(i % 3), "sizes"), 3u);
+}
+
+TEST(Shards, NoneEndsBeforeAllHave) {
+  running_shards w(2);
+  raw_connection kept(w), other(w);
+  std::string const a = kept.open(), b = other.open();
+  bool const first = shard_of(a.substr(a.size() - 20)) == 0;
+  // The second one ends with its session; the first one has its own for a while.
+  std::string const mine = first ? a : b, theirs = first ? b : a;
+  raw_connection asking(w);
+  asking.send(raw_connection::post(mine, "40"));
+  EXPECT_TRUE(asking.answer().ends_with("ok"));
+  other.send(raw_connection::post(theirs, "1"));
+  EXPECT_TRUE(other.answer().ends_with("ok"));
+  w.all.drain(3s, 1s);
+  asking.send(raw_connection::get(theirs));
+  EXPECT_EQ(asking.answer(), "") << "it is closed, and not left alone";
+}
+
 TEST(Shards, DrainEndsAll) {
   running_shards w(2);
   crowd c(w, 4, {.transports = {engineio::transport::websocket}, .reconnection = false});

@@ -66,8 +66,8 @@ class cluster_bus {
   cluster_bus& operator=(cluster_bus const&) = delete;
   virtual ~cluster_bus() = default;
 
-  /// A server is made; it is told what comes for it by server::receive(), from now on and never inside a call
-  /// of the bus. Returns its number.
+  /// A server is made; it is told what comes for it by server::receive(), from now on, on its own thread.
+  /// That may be inside publish() of another: it does nothing until its host drains. Returns its number.
   [[nodiscard]] virtual cluster_node join(server& self) = 0;
   /// It is gone.
   virtual void leave(cluster_node self) noexcept = 0;

@@ -5,12 +5,15 @@
 #pragma once
 
 #include <deque>
+#include <set>
+#include <unordered_map>
 
 #include "siokit/core/ref.hpp"
 #include "siokit/hub/cluster_bus.hpp"
 #include "siokit/hub/lifeline.hpp"
 #include "siokit/hub/listeners.hpp"
 #include "siokit/hub/responses.hpp"
+#include "siokit/socketio/read_back.hpp"
 
 namespace siokit::inline v0::hub {
 
@@ -48,6 +51,38 @@ class server_ack {
 
 namespace impl {
 
+/// Calls `visit(name, args const&)` with the event of a message; an acknowledgement has no name.
+template <class Visit>
+void read_packet(cluster_message const& in, Visit&& visit) {
+  message const packet = message_of_frames(in.packet, static_cast<std::uint32_t>(in.packet.size()));
+  socketio::read_back(packet, [&](socketio::packet_view const& view, socketio::args const& all) {
+    std::string name;
+    json_unescape(view.name_raw(), name);
+    visit(std::string_view(name), all);
+  });
+}
+
+/// Settles what others answer with what was answered here.
+[[nodiscard]] inline auto settle_into(siokit::ref<gathering> const& all) {
+  return [all](cluster_message const* answer, std::error_code failure) {
+    if (answer == nullptr) return all->settle(failure, {});
+    if (answer->type == cluster_message::kind::broadcast_client_count) {
+      all->missing += answer->count;
+      return all->release();
+    }
+    if (answer->failure != errc::ok) return all->settle(make_error_code(answer->failure), {});
+    bool read = false;
+    read_packet(*answer, [&](std::string_view, socketio::args const& got) {
+      read = true;
+      all->settle({}, got);
+    });
+    if (!read) all->settle(make_error_code(errc::invalid_argument), {});
+  };
+}
+
+/// What servers may take to answer for themselves; that of the official adapters.
+inline constexpr duration patience = std::chrono::seconds(5);
+
 using server_side_listeners = basic_listeners<nsp, server_ack>;
 
 struct cluster_member {
@@ -71,11 +106,16 @@ struct cluster_member {
   cluster_bus* bus = nullptr;
   cluster_node self = 0;
   std::deque<letter> inbox;
-  std::vector<siokit::ref<question>> questions;  // a soon deadline before a late one
+  std::unordered_map<std::uint64_t, siokit::ref<question>> questions;  // by number
+  std::set<std::pair<time_point, std::uint64_t>> deadlines;            // of each of them
   std::uint64_t last_question = 0;
 
   [[nodiscard]] time_point next_deadline() const noexcept {
-    return questions.empty() ? never : questions.front()->deadline;
+    return deadlines.empty() ? never : deadlines.begin()->first;
+  }
+  void forget(question const& answered) {
+    deadlines.erase({answered.deadline, answered.number});
+    questions.erase(answered.number);
   }
 };
 

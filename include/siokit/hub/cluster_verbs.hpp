@@ -3,43 +3,10 @@
 // read_letters -> the same verb, local(). Path of an answer: back to on_answer -> question::settle.
 #pragma once
 
-#include "siokit/core/reserve_one.hpp"
 #include "siokit/hub/server.hpp"
 #include "siokit/hub/server_group.hpp"
-#include "siokit/socketio/read_back.hpp"
 
 namespace siokit::inline v0::hub {
-
-namespace impl {
-
-/// Calls `visit(name, args const&)` with the event of a message; an acknowledgement has no name.
-template <class Visit>
-void read_packet(cluster_message const& in, Visit&& visit) {
-  message const packet = message_of_frames(in.packet, static_cast<std::uint32_t>(in.packet.size()));
-  socketio::read_back(packet, [&](socketio::packet_view const& view, args const& all) {
-    std::string name;
-    json_unescape(view.name_raw(), name);
-    visit(std::string_view(name), all);
-  });
-}
-
-/// Settles what others answer with what was answered here.
-[[nodiscard]] inline auto settle_into(siokit::ref<gathering> const& all) {
-  return [all](cluster_message const* answer, std::error_code failure) {
-    if (answer == nullptr) return all->settle(failure, {});
-    if (answer->type == cluster_message::kind::broadcast_client_count) {
-      all->missing += answer->count;
-      return all->release();
-    }
-    if (answer->failure != errc::ok) return all->settle(make_error_code(answer->failure), {});
-    read_packet(*answer, [&all](std::string_view, args const& got) { all->settle({}, got); });
-  };
-}
-
-/// What servers may take to answer for themselves; that of the official adapters.
-inline constexpr duration patience = std::chrono::seconds(5);
-
-}  // namespace impl
 
 template <class Callable>
 listener_id nsp::on_server_side(std::string_view event, Callable&& callable) {
@@ -139,12 +106,13 @@ std::size_t server::ask_others(cluster_message what, duration within, Settle set
   asked->deadline = later(now(), within);
   for (cluster_node const each : others) asked->debtors.push_back({each, 1});
   asked->settle = std::move(settle);
-  auto& open = cluster_->questions;
-  reserve_one(open);
+  auto const named = cluster_->questions.emplace(asked->number, asked).first;
+  on_failure unasked([&]() noexcept { cluster_->questions.erase(named); });
+  auto const timed = cluster_->deadlines.emplace(asked->deadline, asked->number).first;
+  on_failure untimed([&]() noexcept { cluster_->deadlines.erase(timed); });
   cluster_->bus->publish(cluster_->self, what);
-  open.insert(std::upper_bound(open.begin(), open.end(), asked->deadline,
-                               [](time_point at, auto const& each) { return at < each->deadline; }),
-              asked);
+  unasked.done();
+  untimed.done();
   return others.size();
 }
 
@@ -171,14 +139,14 @@ inline void server::read_letters(time_point now) {
       case kind::broadcast_ack:
       case kind::fetch_sockets_response:
       case kind::server_side_emit_response: on_answer(in); break;
-      case kind::adapter_close: on_lost(in.from); break;
+      case kind::adapter_close: on_lost(in); break;
       default: on_order(in);
     }
   }
   while (cluster_->next_deadline() <= now) {
-    auto const late = cluster_->questions.front();
-    cluster_->questions.erase(cluster_->questions.begin());
-    for (auto const& each : late->debtors) give_up(*late, each.pieces, errc::timed_out);
+    auto const late = cluster_->questions.find(cluster_->deadlines.begin()->second)->second;
+    cluster_->forget(*late);
+    for (auto const& each : std::exchange(late->debtors, {})) give_up(*late, each.pieces, errc::timed_out);
   }
 }
 
@@ -188,32 +156,31 @@ inline void server::give_up(impl::cluster_member::question& what, std::size_t pi
   });
 }
 
-inline void server::on_lost(cluster_node gone) {
-  auto& open = cluster_->questions;
-  std::vector<siokit::ref<impl::cluster_member::question>> asked(open);  // who is told may ask again
-  for (auto const& each : asked) {
-    auto const debtor = std::find_if(each->debtors.begin(), each->debtors.end(),
-                                     [gone](auto const& one) { return one.node == gone; });
-    if (debtor == each->debtors.end()) continue;
+/// One question at a time, and the letter comes again until there is none: who is told may throw.
+inline void server::on_lost(impl::cluster_member::letter const& in) {
+  auto const owes = [gone = in.from](auto const& one) { return one.node == gone; };
+  for (auto const& [number, open] : cluster_->questions) {
+    auto const asked = open;
+    auto const debtor = std::find_if(asked->debtors.begin(), asked->debtors.end(), owes);
+    if (debtor == asked->debtors.end()) continue;
+    cluster_->inbox.push_front(in);
     std::size_t const pieces = debtor->pieces;
-    each->debtors.erase(debtor);
-    if (each->debtors.empty()) std::erase_if(open, [&](auto const& one) { return one.get() == each.get(); });
-    give_up(*each, pieces, errc::not_connected);
+    asked->debtors.erase(debtor);
+    if (asked->debtors.empty()) cluster_->forget(*asked);
+    return give_up(*asked, pieces, errc::not_connected);
   }
 }
 
 inline void server::on_answer(impl::cluster_member::letter const& in) {
-  auto& open = cluster_->questions;
-  auto const place = std::find_if(open.begin(), open.end(),
-                                  [&in](auto const& each) { return each->number == in.what.request; });
-  if (place == open.end()) return;
-  auto const asked = *place;
+  auto const place = cluster_->questions.find(in.what.request);
+  if (place == cluster_->questions.end()) return;
+  auto const asked = place->second;
   auto const debtor = std::find_if(asked->debtors.begin(), asked->debtors.end(),
                                    [&in](auto const& each) { return each.node == in.from; });
   if (debtor == asked->debtors.end()) return;
   if (in.what.type == cluster_message::kind::broadcast_client_count) debtor->pieces += in.what.count;
   if (--debtor->pieces == 0) asked->debtors.erase(debtor);
-  if (asked->debtors.empty()) open.erase(place);
+  if (asked->debtors.empty()) cluster_->forget(*asked);
   run_for({}, [&] { asked->settle(&in.what, {}); });
 }
 
@@ -285,7 +252,11 @@ inline void server::answer_broadcast(impl::cluster_member::letter const& in, bro
     if (self.get() == nullptr) return;
     cluster_message out{.type = kind::broadcast_ack, .request = request};
     if (failure) out.failure = static_cast<errc>(failure.value());
-    if (auto const packet = socketio::encode_ack("/", 0, got)) out.packet = packet->frames();
+    auto const packet = socketio::encode_ack("/", 0, got);
+    if (packet)
+      out.packet = packet->frames();
+    else
+      out.failure = packet.error().code;
     static_cast<void>(self.get()->answer_to(asker, std::move(out)));
   };
   impl::read_packet(in.what, [&](std::string_view name, args const& all) {

@@ -274,7 +274,7 @@ result<std::vector<socket_ref>> broadcast::send_asking(std::uint64_t id, message
   return sent_to;
 }
 
-// To others of the cluster.
+// To others of the cluster; first, for what is done here calls handlers, which may throw.
 
 inline bool broadcast::goes_further() const noexcept {
   return !local_ && nsp_->server().cluster_;
@@ -293,19 +293,19 @@ inline void broadcast::tell_others(cluster_message what) const {
 
 inline void broadcast::sockets_join(room_names const& rooms) const {
   server::turn const scope(nsp_->server());
-  for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->join(rooms));
   if (goes_further()) tell_others({.type = cluster_message::kind::sockets_join, .names = rooms.copy()});
+  for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->join(rooms));
 }
 inline void broadcast::sockets_leave(room_names const& rooms) const {
   server::turn const scope(nsp_->server());
   auto const names = rooms.copy();  // they may be those of rooms which end here
-  for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->leave(names));
   tell_others({.type = cluster_message::kind::sockets_leave, .names = names});
+  for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->leave(names));
 }
 inline void broadcast::disconnect_sockets(bool close) const {
   server::turn const scope(nsp_->server());
-  for (auto const slot : nsp_->select(*this)) nsp_->server().sockets_[slot]->disconnect(close);
   tell_others({.type = cluster_message::kind::disconnect_sockets, .close = close});
+  for (auto const slot : nsp_->select(*this)) nsp_->server().sockets_[slot]->disconnect(close);
 }
 
 inline std::vector<remote_socket> broadcast::found() const {

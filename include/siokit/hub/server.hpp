@@ -298,7 +298,7 @@ class server {
   void ask_servers(nsp& from, message const& packet, responses_handler call);
   void read_letters(time_point now);
   void give_up(impl::cluster_member::question& what, std::size_t pieces, errc why);
-  void on_lost(cluster_node gone);
+  void on_lost(impl::cluster_member::letter const& in);
   void on_answer(impl::cluster_member::letter const& in);
   [[nodiscard]] nsp* find_level(std::string_view name) noexcept;
   void on_order(impl::cluster_member::letter const& in);

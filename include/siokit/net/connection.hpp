@@ -179,6 +179,7 @@ class connection final : public counted {
   bool waits_readable_ = false;
   bool waits_writable_ = false;
   bool resume_listed_ = false;
+  bool unread_ = false;       // its turn to be read came while nothing is
   bool broken_ = false;       // a write failed
   bool pong_queued_ = false;  // in the backlog: one is enough
   bool compresses_ = false;   // messages, on a WebSocket
@@ -237,11 +238,13 @@ inline void connection::arrive(moved_connection& from) {
   std::error_code ignored;
   socket_.non_blocking(true, ignored);
   name_ = loop_->enlist(ref<connection>(this));
-  http_->waits_for = http_state::phase::head;
-  arm(loop_->options().header_timeout);
-  if (!from.read.empty()) held_ = std::make_unique<std::string>(std::move(from.read));
-  loop_->resume_later(*this);
-  on_head();
+  attempt([&] {
+    http_->waits_for = http_state::phase::head;
+    arm(loop_->options().header_timeout);
+    if (!from.read.empty()) held_ = std::make_unique<std::string>(std::move(from.read));
+    loop_->resume_later(*this);
+    on_head();
+  });
 }
 
 inline void connection::wait_readable() {
@@ -272,7 +275,11 @@ inline void connection::in_turn(void (connection::*work)()) {
 }
 
 inline void connection::on_readable() {
-  if (loop_->reads_nothing()) return loop_->read_later(*this);
+  if (loop_->reads_nothing()) {
+    if (!std::exchange(unread_, true)) loop_->read_later(*this);
+    return;
+  }
+  unread_ = false;
   // Bounded, so that a peer which sends without end does not keep the others waiting.
   constexpr int reads_at_once = 2;
   for (int i = 0; i < reads_at_once && room() > 0; ++i) {

@@ -135,8 +135,9 @@ class engine_host {
   void wake() {
     loop_->wake();
   }
-  /// While `wanted`, nothing is read from any peer: for who has more to do than he can keep. Pongs are not
-  /// read either, so a pause as long as ping_timeout costs sessions.
+  /// While `wanted`, nothing is read from any peer: for who has more to do than he can keep. Pongs and
+  /// requests are not read either, so a pause as long as one of the timeouts costs sessions. Of shards it is
+  /// their own.
   void pause_reading(bool wanted) {
     loop_->pause_reading(wanted);
   }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <asio/post.hpp>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <span>
@@ -261,7 +262,8 @@ class loop final : public counted {
   std::vector<ref<listener>> listeners_;
   engineio::address_quota peers_;
   std::vector<loop*> shards_;
-  std::size_t next_shard_ = 0;  // whose the next new connection is
+  std::size_t next_shard_ = 0;         // who is asked first whether the next connection is his
+  std::atomic<std::size_t> load_ = 0;  // connections that are here or on their way
   std::optional<steady_timer> timer_;
   time_point armed_ = never;   // what timer_ waits for
   time_point cut_at_ = never;  // when close() loses its patience

@@ -1,8 +1,8 @@
 // siokit/net/shard_bus.hpp - what shards tell each other, from thread to thread.
 // SPDX-License-Identifier: MIT
-// What one turn of a shard has for another is posted to the other's thread at once, so that it leaves there in
-// one write as well. A shard that is behind with what it was told makes who tells it more stop reading from
-// his clients until it has caught up: so no queue grows without bound.
+// What one turn of a shard has for another is posted to the other's thread at once, so that it leaves there
+// in one write as well. A shard that is behind with what it was told makes who tells it more stop reading
+// from his clients until it has caught up: so no queue grows without bound.
 #pragma once
 
 #include <atomic>
@@ -44,9 +44,9 @@ class shard_bus final : public hub::cluster_bus {
   }
   bool send(hub::cluster_node self, hub::cluster_node to, hub::cluster_message what) override {
     std::size_t const size = cost_of(what);
+    std::size_t const before = mail_[to].bytes.fetch_add(size);  // before it can be given back
     mail_[self].out[to].push_back(std::move(what));
     if (!std::exchange(mail_[self].posts, true)) servers_[self]->post([this, self] { post_all(self); });
-    std::size_t const before = mail_[to].bytes.fetch_add(size);
     if (before + size > bytes_max && !mail_[to].waiting[self].exchange(true)) wait_for(self, to);
     return true;
   }
@@ -78,16 +78,15 @@ class shard_bus final : public hub::cluster_bus {
       auto letters = std::exchange(mail_[self].out[node], {});
       if (letters.empty()) continue;
       servers_[node]->post([this, self, node, all = std::move(letters)]() mutable {
-        for (auto& each : all) {
-          std::size_t const size = cost_of(each);
-          servers_[node]->receive(self, std::move(each));
-          note_received(node, size);
-        }
+        std::size_t size = 0;
+        for (auto const& each : all) size += cost_of(each);
+        note_received(node, size);
+        for (auto& each : all) servers_[node]->receive(self, std::move(each));
       });
     }
   }
 
-  /// Behind the turn in which all that has come by now is handled.
+  /// Given back when all that has come by now is being handled.
   void note_received(hub::cluster_node self, std::size_t size) {
     if (std::exchange(mail_[self].received, mail_[self].received + size) > 0) return;
     servers_[self]->post([this, self] {

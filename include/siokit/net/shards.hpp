@@ -11,6 +11,7 @@
 #pragma once
 
 #include <asio/executor_work_guard.hpp>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -40,7 +41,8 @@ class shards {
   ~shards() = default;
 
   [[nodiscard]] std::size_t size() const noexcept { return servers_.size(); }
-  /// Of other threads use post() alone, once run() was called. Precondition: shard < size().
+  /// From other threads use its post() alone, once run() was called; close() and drain() are to be those of
+  /// this class, which end all. Precondition: shard < size().
   [[nodiscard]] server& operator[](std::size_t shard) noexcept { return *servers_[shard]; }
   /// The shard of a server.
   [[nodiscard]] std::size_t index_of(server const& io) const noexcept {
@@ -49,8 +51,8 @@ class shards {
     return at;
   }
 
-  /// The first one listens for all, also by its own listen() before run(): see there. Error also: HTTP/2 and
-  /// connection state recovery, which can't be had on several threads.
+  /// The first one listens for all, also by its own listen() before run(): see there. Error also for what
+  /// can't be had on several threads: HTTP/2, connection state recovery, and a cluster of one's own.
   [[nodiscard]] tl::expected<std::string, std::string> listen();
   /// Listens, unless the first one does, and runs all of them, the first one on this thread, until close().
   /// What is thrown out of one io_context closes all, and is thrown here. Throws std::runtime_error when it
@@ -70,8 +72,8 @@ class shards {
   void for_each(Callable const& f) {
     for (auto const& each : servers_) each->post([io = each.get(), f]() mutable { f(*io); });
   }
-  /// Calls `ask(server&)` on the thread of each, and `done(std::vector<Result>)` on that of `asking`, in the
-  /// order of the shards. Not called when a shard has ended before.
+  /// Calls `ask(server&)`, which must not throw, on the thread of each, and `done(std::vector<Result>)` on that
+  /// of `asking`, with the results in the order of the shards.
   template <class Ask, class Done>
   void gather(server& asking, Ask const& ask, Done done);
 
@@ -86,11 +88,14 @@ class shards {
   }
   [[nodiscard]] tl::expected<void, std::string> prepare();
   void run_one(std::size_t shard) noexcept;
+  void run_to_end(std::size_t shard) noexcept;
 
   impl::shard_bus bus_;  // outlives the servers
   std::vector<std::unique_ptr<server>> servers_;
   std::vector<work> busy_;
   std::vector<std::exception_ptr> failures_;  // one for each thread
+  std::atomic<std::size_t> running_ = 0;      // servers that have not ended
+  std::string alone_;                         // an option that wants one shard
 };
 
 template <class OptionsOf, class SetUp>
@@ -98,12 +103,17 @@ requires std::is_invocable_v<OptionsOf&, std::size_t> shards::shards(std::size_t
                                                                      OptionsOf&& options_of, SetUp&& set_up)
     : failures_(count) {
   SIOKIT_ASSERT(count > 0 && count <= size_max);
-  auto const part = [count](std::size_t whole) { return (whole + count - 1) / count; };
+  auto const part = [count](std::size_t whole) { return whole / count + (whole % count != 0 ? 1 : 0); };
   std::vector<server*> all;
   std::vector<engine_host*> hosts;
   for (std::size_t i = 0; i < count; ++i) {
     server_options options = options_of(i);
-    options.cluster = count > 1 ? &bus_ : options.cluster;
+    if (count > 1) {
+      if (options.http.http2.make != nullptr) alone_ = "http2";
+      if (options.connection_state_recovery) alone_ = "connection_state_recovery";
+      if (options.cluster != nullptr) alone_ = "cluster";
+      options.cluster = &bus_;
+    }
     options.shard = static_cast<std::uint8_t>(i);
     options.sessions_per_address_max = part(options.sessions_per_address_max);
     options.http.connections_per_address_max = part(options.http.connections_per_address_max);
@@ -121,12 +131,7 @@ requires std::is_invocable_v<OptionsOf&, std::size_t> shards::shards(std::size_t
 }
 
 inline tl::expected<void, std::string> shards::prepare() {
-  server_options const& options = servers_[0]->settings;
-  auto const alone = [](std::string_view name) {
-    return tl::unexpected(std::string(name) + ": it can't be had with several shards");
-  };
-  if (size() > 1 && options.http.http2.make != nullptr) return alone("http2");
-  if (size() > 1 && options.connection_state_recovery) return alone("connection_state_recovery");
+  if (!alone_.empty()) return tl::unexpected(alone_ + ": it can't be had with several shards");
   for (auto const& each : servers_) {
     if (auto const good = each->prepare(); !good) return good;
   }
@@ -138,11 +143,23 @@ inline tl::expected<std::string, std::string> shards::listen() {
   return servers_[0]->listen();
 }
 
+/// None ends before all have: others may still send connections and messages, which are to find somebody.
 inline void shards::run_one(std::size_t shard) noexcept {
   asio::io_context& context = servers_[shard]->context();
+  run_to_end(shard);
+  if (running_.fetch_sub(1) == 1) {
+    for (auto const& each : servers_) each->context().stop();
+    return;
+  }
+  work const listening(context.get_executor());
+  context.restart();
+  if (running_ > 0) run_to_end(shard);  // else the last one may have stopped it before this
+}
+
+inline void shards::run_to_end(std::size_t shard) noexcept {
   for (bool ended = false; !ended;) {
     try {
-      context.run();
+      servers_[shard]->context().run();
       ended = true;
     } catch (...) {
       if (!failures_[shard]) failures_[shard] = std::current_exception();
@@ -158,7 +175,14 @@ inline void shards::run() {
   }
   std::vector<std::thread> threads;
   threads.reserve(size());
-  for (std::size_t i = 1; i < size(); ++i) threads.emplace_back([this, i] { run_one(i); });
+  running_ = size();
+  try {
+    for (std::size_t i = 1; i < size(); ++i) threads.emplace_back([this, i] { run_one(i); });
+  } catch (...) {  // the system has no more threads
+    failures_[0] = std::current_exception();
+    running_ -= size() - 1 - threads.size();
+    close();
+  }
   run_one(0);
   for (auto& each : threads) each.join();
   for (auto const& failure : failures_) {
@@ -177,10 +201,12 @@ void shards::gather(server& asking, Ask const& ask, Done done) {
   auto const found =
       std::make_shared<collection>(collection{std::vector<answer>(size()), size(), std::move(done)});
   for (std::size_t i = 0; i < size(); ++i) {
-    servers_[i]->post([this, i, found, ask, home = &asking] {
-      home->post([i, found, got = ask(*servers_[i])]() mutable {
-        found->all[i] = std::move(got);
-        if (--found->missing == 0) found->done(std::move(found->all));
+    servers_[i]->post([this, i, found, ask, home = &asking]() mutable {
+      auto got = ask(*servers_[i]);
+      // Nothing of it stays here: `done` ends on the thread that it belongs to.
+      home->post([i, all = std::move(found), got = std::move(got)]() mutable {
+        all->all[i] = std::move(got);
+        if (--all->missing == 0) all->done(std::move(all->all));
       });
     });
   }

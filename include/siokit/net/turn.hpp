@@ -4,6 +4,7 @@
 // are ready now. So a burst of input leaves in one gathered write per connection.
 #pragma once
 
+#include "siokit/core/on_failure.hpp"
 #include "siokit/core/reserve_one.hpp"
 #include "siokit/net/connection_http2.hpp"
 #include "siokit/net/connection_websocket.hpp"
@@ -161,6 +162,7 @@ inline std::uint64_t loop::enlist(ref<connection> who) {
   std::uint32_t const at = free_.back();
   free_.pop_back();
   places_[at].who = std::move(who);
+  ++load_;
   return rename(at);
 }
 
@@ -175,6 +177,7 @@ inline void loop::delist(std::uint64_t name) {
   deadlines_.disarm(at);
   free_.push_back(at);
   places_[at].who = {};
+  --load_;
 }
 
 inline ref<connection> loop::find(std::uint64_t name) const noexcept {
@@ -186,11 +189,15 @@ inline ref<connection> loop::find(std::uint64_t name) const noexcept {
 // --- Beginning and end
 
 inline void loop::open(stream_socket socket, tls_context const& tls, stream_protocol::endpoint const& peer) {
-  if (!shared()) return begin(std::move(socket), tls, peer);
-  loop* const other = shard(next_shard_);
-  next_shard_ = (next_shard_ + 1) % shards_.size();
-  if (other == nullptr) return begin(std::move(socket), tls, peer);
-  other->invite({.socket = loose_socket(socket), .peer = peer, .settings = tls});
+  // To whom has the fewest: if they went in turn, clients that open two each would all stay with one of two.
+  loop* chosen = this;
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    loop* const each = shards_[(next_shard_ + i) % shards_.size()];
+    if (i == 0 || each->load_ < chosen->load_) chosen = each;
+  }
+  ++next_shard_;
+  if (chosen == this) return begin(std::move(socket), tls, peer);
+  chosen->invite({.socket = loose_socket(socket), .peer = peer, .settings = tls});
 }
 
 inline void loop::begin(stream_socket socket, tls_context const& tls, stream_protocol::endpoint const& peer) {
@@ -209,7 +216,7 @@ inline void loop::arrive(moved_connection& what) {
   if (!what.socket.settle(socket)) return;
   if (!what.http) return begin(std::move(socket), what.settings, what.peer);
   ref<connection> const fresh(new connection(*this, std::move(socket)));
-  fresh->attempt([&] { fresh->arrive(what); });
+  fresh->arrive(what);
 }
 
 inline void loop::adopt(stream_socket socket, std::string read, bool upgraded) {

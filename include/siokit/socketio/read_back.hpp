@@ -17,7 +17,8 @@ void read_back(message const& packet, Visit&& visit) {
   for (auto packets = packet.packets(); !packets.done();) {
     frame next = packets.next();
     if (next.kind == frame_kind::text) next.data.remove_prefix(1);  // the Engine.IO type
-    auto const decoded = whole.feed(next, {.max_attachments = UINT8_MAX, .json_depth_max = UINT16_MAX});
+    auto const decoded = whole.feed(
+        next, {.max_attachments = UINT8_MAX, .json_depth_max = UINT16_MAX, .nsp_bytes_max = SIZE_MAX});
     if (decoded && *decoded) visit(**decoded, args(**decoded, whole.attachments()));
   }
 }
