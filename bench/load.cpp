@@ -1,6 +1,7 @@
 // A load generator for Socket.IO servers: one row of the comparison a run.   SPDX-License-Identifier: MIT
-// Prints one JSON object. Its clients share one thread, which wants a core of its own; CPU time is that of
-// the server's process. It warms up first, for a fifth of the time.
+// Prints one JSON object. Its clients share one thread, which wants a core of its own. Times are in
+// microseconds; "cpu_us" is that of the server for a message, "busy" and "load_busy" are the shares of a core
+// that the server and this program took. It warms up first, for a fifth of the time.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -85,24 +86,27 @@ std::vector<client> open_clients(options const& o, poller& poll) {
   return all;
 }
 
+double seconds_since(clock_type::time_point begin) {
+  return std::chrono::duration<double>(clock_type::now() - begin).count();
+}
+
 /// CPU of the server for each message, of which `step` does some and returns how many.
 template <class Step>
 void measure(options const& o, Step&& step) {
   std::size_t done = 0;
+  double span = 0;
   auto const run = [&](double seconds) {
     auto const begin = clock_type::now();
-    std::chrono::duration<double> span{};
-    for (done = 0; span.count() < seconds; span = clock_type::now() - begin) done += step();
-    return span;
+    for (done = 0, span = 0; span < seconds; span = seconds_since(begin)) done += step();
   };
   run(o.seconds / 5);
-  double const before = cpu_microseconds(o.pid);
-  auto const span = run(o.seconds);
-  double const spent = cpu_microseconds(o.pid) - before;
-  std::printf(R"({"cpu_us": %.4f, "messages": %zu, "per_second": %.0f, "busy": %.3f})"
+  double const before = cpu_microseconds(o.pid), own_before = cpu_microseconds("self");
+  run(o.seconds);
+  double const spent = cpu_microseconds(o.pid) - before, own = cpu_microseconds("self") - own_before;
+  std::printf(R"({"cpu_us": %.4f, "messages": %zu, "per_second": %.0f, "busy": %.3f, "load_busy": %.3f})"
               "\n",
-              spent / static_cast<double>(done), done, static_cast<double>(done) / span.count(),
-              spent / 1e6 / span.count());
+              spent / static_cast<double>(done), done, static_cast<double>(done) / span, spent / 1e6 / span,
+              own / 1e6 / span);
 }
 
 void echo(options const& o) {
@@ -147,48 +151,59 @@ void broadcast(options const& o) {
   });
 }
 
-/// Messages at a fixed rate, whatever becomes of them: the time of each counts from when it was due.
+/// The value below which a share of the sorted `values` is.
+double quantile(std::vector<double> const& values, double share) {
+  return values.empty() ? 0
+                        : values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+}
+
+/// Messages at a fixed rate, whatever becomes of them: the time of each counts from when it was due, and so
+/// has in it how late it was sent, which is told as well.
 void latency(options const& o) {
   poller poll;
   auto all = open_clients(o, poll);
   std::string const message = masked_frame(event(R"(421["message-with-ack")", o.size));
-  std::vector<std::deque<clock_type::time_point>> due(o.clients);
-  std::vector<double> times;
+  std::vector<std::deque<std::size_t>> waiting(o.clients);  // the numbers of messages
+  std::vector<double> times, late;
   auto const total = static_cast<std::size_t>(o.rate * o.seconds);
   std::size_t const warm_up = total / 5;
   auto const begin = clock_type::now();
-  auto const when = [&](std::size_t n) {
-    return begin + std::chrono::duration_cast<clock_type::duration>(
-                       std::chrono::duration<double>(static_cast<double>(n) / o.rate));
+  auto const since_due = [&](std::size_t n) {  // in seconds
+    return seconds_since(begin) - static_cast<double>(n) / o.rate;
   };
-  double before = 0;
+  double before = 0, first = 0;
   for (std::size_t sent = 0, got = 0; got < total;) {
-    for (auto const now = clock_type::now(); sent < total && when(sent) <= now; ++sent) {
+    for (double behind = 0; sent < total && (behind = since_due(sent)) >= 0; ++sent) {
       std::size_t const i = sent % o.clients;
-      due[i].push_back(when(sent));
+      if (sent == warm_up) {
+        before = cpu_microseconds(o.pid);
+        first = seconds_since(begin);
+      }
+      if (sent >= warm_up) late.push_back(1e6 * behind);
+      waiting[i].push_back(sent);
       send_all(all[i].fd, message);
-      if (sent == warm_up) before = cpu_microseconds(o.pid);
     }
     poll.wait(sent < total ? 0 : 10'000, [&](std::uint64_t i) {
       std::size_t const count = all[i].read();
-      auto const now = clock_type::now();
-      for (std::size_t k = 0; k < count; ++k, ++got) {
-        if (got >= warm_up)
-          times.push_back(std::chrono::duration<double, std::micro>(now - due[i].front()).count());
-        due[i].pop_front();
+      got += count;
+      for (std::size_t k = 0; k < count; ++k) {
+        if (waiting[i].empty()) die("an answer too many");
+        std::size_t const n = waiting[i].front();
+        waiting[i].pop_front();
+        if (n >= warm_up) times.push_back(1e6 * since_due(n));
       }
     });
   }
   double const spent = cpu_microseconds(o.pid) - before;
+  double const busy = spent / 1e6 / (seconds_since(begin) - first);
   std::sort(times.begin(), times.end());
-  auto const at = [&](double share) {
-    return times[static_cast<std::size_t>(share * static_cast<double>(times.size() - 1))];
-  };
-  std::printf(
-      R"({"p50": %.0f, "p99": %.0f, "p999": %.0f, "max": %.0f, "rate": %.0f, "busy": %.3f, "messages": %zu})"
-      "\n",
-      at(.5), at(.99), at(.999), times.back(), o.rate,
-      spent * o.rate / 1e6 / static_cast<double>(total - warm_up), times.size());
+  std::sort(late.begin(), late.end());
+  std::printf(R"({"rate": %.0f, "messages": %zu, "p50": %.1f, "p99": %.1f, "p999": %.1f, "max": %.1f, )"
+              R"("late_p99": %.1f, "late_max": %.1f, "cpu_us": %.4f, "busy": %.3f})"
+              "\n",
+              o.rate, times.size(), quantile(times, .5), quantile(times, .99), quantile(times, .999),
+              quantile(times, 1), quantile(late, .99), quantile(late, 1),
+              spent / static_cast<double>(times.size()), busy);
 }
 
 /// A client that polls: a GET waits on one connection, POSTs go by the other.
