@@ -1,129 +1,146 @@
 #!/usr/bin/env python3
 """Measures siokit beside other Socket.IO servers and beside the floor, in one run: docs/performance.md.
 
-The server has one core, the load generator another. CPU is what the kernel counts for the server's process.
+The server has one CPU, the load generator another. CPU is what the kernel counts for the server's process.
 Rounds alternate between the servers; a cell is the median of its rounds. Heartbeats, limits and UTF-8 checks
 are on.
 """
 import argparse
-import datetime
 import json
-import os
 import pathlib
-import platform
 import re
-import resource
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
+from typing import NamedTuple, Optional
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent
-PEERS = HERE / "peers"
+from harness import (LOAD_CPU, ROOT, SERVER_CPU, SIOKIT, Failure, Others, Server, begin, facts, pinned, table,
+                     version)
 
-# name, arguments of bench-load, unit, how much of the floor siokit may cost
+PEERS = ROOT / "bench/peers"
+OXIDE = ROOT / "build/bench/socketioxide/release/siokit-bench-socketioxide"
+LOAD = "bench/bench-load"
+FLOOR = "bench/bench-floor"
+SATURATED = 0.9  # of a CPU
+
+
+class Row(NamedTuple):
+    name: str
+    title: str
+    load: str  # arguments of bench-load
+    unit: str
+    goal: Optional[float]  # how many times the floor siokit may cost
+
+    def value(self, result):
+        return result["cpu_us" if self.unit == "us" else "kib"]
+
+
 ROWS = [
-    ("acked event of 32 B, 100 clients, 1 in flight", "echo", "us", 1.15),
-    ("the same, 16 in flight", "echo --in-flight 16", "us", 1.7),
-    ("acked event of 64 KiB text", "echo --size 65536", "us", 1.4),
-    ("broadcast to 1,000, 16 in flight, a delivery", "broadcast --clients 1000 --in-flight 16", "us", 1.15),
-    ("acked event by long-polling", "polling", "us", 1.3),
-    ("connect, join and close", "connect", "us", 1.5),
-    ("resident memory of an idle connection", "idle --clients 4000", "KiB", None),
+    Row("echo", "acked event of 32 B, 100 clients, 1 in flight", "echo", "us", 1.15),
+    Row("echo-16", "the same, 16 in flight", "echo --in-flight 16", "us", 1.7),
+    Row("echo-64k", "acked event of 64 KiB text", "echo --size 65536", "us", 1.4),
+    Row("broadcast", "broadcast to 1,000, 16 in flight, a delivery",
+        "broadcast --clients 1000 --in-flight 16", "us", 1.15),
+    Row("polling", "acked event by long-polling", "polling", "us", 1.3),
+    Row("connect", "connect, join and close", "connect", "us", 1.5),
+    Row("idle", "resident memory of an idle connection", "idle --clients 4000", "KiB", None),
 ]
+ROW_NAMES = [*(row.name for row in ROWS), "latency"]
+OWN = "at 50 % of a CPU"
+EQUAL = "at the rate of the slowest"
 
 
-class Server:
-    """A process on the first core, ready when it has said where it listens."""
-
-    def __init__(self, command):
-        self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(
-            ["taskset", "-c", "0", *map(str, command)], cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + 20
-        while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", self.output())):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.process.kill()
-                sys.exit(f"{command[0]} does not listen: {self.output()}")
-            time.sleep(0.02)
-        self.port = found[1]
-
-    def output(self):
-        self.log.seek(0)
-        return self.log.read()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
+class Contender(NamedTuple):
+    version: str
+    command: list
 
 
-def version(*command):
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().splitlines()[0]
+def official(runtime, program, script):
+    """The official server on one of its runtimes; None where a part is missing."""
+    manifest = PEERS / "node_modules/socket.io/package.json"
+    runs = version(program, "--version")
+    if not runs or not manifest.exists():
+        return None
+    return Contender(f"socket.io {json.loads(manifest.read_text())['version']}, {runtime} {runs.lstrip('v')}",
+                     [program, PEERS / script])
 
 
-def servers(build):
-    """name -> (version, command); those whose parts are there."""
-    siokit = build / "reference-server/siokit-server"
-    out = {
-        "floor": ("", [build / "bench/bench-floor", 0]),
-        "siokit": (version("git", "-C", ROOT, "describe", "--always", "--dirty"),
-                   [siokit, "--port", 0, "--log-level", "warn", "--keep-handshake", "none"]),
+def contenders(build, commit):
+    """name -> Contender in the order of the columns; None where it is not there."""
+    pinned_to = re.search(r'socketioxide = "=(.*)"', (PEERS / "socketioxide/Cargo.toml").read_text())[1]
+    return {
+        "floor": Contender("bench/floor.cpp", [build / FLOOR, 0]),
+        "siokit": Contender(commit, [build / SIOKIT, "--port", 0, "--log-level", "warn",
+                                     "--keep-handshake", "none"]),
+        "socketioxide": Contender(pinned_to, [OXIDE]) if OXIDE.exists() else None,
+        "official on Bun": official("Bun", PEERS / "node_modules/.bin/bun", "bun.mjs"),
+        "official on Node": official("Node", "node", "node.mjs"),
     }
-    modules = PEERS / "node_modules"
-    if modules.exists():
-        official = json.loads((modules / "socket.io/package.json").read_text())["version"]
-        bun = modules / ".bin/bun"
-        out["socketioxide"] = None  # the order of the columns
-        out["official on Bun"] = (f"socket.io {official}, Bun {version(bun, '--version')}",
-                                  [bun, PEERS / "bun.mjs"])
-        out["official on Node"] = (f"socket.io {official}, Node {version('node', '--version')}",
-                                   ["node", PEERS / "node.mjs"])
-    oxide = build.parent / "bench/socketioxide/release/siokit-bench-socketioxide"
-    if oxide.exists():
-        manifest = (PEERS / "socketioxide/Cargo.toml").read_text()
-        out["socketioxide"] = (re.search(r'socketioxide = "=(.*)"', manifest)[1], [oxide])
-    return {name: what for name, what in out.items() if what}
 
 
 class Comparison:
-    def __init__(self, build, seconds):
-        self.load = build / "bench/bench-load"
-        self.servers = servers(build)
+    """Measures `servers`: name -> Contender."""
+
+    def __init__(self, build, servers, rounds, seconds):
+        self.load = build / LOAD
+        self.servers = servers
+        self.rounds = rounds
         self.seconds = seconds
 
-    def run(self, name, row):
-        command = list(self.servers[name][1])
-        if name == "floor" and row.startswith("connect"):
+    def run(self, name, load):
+        command = list(self.servers[name].command)
+        if name == "floor" and load.startswith("connect"):
             command.append("close")
-            row += " --bare"
+            load += " --bare"
         with Server(command) as server:
-            done = subprocess.run(
-                ["taskset", "-c", "1", str(self.load), *row.split(), "--port", server.port, "--pid",
-                 str(server.process.pid), "--seconds", str(self.seconds)], capture_output=True, text=True)
-            if done.returncode != 0:
-                sys.exit(f"{name}, {row}: {done.stderr}\n{server.output()}")
-            return json.loads(done.stdout)
+            generator = pinned(LOAD_CPU, [self.load, *load.split(), "--port", server.port, "--pid",
+                                          server.process.pid, "--seconds", self.seconds],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            said, errors = generator.communicate()
+            if generator.returncode != 0:
+                raise Failure(f"{name}, {load}: {errors.strip()}\n{server.output().strip()}")
+        return json.loads(said)
 
-    def row(self, arguments, rounds):
-        """server -> the result of each round."""
-        out = {name: [] for name in self.servers}
-        for _ in range(rounds):
-            for name in self.servers:
-                if name == "floor" and arguments.startswith("idle"):
-                    continue
-                out[name].append(self.run(name, arguments))
+    def rounds_of(self, what, loads):
+        """server -> the results of its rounds, for `loads`: server -> arguments of bench-load."""
+        print(f"{what} ...", file=sys.stderr)
+        out = {name: [] for name in loads}
+        for _ in range(self.rounds):
+            for name in list(out):
+                try:
+                    out[name].append(self.run(name, loads[name]))
+                except Failure as why:
+                    self.leave_out(name, why)
+                    del out[name]
         return out
 
+    def leave_out(self, name, why):
+        """A peer that fails does not take the rest with it."""
+        if name in ("floor", "siokit"):
+            raise why
+        print(f"left out: {why}", file=sys.stderr)
 
-def machine():
-    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    return f"{os.cpu_count()} x {model[1] if model else platform.machine()}, Linux {platform.release()}"
+    def row(self, row):
+        return self.rounds_of(row.title, {name: row.load for name in self.servers
+                                          if (name, row.name) != ("floor", "idle")})
+
+    def latency(self):
+        """Each at the rate that takes half of its CPU, and all at the lowest of these rates."""
+        print("which rate takes half of a CPU ...", file=sys.stderr)
+        rates = {}
+        for name in self.servers:
+            try:
+                load = "echo"
+                for _ in range(3):  # messages that come singly cost more than the crowd of an echo
+                    rates[name] = 0.5e6 / self.run(name, load)["cpu_us"]
+                    load = f"latency --rate {rates[name]:.0f}"
+            except Failure as why:
+                self.leave_out(name, why)
+                rates.pop(name, None)
+        each = {OWN: rates, EQUAL: dict.fromkeys(rates, min(rates.values()))}
+        return {title: self.rounds_of(f"latency {title}", {name: f"latency --rate {rate:.0f}"
+                                                            for name, rate in by.items()})
+                for title, by in each.items()}
 
 
 def median(results, key):
@@ -134,86 +151,136 @@ def shown(value):
     return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
-def ratio(results, floor, key):
+def ratio(row, results, base):
     """Of the same rounds."""
-    return statistics.median(a[key] / b[key] for a, b in zip(results, floor))
+    return statistics.median(row.value(a) / row.value(b) for a, b in zip(results, base))
 
 
-def table(names, lines):
-    out = ["| " + " | ".join(["work", *names]) + " |", "|---" * (len(names) + 1) + "|"]
-    return "\n".join(out + ["| " + " | ".join(line) + " |" for line in lines])
+def measured(results):
+    return [(row, results[row.name]) for row in ROWS if row.name in results]
 
 
 def costs(results, names):
     peers = [name for name in names if name not in ("floor", "siokit")]
     columns = ["floor", "siokit", "siokit / floor", "goal", *peers]
     lines = []
-    for (title, arguments, unit, goal) in ROWS:
-        cells = results.get(arguments)
-        if not cells:
-            continue
-        key = "cpu_us" if unit == "us" else "kib"
-        line = {name: shown(median(each, key)) for name, each in cells.items() if each}
-        if cells.get("floor") and cells.get("siokit"):
-            line["siokit / floor"] = f"{ratio(cells['siokit'], cells['floor'], key):.2f}"
-        line["goal"] = f"{goal}" if goal else "1.0 KiB"
-        lines.append([f"{title} ({unit})", *[line.get(column, "-") for column in columns]])
-    return table(columns, lines)
+    for row, cells in measured(results):
+        line = {}
+        for name, each in cells.items():
+            waited = "busy" in each[0] and median(each, "busy") < SATURATED
+            line[name] = shown(statistics.median(map(row.value, each))) + (" *" if waited else "")
+        if "floor" in cells and "siokit" in cells:
+            line["siokit / floor"] = f"{ratio(row, cells['siokit'], cells['floor']):.2f}"
+        line["goal"] = f"{row.goal}" if row.goal else "1.0 KiB"
+        lines.append([f"{row.title}, {row.unit}", *[line.get(column, "-") for column in columns]])
+    return table(["work", *columns], lines) + (
+        f"\n\n`*`: the server used less than {100 * SATURATED:.0f} % of its CPU: the limit was the load"
+        " generator, or who else used the machine.")
+
+
+def shares(results, names):
+    """Whose CPU was the limit."""
+    def cell(each):
+        return " / ".join(f"{100 * median(each, key):.0f}" for key in ("busy", "load_busy")) if each else "-"
+
+    lines = [[row.title, *[cell(cells.get(name)) for name in names]]
+             for row, cells in measured(results) if row.unit == "us"]
+    return table(["CPU of the server / of the load generator, %", *names], lines) if lines else ""
+
+
+def generator_late(each):
+    """Whether much of what the slow messages took was spent before they were sent."""
+    return median(each, "late_p99") > median(each, "p99") / 2
 
 
 def latencies(results):
     lines = []
     for title, cells in results.items():
         for name, each in cells.items():
-            numbers = [f"{median(each, key):,.0f}" for key in ("rate", "p50", "p99", "p999", "max")]
+            numbers = [f"{median(each, key):,.0f}"
+                       for key in ("rate", "p50", "p99", "p999", "max", "late_p99")]
+            numbers[-1] += " *" if generator_late(each) else ""
             lines.append([f"{name}, {title}", *numbers, f"{100 * median(each, 'busy'):.0f} %"])
-    return table(["events/s", "p50", "p99", "p99.9", "max (us)", "server's CPU"], lines)
+    columns = ["latency of acked events, us", "events/s", "p50", "p99", "p99.9", "max", "sent late, p99",
+               "server's CPU"]
+    return table(columns, lines) + (
+        "\n\n`*`: more than half of the p99 is lateness of the load generator: it says little of the server.")
 
 
-def main():
+def report(results):
+    """All that was measured, in Markdown."""
+    names = list(results["versions"])
+    where = {name: results[name] for name in ("date", "machine", "kernel", "compiler", "run")}
+    parts = [table(["", ""], [*{**where, **results["versions"]}.items()])]
+    if results["left_out"]:
+        parts.append(f"Not there, and so left out: {', '.join(results['left_out'])}.")
+    if results["cpu"]:
+        parts += [costs(results["cpu"], names), shares(results["cpu"], names)]
+    if results["latency"]:
+        parts.append(latencies(results["latency"]))
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def chosen(text, known, option):
+    """Those of `known` that `text` names, separated by commas; all without a text."""
+    for name in text.split(",") if text else ():
+        if name not in known:
+            sys.exit(f"{option}: there is no {name!r} among {', '.join(known)}")
+    return [name for name in known if not text or name in text.split(",")]
+
+
+def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path, help="folder of a release build")
     parser.add_argument("--seconds", type=float, default=3, help="how long a cell is measured in a round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rows", default="", help="only rows whose arguments begin so; 'latency' for these")
-    parser.add_argument("--only", default="", help="only these servers beside the floor, separated by commas")
-    parser.add_argument("--json", type=pathlib.Path, help="write all results here")
+    parser.add_argument("--rows", default="", metavar="NAMES",
+                        help=f"only these, separated by commas: {', '.join(ROW_NAMES)}")
+    parser.add_argument("--only", default="", metavar="NAMES",
+                        help="only these servers beside the floor, separated by commas")
+    parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
+                        help="write comparison.md, and all results as comparison.json, to this folder")
+    parser.add_argument("--plots", type=pathlib.Path, metavar="FOLDER", help="write plots to this folder")
     args = parser.parse_args()
-    if shutil.which("taskset") is None or os.cpu_count() < 2:
-        sys.exit("needs taskset and two cores: one for the server, one for the load")
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    comparison = Comparison(args.build.resolve(), args.seconds)
-    if unknown := [name for name in args.only.split(",") if args.only and name not in comparison.servers]:
-        sys.exit(f"--only {unknown[0]}: there are {', '.join(comparison.servers)}")
-    if args.only:
-        comparison.servers = {name: what for name, what in comparison.servers.items()
-                              if name == "floor" or name in args.only.split(",")}
-    names = list(comparison.servers)
-    head = {"date": str(datetime.date.today()), "machine": machine(),
-            "versions": {name: what[0] for name, what in comparison.servers.items() if what[0]},
-            "rounds": args.rounds, "seconds": args.seconds}
-    print(f"{head['date']}, {head['machine']}; {args.rounds} rounds of {args.seconds:g} s")
-    print("; ".join(f"{name}: {text}" for name, text in head["versions"].items()) + "\n", flush=True)
-    cpu = {}
-    for _, arguments, _, _ in ROWS:
-        if arguments.startswith(args.rows):
-            cpu[arguments] = comparison.row(arguments, args.rounds)
-    if cpu:
-        print(costs(cpu, names) + "\n", flush=True)
-    late = {}
-    if "latency".startswith(args.rows):
-        first = cpu.get("echo") or comparison.row("echo", 1)
-        own = {name: 0.5e6 / median(each, "cpu_us") for name, each in first.items()}
-        late = {"at half of what it can do": {}, "at half of what the slowest can do": {}}
-        for name in names:
-            for title, rate in zip(late, (own[name], min(own.values()))):
-                row = f"latency --rate {rate:.0f}"
-                late[title][name] = [comparison.run(name, row) for _ in range(args.rounds)]
-        print(latencies(late))
-    if args.json:
-        args.json.write_text(json.dumps({**head, "cpu": cpu, "latency": late}, indent=1) + "\n")
+    if not 0.1 <= args.seconds <= 3600 or args.rounds < 1:
+        sys.exit("--seconds 0.1 to 3600, --rounds 1 or more")
+    return args
+
+
+def main():
+    args = arguments()
+    build = args.build.resolve()
+    begin(build, SIOKIT, LOAD, FLOOR)
+    if args.plots:
+        import plots  # needs matplotlib; says so before anything is measured
+    for folder in filter(None, (args.out, args.plots)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as why:
+            sys.exit(f"{folder}: {why.strerror}")
+    rows = chosen(args.rows, ROW_NAMES, "--rows")
+    results = {**facts(build), "run": f"rounds: {args.rounds}, of {args.seconds:g} s each; "
+                                      f"servers on CPU {SERVER_CPU}, load on CPU {LOAD_CPU}"}
+    known = contenders(build, results["commit"])
+    wanted = {"floor", *chosen(args.only, known, "--only")}
+    there = {name: what for name, what in known.items() if what and name in wanted}
+    results["versions"] = {name: what.version for name, what in there.items()}
+    results["left_out"] = [name for name in known if name in wanted and name not in there]
+    comparison = Comparison(build, there, args.rounds, args.seconds)
+    others = Others()
+    try:
+        results["cpu"] = {row.name: comparison.row(row) for row in ROWS if row.name in rows}
+        results["latency"] = comparison.latency() if "latency" in rows else {}
+    except Failure as why:
+        sys.exit(f"{why}")
+    results["run"] += f"; others used {100 * others.share():.0f} % of the CPUs"
+    print(report(results), end="")
+    if args.out:
+        (args.out / "comparison.md").write_text(report(results))
+        (args.out / "comparison.json").write_text(json.dumps(results, indent=1) + "\n")
+    if args.plots:
+        plots.comparison(results, args.plots)
 
 
 if __name__ == "__main__":

@@ -8,22 +8,20 @@ Heartbeats, limits and UTF-8 checks are on. Ping lateness counts from an interva
 """
 import argparse
 import contextlib
-import datetime
 import json
 import math
-import os
 import pathlib
 import resource
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 
-from compare import ROOT, Server, machine, version
+from harness import LOAD_CPU, SERVER_CPU, SIOKIT, Failure, Server, begin, facts, line_of, pinned, table
 
 SIZES = [1_000, 2_000, 5_000, 10_000]
+CONNECTIONS_LOAD = "bench/bench-connections"
+SESSIONS = "bench/bench-sessions"
 CORE_SIZES = [1_000, 10_000, 100_000, 1_000_000]
 BROADCASTS = 5
 RESERVED = 100  # descriptors of a process that are no connections, generously
@@ -31,20 +29,15 @@ KIB_EACH = 16  # of the machine, for a connection: both ends in the kernel, serv
 CORE_KIB_EACH = 4
 
 
-class Failure(Exception):
-    pass
-
-
 class Generator:
-    """A load generator on the second core, with clients of one server."""
+    """A load generator with clients of one server."""
 
     def __init__(self, program, server, clients):
         self.server = server
         self.errors = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(
-            ["taskset", "-c", "1", program, "--port", server.port, "--pid", str(server.process.pid),
-             "--clients", str(clients)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        self.process = pinned(
+            LOAD_CPU, [program, "--port", server.port, "--pid", server.process.pid, "--clients", clients],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
 
     def ask(self, command):
         with contextlib.suppress(BrokenPipeError):  # answer() tells why
@@ -100,10 +93,10 @@ def measure(build, wanted, processes, options):
     before = memory()
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(
-            Server([build / "reference-server/siokit-server", "--port", 0, "--log-level", "warn", *options]))
+            Server([build / SIOKIT, "--port", 0, "--log-level", "warn", *options]))
             for _ in range(processes)]
         generators = [stack.enter_context(
-            Generator(build / "bench/bench-connections", server,
+            Generator(build / CONNECTIONS_LOAD, server,
                       wanted // processes + (i < wanted % processes)))
             for i, server in enumerate(servers)]
         opened = [each.answer() for each in generators]
@@ -175,11 +168,11 @@ CORE = {
 
 
 def begin_table(columns):
-    print("\n| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|", flush=True)
+    print("\n" + table(columns, []), flush=True)
 
 
 def print_row(columns, row):
-    print("| " + " | ".join(shown(row) for shown in columns.values()) + " |", flush=True)
+    print(line_of(shown(row) for shown in columns.values()), flush=True)
 
 
 def measure_connections(build, args):
@@ -210,12 +203,12 @@ def measure_core(build):
         if size * CORE_KIB_EACH > memory()["MemAvailable"] * 8 // 10:
             print(f"\n{size:,} sessions were not measured: they may want more memory than there is")
             break
-        done = subprocess.run(
-            ["taskset", "-c", "0", build / "bench/bench-sessions", "--sessions", str(size)],
-            capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Failure(f"{size} sessions of the core: {done.returncode}, {done.stderr}")
-        rows.append(json.loads(done.stdout))
+        sessions = pinned(SERVER_CPU, [build / SESSIONS, "--sessions", size],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        said, errors = sessions.communicate()
+        if sessions.returncode != 0:
+            raise Failure(f"{size} sessions of the core: {sessions.returncode}, {errors}")
+        rows.append(json.loads(said))
         print_row(CORE, rows[-1])
     return rows
 
@@ -232,22 +225,20 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="a ping interval of 5 s in place of 25 s")
     parser.add_argument("--json", type=pathlib.Path, help="write all results here")
     parser.add_argument("--plots", type=pathlib.Path, help="write plots to this folder")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if min(each for each in (args.connections, args.processes, 1) if each is not None) < 1:
+        sys.exit("--connections, --processes: 1 or more")
+    return args
 
 
 def main():
     args = arguments()
-    if shutil.which("taskset") is None or os.cpu_count() < 2:
-        sys.exit("needs taskset and two cores: one for the servers, one for the load")
+    build = args.build.resolve()
+    begin(build, SIOKIT, CONNECTIONS_LOAD, SESSIONS)
     if args.plots:
         import plots  # needs matplotlib; says so before anything is measured
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that processes end with it
-    build = args.build.resolve()
-    results = {"date": str(datetime.date.today()), "machine": machine(),
-               "version": version("git", "-C", ROOT, "describe", "--always", "--dirty")}
-    print(f"{results['date']}, {results['machine']}; siokit {results['version']}")
+    results = facts(build)
+    print("; ".join(f"{name}: {text}" for name, text in results.items()))
     try:
         if args.only != "core":
             results["connections"], results["stopped_by"] = measure_connections(build, args)
