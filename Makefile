@@ -1,4 +1,4 @@
-# make serve | test | test-<preset> | test-all | conformance | soak | fuzz | bench[-check|-connections] | lint | format | deps | clean   (see CONTRIBUTING.md)
+# make serve | test | test-<preset> | test-all | conformance | soak | fuzz | bench[-check|-connections|-micro] | lint | format | deps | clean   (see CONTRIBUTING.md)
 
 JOBS ?= $(shell nproc)
 PORT ?=
@@ -12,7 +12,7 @@ SERVE_PACKAGES = g++ cmake ninja-build libexpected-dev libasio-dev libssl-dev zl
 NODE_PACKAGES = $(if $(shell command -v node),,nodejs npm)
 TEST_PACKAGES = $(SERVE_PACKAGES) libgtest-dev libbenchmark-dev libboost-json1.81-dev libuv1-dev libwebsockets-dev openssl \
   redis-server rabbitmq-server chromium python3 python3-pip ccache clang-format-14 clang-tidy-14 $(NODE_PACKAGES)
-BENCH_PACKAGES = valgrind util-linux
+BENCH_PACKAGES = valgrind
 ALL_PACKAGES = clang-14 libclang-rt-14-dev g++-mingw-w64-x86-64
 # For the clients that CLIENTS names; others take part if what they need is there.
 comma = ,
@@ -29,7 +29,7 @@ SOURCES = $(shell find include conformance reference-server reference-client ben
 install = $(if $(or $(filter no,$(DEPS)),$(if $(strip $(1)),,no)),,@conformance/checks/packages.sh $(1))
 
 .PHONY: serve test test-all test-long test-conformance $(PRESETS:%=test-%) conformance conformance-server soak fuzz lint format
-.PHONY: bench bench-check bench-connections bench-programs bench-peers
+.PHONY: bench bench-check bench-connections bench-micro bench-programs bench-peers
 .PHONY: deps deps-serve deps-test deps-all deps-bench deps-conformance clean
 .NOTPARALLEL:
 
@@ -83,10 +83,13 @@ soak: deps
 	cmake --build --preset release --parallel $(JOBS) --target siokit-soak sim-replay
 	SIOKIT_COMMIT=$$(git rev-parse --short HEAD 2>/dev/null) build/release/conformance/siokit-soak $(FROM) $(SEEDS)
 
-# Side by side with other servers; ARGS: bench/compare.py --help.
-bench: bench-programs bench-peers
-	build/release/bench/bench-micro
-	bench/compare.py build/release $(ARGS)
+# Side by side with other servers: table, results and plots in build/bench; ARGS: bench/compare.py --help.
+bench: bench-programs bench-peers $(PLOTTER)
+	bench/compare.py build/release --out build/bench --plots build/bench $(ARGS)
+
+# Times of the micro-benchmarks; ARGS: bench-micro --help.
+bench-micro: bench-programs
+	build/release/bench/bench-micro $(ARGS)
 
 # Instructions of the micro-benchmarks beside those of bench/instructions.json; ARGS=--write replaces these.
 bench-check: bench-programs
@@ -96,7 +99,7 @@ bench-check: bench-programs
 bench-connections: bench-programs $(PLOTTER)
 	bench/connections.py build/release $(ARGS)
 
-bench-programs: deps deps-bench
+bench-programs: deps-test deps-bench
 	cmake --preset release
 	cmake --build --preset release --parallel $(JOBS) --target siokit-server \
 	  $(addprefix bench-,micro floor load connections sessions)
@@ -138,7 +141,7 @@ $(OFFICIAL)/node_modules/.package-lock.json: $(OFFICIAL)/package-lock.json | dep
 	touch $@
 
 $(PLOTTER): bench/requirements.txt
-	python3 -m pip install --quiet --target $(@D) -r $<
+	python3 -m pip install --quiet --upgrade --target $(@D) -r $<
 	touch $@
 
 $(PEERS)/node_modules/.package-lock.json: $(PEERS)/package-lock.json
