@@ -1,8 +1,7 @@
 // siokit/engineio/server.hpp - all sessions of one Engine.IO server.   SPDX-License-Identifier: MIT
 // Spec: Engine.IO protocol, revisions 4 and 3. Pure. Owns the sessions, the table of their ids, admission,
 // and every deadline. The host feeds requests, wires and time, and pulls events, responses, transmits and the
-// next deadline; the application (hub/, or your own) takes the events and answers. See docs/embedding.md for
-// a host in one page.
+// next deadline; the application (hub/, or your own) takes the events and answers. See docs/embedding.md.
 #pragma once
 
 #include <vector>
@@ -237,8 +236,7 @@ inline routed server::request(exchange from, engineio::request const& in, time_p
       return {accepted ? routed::kind::post : routed::kind::answered, session};
     }
     case route::upgrade:
-      // Whether the session wants this wire is decided when it is open; upstream too accepts first and closes
-      // then.
+      // Upstream too accepts first: whether the session wants this wire is decided when it is open.
       immediate_.push_back({.answer = {.to = from, .status = 101}, .session = session, .accept_wire = true});
       return {routed::kind::answered, session};
   }
@@ -420,10 +418,9 @@ inline std::optional<handle> server::poll_ready() {
 }
 
 inline std::optional<transmit> server::poll_transmit(handle session, wire which) {
-  std::optional<transmit> out;
-  entry* slot = at(session);
-  if (slot == nullptr || !slot->session) return out;
-  out = slot->session->poll_transmit(which);
+  entry* const slot = at(session);
+  if (slot == nullptr || !slot->session) return std::nullopt;
+  auto out = slot->session->poll_transmit(which);
   if (out && config_.recorder != nullptr) config_.recorder->on_transmit(session.slot, which, *out);
   if (config_.observer != nullptr && out && out->data) {
     config_.observer->on_sent(*slot->session, out->data.packet_count(), out->data.frames().size());

@@ -72,8 +72,8 @@ class shards {
   void for_each(Callable const& f) {
     for (auto const& each : servers_) each->post([io = each.get(), f]() mutable { f(*io); });
   }
-  /// Calls `ask(server&)`, which must not throw, on the thread of each, and `done(std::vector<Result>)` on that
-  /// of `asking`, with the results in the order of the shards.
+  /// Calls `ask(server&)`, which must not throw, on the thread of each, and `done(std::vector<Result>)` on
+  /// that of `asking`, with the results in the order of the shards.
   template <class Ask, class Done>
   void gather(server& asking, Ask const& ask, Done done);
 
