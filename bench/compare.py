@@ -45,7 +45,8 @@ ROWS = [
     Row("connect", "connect, join and close", "connect", "us", 1.5),
     Row("idle", "resident memory of an idle connection", "idle --clients 4000", "KiB", None),
 ]
-ROW_NAMES = [*(row.name for row in ROWS), "latency"]
+THREADED = ("echo", "echo-16", "broadcast", "polling", "connect")
+ROW_NAMES = [*(row.name for row in ROWS), "threads", "latency"]
 OWN = "at 50 % of a CPU"
 EQUAL = "at the rate of the slowest"
 
@@ -53,6 +54,7 @@ EQUAL = "at the rate of the slowest"
 class Contender(NamedTuple):
     version: str
     command: list
+    peer: bool = True  # somebody else's, whose failure is not ours
 
 
 def official(runtime, program, script):
@@ -69,9 +71,9 @@ def contenders(build, commit):
     """name -> Contender in the order of the columns; None where it is not there."""
     pinned_to = re.search(r'socketioxide = "=(.*)"', (PEERS / "socketioxide/Cargo.toml").read_text())[1]
     return {
-        "floor": Contender("bench/floor.cpp", [build / FLOOR, 0]),
+        "floor": Contender("bench/floor.cpp", [build / FLOOR, 0], peer=False),
         "siokit": Contender(commit, [build / SIOKIT, "--port", 0, "--log-level", "warn",
-                                     "--keep-handshake", "none"]),
+                                     "--keep-handshake", "none"], peer=False),
         "socketioxide": Contender(pinned_to, [OXIDE]) if OXIDE.exists() else None,
         "official on Bun": official("Bun", PEERS / "node_modules/.bin/bun", "bun.mjs"),
         "official on Node": official("Node", "node", "node.mjs"),
@@ -79,21 +81,22 @@ def contenders(build, commit):
 
 
 class Comparison:
-    """Measures `servers`: name -> Contender."""
+    """Measures `servers`: name -> Contender. `cpus`: theirs, and those of the load generator."""
 
-    def __init__(self, build, servers, rounds, seconds):
+    def __init__(self, build, servers, rounds, seconds, cpus=((SERVER_CPU,), (LOAD_CPU,))):
         self.load = build / LOAD
         self.servers = servers
         self.rounds = rounds
         self.seconds = seconds
+        self.server_cpus, self.load_cpus = cpus
 
     def run(self, name, load):
         command = list(self.servers[name].command)
         if name == "floor" and load.startswith("connect"):
             command.append("close")
             load += " --bare"
-        with Server(command) as server:
-            generator = pinned(LOAD_CPU, [self.load, *load.split(), "--port", server.port, "--pid",
+        with Server(command, self.server_cpus) as server:
+            generator = pinned(self.load_cpus, [self.load, *load.split(), "--port", server.port, "--pid",
                                           server.process.pid, "--seconds", self.seconds],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             said, errors = generator.communicate()
@@ -116,7 +119,7 @@ class Comparison:
 
     def leave_out(self, name, why):
         """A peer that fails does not take the rest with it."""
-        if name in ("floor", "siokit"):
+        if not self.servers[name].peer:
             raise why
         print(f"left out: {why}", file=sys.stderr)
 
@@ -188,6 +191,16 @@ def shares(results, names):
     return table(["CPU of the server / of the load generator, %", *names], lines) if lines else ""
 
 
+def threads(results):
+    lines = []
+    for row in filter(lambda row: row.name in results, ROWS):
+        one, two = results[row.name]["one thread"], results[row.name]["two threads"]
+        lines.append([f"{row.title}, {row.unit}", *[shown(statistics.median(map(row.value, each)))
+                                                    for each in (one, two)],
+                      f"{ratio(row, two, one):.2f}", "1.1"])
+    return table(["siokit on several threads", "one thread", "two threads", "two / one", "goal"], lines)
+
+
 def generator_late(each):
     """Whether much of what the slow messages took was spent before they were sent."""
     return median(each, "late_p99") > median(each, "p99") / 2
@@ -216,6 +229,8 @@ def report(results):
         parts.append(f"Not there, and so left out: {', '.join(results['left_out'])}.")
     if results["cpu"]:
         parts += [costs(results["cpu"], names), shares(results["cpu"], names)]
+    if results["threads"]:
+        parts.append(threads(results["threads"]))
     if results["latency"]:
         parts.append(latencies(results["latency"]))
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -271,6 +286,14 @@ def main():
     others = Others()
     try:
         results["cpu"] = {row.name: comparison.row(row) for row in ROWS if row.name in rows}
+        results["threads"] = {}
+        if "threads" in rows and "siokit" in there:
+            siokit = there["siokit"]
+            both = {name: siokit._replace(command=[*siokit.command, "--threads", count])
+                    for name, count in (("one thread", 1), ("two threads", 2))}
+            # Two threads want two CPUs, which they share with the load: CPU per message counts, not the rate.
+            shared = Comparison(build, both, args.rounds, args.seconds, ((SERVER_CPU, LOAD_CPU),) * 2)
+            results["threads"] = {row.name: shared.row(row) for row in ROWS if row.name in THREADED}
         results["latency"] = comparison.latency() if "latency" in rows else {}
     except Failure as why:
         sys.exit(f"{why}")

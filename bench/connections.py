@@ -36,7 +36,7 @@ class Generator:
         self.server = server
         self.errors = tempfile.TemporaryFile("w+")
         self.process = pinned(
-            LOAD_CPU, [program, "--port", server.port, "--pid", server.process.pid, "--clients", clients],
+            (LOAD_CPU,), [program, "--port", server.port, "--pid", server.process.pid, "--clients", clients],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
 
     def ask(self, command):
@@ -203,7 +203,7 @@ def measure_core(build):
         if size * CORE_KIB_EACH > memory()["MemAvailable"] * 8 // 10:
             print(f"\n{size:,} sessions were not measured: they may want more memory than there is")
             break
-        sessions = pinned(SERVER_CPU, [build / SESSIONS, "--sessions", size],
+        sessions = pinned((SERVER_CPU,), [build / SESSIONS, "--sessions", size],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         said, errors = sessions.communicate()
         if sessions.returncode != 0:

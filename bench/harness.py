@@ -21,18 +21,18 @@ class Failure(Exception):
     """Of a process that is measured or measures."""
 
 
-def pinned(cpu, command, **options):
-    """A process on one CPU, in the root of the tree."""
+def pinned(cpus, command, **options):
+    """A process on these CPUs, in the root of the tree."""
     return subprocess.Popen([str(word) for word in command], cwd=ROOT, text=True,
-                            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}), **options)
+                            preexec_fn=lambda: os.sched_setaffinity(0, cpus), **options)
 
 
 class Server:
-    """A process on the first CPU, ready when it has said where it listens."""
+    """A process on the first CPU, or on others, ready when it has said where it listens."""
 
-    def __init__(self, command):
+    def __init__(self, command, cpus=(SERVER_CPU,)):
         self.log = tempfile.TemporaryFile("w+")
-        self.process = pinned(SERVER_CPU, command, stdout=self.log, stderr=subprocess.STDOUT)
+        self.process = pinned(cpus, command, stdout=self.log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 20
         while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", self.output())):
             if self.process.poll() is not None or time.monotonic() > deadline:
