@@ -159,7 +159,7 @@ class loop final : public counted {
   void pause_reading(bool wanted);
   [[nodiscard]] bool reads_nothing() const noexcept { return reads_nothing_; }
   /// A connection whose turn to read it was meanwhile.
-  void read_later(connection& who) { unread_.emplace_back(&who); }
+  void read_later(connection& who);
 
   // --- Other loops, each with its own thread, which outlive its handlers: see engine_host::share().
 

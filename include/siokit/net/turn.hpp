@@ -99,6 +99,10 @@ inline void loop::resume_later(connection& who) {
   if (!in_turn_) schedule();
 }
 
+inline void loop::read_later(connection& who) {
+  unread_.emplace_back(&who);
+}
+
 inline void loop::pause_reading(bool wanted) {
   reads_nothing_ = wanted;
   if (wanted) return;
