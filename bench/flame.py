@@ -16,8 +16,9 @@ import compare
 from harness import LOAD_CPU, SIOKIT, Failure, Server, begin, pinned, version
 
 WIDTH, LINE, NARROW = 1200, 17, 0.002  # pixels; of the whole, what is not drawn
-LAYERS = {"kernel": "#c9c9c9", "net": "#8ec5e8", "asio": "#b9d7ea", "websocket": "#a8dcc1", "engineio": "#f3d27a",
-          "socketio": "#f2b279", "hub": "#ec9a94", "core": "#cdb4e6", "handlers": "#e8a9cc", "rest": "#dedbd2"}
+LAYERS = {"kernel": "#c9c9c9", "net": "#8ec5e8", "asio": "#b9d7ea", "websocket": "#a8dcc1",
+          "engineio": "#f3d27a", "socketio": "#f2b279", "hub": "#ec9a94", "core": "#cdb4e6",
+          "handlers": "#e8a9cc", "rest": "#dedbd2"}
 
 
 def layer(name, binary):

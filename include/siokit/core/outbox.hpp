@@ -13,7 +13,7 @@ namespace siokit::inline v0 {
 
 class outbox {
  public:
-  outbox() noexcept : only_() {}
+  outbox() noexcept : one() {}
   outbox(outbox&& other) noexcept : outbox() { take(other); }
   outbox& operator=(outbox&& other) noexcept {
     if (this == &other) return *this;
@@ -23,7 +23,7 @@ class outbox {
   }
   ~outbox() {
     clear();
-    std::destroy_at(&only_);
+    std::destroy_at(&one);
   }
 
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
@@ -55,10 +55,10 @@ class outbox {
 
   void clear() noexcept {
     if (capacity_ == 1) {
-      only_ = message();
+      one = message();
     } else {
-      delete[] std::exchange(ring_, nullptr);
-      std::construct_at(&only_);
+      delete[] std::exchange(many, nullptr);
+      std::construct_at(&one);
     }
     bytes_ = 0;
     head_ = count_ = 0;
@@ -69,17 +69,17 @@ class outbox {
   static constexpr std::uint32_t first_capacity = 4;
   static constexpr std::uint32_t kept_capacity = 16;
 
-  [[nodiscard]] message* ring() noexcept { return capacity_ == 1 ? &only_ : ring_; }
-  [[nodiscard]] message const* ring() const noexcept { return capacity_ == 1 ? &only_ : ring_; }
+  [[nodiscard]] message* ring() noexcept { return capacity_ == 1 ? &one : many; }
+  [[nodiscard]] message const* ring() const noexcept { return capacity_ == 1 ? &one : many; }
 
   /// Precondition: nothing is in here, and no ring.
   void take(outbox& other) noexcept {
     if (other.capacity_ == 1) {
-      only_ = std::move(other.only_);
+      one = std::move(other.one);
     } else {
-      std::destroy_at(&only_);
-      ring_ = other.ring_;
-      std::construct_at(&other.only_);
+      std::destroy_at(&one);
+      many = other.many;
+      std::construct_at(&other.one);
     }
     bytes_ = std::exchange(other.bytes_, 0);
     head_ = std::exchange(other.head_, 0);
@@ -92,18 +92,18 @@ class outbox {
     auto fresh = std::make_unique<message[]>(larger);
     for (std::uint32_t i = 0; i < count_; ++i) fresh[i] = std::move(ring()[(head_ + i) & (capacity_ - 1)]);
     if (capacity_ == 1) {
-      std::destroy_at(&only_);
+      std::destroy_at(&one);
     } else {
-      delete[] ring_;
+      delete[] many;
     }
-    ring_ = fresh.release();
+    many = fresh.release();
     head_ = 0;
     capacity_ = larger;
   }
 
   union {
-    message only_;   // while the capacity is 1
-    message* ring_;  // owned
+    message one;   // while the capacity is 1
+    message* many;  // owned
   };
   std::size_t bytes_ = 0;
   std::uint32_t head_ = 0;

@@ -13,6 +13,7 @@ struct server_options {
   /// An address, or "localhost"; empty: every address of this machine; "unix:PATH": a Unix socket.
   std::string host{};
   std::uint16_t port = 3000;  ///< 0: a free one
+  std::uint8_t shard = 0;     ///< which of several this is: see shards
   /// PEM files; both or none. With them the server speaks TLS.
   std::string tls_cert{};
   std::string tls_key{};
@@ -63,8 +64,6 @@ struct server_options {
   engineio::recorder* recorder = nullptr;
   /// Joins this server to others, on the same thread by a server_group; outlives them.
   hub::cluster_bus* cluster = nullptr;
-  /// Which of several shards this is: see shards.
-  std::uint8_t shard = 0;
   /// In place of the default one; outlives the server. A msgpack_parser serves clients with the package
   /// socket.io-msgpack-parser.
   socketio::parser const* parser = nullptr;

@@ -66,7 +66,7 @@ class shard_bus final : public hub::cluster_bus {
   [[nodiscard]] static std::size_t cost_of(hub::cluster_message const& what) noexcept {
     std::size_t cost = sizeof(what) + what.packet.size() + what.nsp.size();
     for (auto const* list : {&what.to.rooms, &what.to.except, &what.names}) {
-      for (auto const& each : *list) cost += sizeof(each) + each.size();
+      for (auto const& each : *list) cost += sizeof(std::string) + each.size();
     }
     for (auto const& each : what.sockets) cost += sizeof(each) + each.id.size() + 64 * each.rooms.size();
     return cost;

@@ -133,7 +133,7 @@ requires std::is_invocable_v<OptionsOf&, std::size_t> shards::shards(std::size_t
 inline tl::expected<void, std::string> shards::prepare() {
   if (!alone_.empty()) return tl::unexpected(alone_ + ": it can't be had with several shards");
   for (auto const& each : servers_) {
-    if (auto const good = each->prepare(); !good) return good;
+    if (auto good = each->prepare(); !good) return good;
   }
   return {};
 }
