@@ -102,7 +102,7 @@ class outbox {
   }
 
   union {
-    message one;   // while the capacity is 1
+    message one;    // while the capacity is 1
     message* many;  // owned
   };
   std::size_t bytes_ = 0;
