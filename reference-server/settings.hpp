@@ -30,6 +30,7 @@ struct settings {
   siokit::net::http_compression_options http_compression;
   std::optional<siokit::net::per_message_deflate_options> per_message_deflate;
   std::string serve_client;
+  std::size_t threads = 1;
   std::size_t max_attachments = 10;
   std::size_t outbox_bytes_max = 64 * 1024 * 1024;
   std::size_t outbox_messages_max = 1'000'000;
@@ -75,7 +76,6 @@ struct settings {
   std::string admin_mode = "development";
   std::string log_level = "info";
   std::uint16_t port = 3000;
-  std::size_t threads = 1;
   bool add_trailing_slash = true;
   bool allow_upgrades = true;
   bool allow_eio3 = false;
