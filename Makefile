@@ -1,4 +1,4 @@
-# make serve | test | test-<preset> | test-all | conformance | soak | fuzz | bench[-check|-connections|-micro] | lint | format | deps | clean   (see CONTRIBUTING.md)
+# make serve | test | test-<preset> | test-all | conformance | soak | fuzz | bench[-check|-connections|-flame|-micro] | lint | format | deps | clean   (see CONTRIBUTING.md)
 
 JOBS ?= $(shell nproc)
 PORT ?=
@@ -29,7 +29,7 @@ SOURCES = $(shell find include conformance reference-server reference-client ben
 install = $(if $(or $(filter no,$(DEPS)),$(if $(strip $(1)),,no)),,@conformance/checks/packages.sh $(1))
 
 .PHONY: serve test test-all test-long test-conformance $(PRESETS:%=test-%) conformance conformance-server soak fuzz lint format
-.PHONY: bench bench-check bench-connections bench-micro bench-programs bench-peers
+.PHONY: bench bench-check bench-flame bench-connections bench-micro bench-programs bench-peers
 .PHONY: deps deps-serve deps-test deps-all deps-bench deps-conformance clean
 .NOTPARALLEL:
 
@@ -86,6 +86,10 @@ soak: deps
 # Side by side with other servers: table, results and plots in build/bench; ARGS: bench/compare.py --help.
 bench: bench-programs bench-peers $(PLOTTER)
 	bench/compare.py build/release --out build/bench --plots build/bench $(ARGS)
+
+# Where the time of one row goes, as SVG in build/bench; ARGS: bench/flame.py --help. Wants perf.
+bench-flame: bench-programs
+	bench/flame.py build/release $(ARGS)
 
 # Times of the micro-benchmarks; ARGS: bench-micro --help.
 bench-micro: bench-programs

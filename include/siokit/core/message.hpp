@@ -43,43 +43,43 @@ struct message_block {
   static void free(message_block* block) noexcept;
 };
 
-/// Free blocks of one size, linked by `compressed`. Ends with its pool and the last of its blocks.
+/// Some blocks of one size, the free ones linked by `compressed`. Ends with its pool and the last of them.
 class block_shelf {
  public:
   /// Of a block: an event of the usual size fits.
   static constexpr std::size_t capacity = 256 - sizeof(message_block);
 
-  [[nodiscard]] message_block* take() {
-    message_block* const block = first_ != nullptr ? first_ : message_block::create(capacity);
-    if (first_ != nullptr) {
-      first_ = block->compressed;
-      --kept_;
-    }
-    ++taken_;
-    return ::new (static_cast<void*>(block)) message_block{.capacity = capacity, .home = this};
+  /// `asked`: at most capacity. That is what the message counts as, and all the room it has. When all blocks
+  /// are in use, as when somebody does not read, one of the heap.
+  [[nodiscard]] message_block* take(std::size_t asked) {
+    message_block* const block = first_ == nullptr ? add() : first_;
+    if (block == nullptr) return message_block::create(asked);
+    first_ = block->compressed;
+    return ::new (static_cast<void*>(block))
+        message_block{.capacity = static_cast<std::uint32_t>(asked), .home = this};
   }
   void put_back(message_block* block) noexcept {
-    --taken_;
-    if (!closed_ && kept_ < kept_max) {
-      block->compressed = std::exchange(first_, block);
-      ++kept_;
-      return;
-    }
-    ::operator delete(block);
-    if (closed_ && taken_ == 0) delete this;
+    block->compressed = std::exchange(first_, block);
+    if (closed_) close();
   }
   void close() noexcept {
     closed_ = true;
-    while (first_ != nullptr) ::operator delete(std::exchange(first_, first_->compressed));
-    if (taken_ == 0) delete this;
+    for (; first_ != nullptr; --blocks_) ::operator delete(std::exchange(first_, first_->compressed));
+    if (blocks_ == 0) delete this;
   }
 
  private:
-  static constexpr std::uint32_t kept_max = 64;
+  static constexpr std::uint32_t blocks_max = 64;
+
+  [[nodiscard]] message_block* add() {
+    if (blocks_ == blocks_max) return nullptr;
+    message_block* const block = message_block::create(capacity);
+    ++blocks_;
+    return block;
+  }
 
   message_block* first_ = nullptr;
-  std::uint32_t kept_ = 0;
-  std::uint32_t taken_ = 0;
+  std::uint32_t blocks_ = 0;
   bool closed_ = false;
 };
 
@@ -191,7 +191,7 @@ class message_builder {
   /// text. `pool`: where its memory comes from if it is small; null: from the heap.
   explicit message_builder(std::size_t head_room, std::size_t size_hint = 112, message_pool* pool = nullptr)
       : block_(pool != nullptr && head_room + size_hint <= impl::block_shelf::capacity - header_room
-                   ? pool->shelf_->take()
+                   ? pool->shelf_->take(header_room + head_room + size_hint)
                    : impl::message_block::create(header_room + head_room + size_hint)) {
     block_->end = static_cast<std::uint32_t>(header_room + head_room);
     block_->begin_at(block_->end);

@@ -4,11 +4,12 @@
 // with the option `cluster`, null without.
 #pragma once
 
+#include <algorithm>
 #include <deque>
-#include <set>
 #include <unordered_map>
 
 #include "siokit/core/ref.hpp"
+#include "siokit/core/reserve_one.hpp"
 #include "siokit/hub/cluster_bus.hpp"
 #include "siokit/hub/lifeline.hpp"
 #include "siokit/hub/listeners.hpp"
@@ -103,19 +104,32 @@ struct cluster_member {
     unique_function<void(cluster_message const*, std::error_code)> settle;
   };
 
+  using due = std::pair<time_point, std::uint64_t>;
+
   cluster_bus* bus = nullptr;
   cluster_node self = 0;
   std::deque<letter> inbox;
   std::unordered_map<std::uint64_t, siokit::ref<question>> questions;  // by number
-  std::set<std::pair<time_point, std::uint64_t>> deadlines;            // of each of them
+  std::vector<due> deadlines;                                          // of each of them, the last one first
   std::uint64_t last_question = 0;
 
   [[nodiscard]] time_point next_deadline() const noexcept {
-    return deadlines.empty() ? never : deadlines.begin()->first;
+    return deadlines.empty() ? never : deadlines.back().first;
   }
-  void forget(question const& answered) {
-    deadlines.erase({answered.deadline, answered.number});
+  /// What fails for want of memory changes nothing.
+  void note(siokit::ref<question> const& asked) {
+    reserve_one(deadlines);
+    questions.emplace(asked->number, asked);
+    deadlines.insert(place_of({asked->deadline, asked->number}), {asked->deadline, asked->number});
+  }
+  void forget(question const& answered) noexcept {
+    deadlines.erase(place_of({answered.deadline, answered.number}));
     questions.erase(answered.number);
+  }
+
+ private:
+  [[nodiscard]] std::vector<due>::iterator place_of(due const& one) noexcept {
+    return std::lower_bound(deadlines.begin(), deadlines.end(), one, std::greater<>());
   }
 };
 

@@ -106,13 +106,10 @@ std::size_t server::ask_others(cluster_message what, duration within, Settle set
   asked->deadline = later(now(), within);
   for (cluster_node const each : others) asked->debtors.push_back({each, 1});
   asked->settle = std::move(settle);
-  auto const named = cluster_->questions.emplace(asked->number, asked).first;
-  on_failure unasked([&]() noexcept { cluster_->questions.erase(named); });
-  auto const timed = cluster_->deadlines.emplace(asked->deadline, asked->number).first;
-  on_failure untimed([&]() noexcept { cluster_->deadlines.erase(timed); });
+  cluster_->note(asked);
+  on_failure unasked([&]() noexcept { cluster_->forget(*asked); });
   cluster_->bus->publish(cluster_->self, what);
   unasked.done();
-  untimed.done();
   return others.size();
 }
 
@@ -144,7 +141,7 @@ inline void server::read_letters(time_point now) {
     }
   }
   while (cluster_->next_deadline() <= now) {
-    auto const late = cluster_->questions.find(cluster_->deadlines.begin()->second)->second;
+    auto const late = cluster_->questions.find(cluster_->deadlines.back().second)->second;
     cluster_->forget(*late);
     for (auto const& each : std::exchange(late->debtors, {})) give_up(*late, each.pieces, errc::timed_out);
   }
