@@ -136,7 +136,7 @@ def main():
         sys.exit("perf took no samples")
     out = args.out or build.parent / f"bench/flame-{args.row}.svg"
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(drawn(root, f"siokit-server, {rows[args.row].title}: {root[0]} samples"))
+    out.write_text(drawn(root, f"siokit-server under the row {args.row}: {root[0]} samples"))
     print(out)
 
 
