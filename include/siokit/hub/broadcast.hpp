@@ -110,6 +110,7 @@ class broadcast {
   /// Whether other servers may have recipients.
   [[nodiscard]] bool goes_further() const noexcept;
   [[nodiscard]] cluster_message addressed(cluster_message what) const;
+  /// Precondition: goes_further().
   void tell_others(cluster_message what) const;
   [[nodiscard]] std::vector<remote_socket> found() const;
   /// Calls `visit(socket&)` for each recipient who would get something now. It must not change rooms.

@@ -288,7 +288,7 @@ inline cluster_message broadcast::addressed(cluster_message what) const {
 }
 
 inline void broadcast::tell_others(cluster_message what) const {
-  if (goes_further()) nsp_->server().publish(addressed(std::move(what)));
+  nsp_->server().publish(addressed(std::move(what)));
 }
 
 inline void broadcast::sockets_join(room_names const& rooms) const {
@@ -299,12 +299,12 @@ inline void broadcast::sockets_join(room_names const& rooms) const {
 inline void broadcast::sockets_leave(room_names const& rooms) const {
   server::turn const scope(nsp_->server());
   auto const names = rooms.copy();  // they may be those of rooms which end here
-  tell_others({.type = cluster_message::kind::sockets_leave, .names = names});
+  if (goes_further()) tell_others({.type = cluster_message::kind::sockets_leave, .names = names});
   for (auto const slot : nsp_->select(*this)) static_cast<void>(nsp_->server().sockets_[slot]->leave(names));
 }
 inline void broadcast::disconnect_sockets(bool close) const {
   server::turn const scope(nsp_->server());
-  tell_others({.type = cluster_message::kind::disconnect_sockets, .close = close});
+  if (goes_further()) tell_others({.type = cluster_message::kind::disconnect_sockets, .close = close});
   for (auto const slot : nsp_->select(*this)) nsp_->server().sockets_[slot]->disconnect(close);
 }
 

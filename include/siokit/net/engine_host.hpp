@@ -79,20 +79,10 @@ class engine_host {
                          bool upgraded = false) {
     auto text = impl::request_text(first, upgraded);
     if (!text || loop_->closing()) return std::make_error_code(std::errc::invalid_argument);
-    std::error_code failure;
-    auto const protocol = socket.local_endpoint(failure).protocol();
-    if (failure) return failure;
     impl::stream_socket moved(loop_->context().get_executor());
-    auto const descriptor = socket.release(failure);
-    if (failure) return failure;
-    moved.assign(protocol, descriptor, failure);
-    if (!failure) {
-      loop_->adopt(std::move(moved), std::move(*text), upgraded);
-    } else {
-      std::error_code ignored;
-      socket.assign(protocol, descriptor, ignored);  // and so it is closed
-    }
-    return failure;
+    if (auto const failure = impl::loose_socket(socket).settle(moved)) return failure;
+    loop_->adopt(std::move(moved), std::move(*text), upgraded);
+    return {};
   }
   /// Makes these hosts the shards of one server, each with an io_context and a thread of its own. Before any
   /// of them runs. New connections go to one after the other, whoever listens; a request that names a session

@@ -146,7 +146,7 @@ class loop final : public counted {
   void resume_later(connection& who);
   void arm_timer();
 
-  /// A connection was accepted: it is this loop's, or the next shard's.
+  /// A connection was accepted: it is this loop's, or that of the shard with the fewest.
   void open(stream_socket socket, tls_context const& tls, stream_protocol::endpoint const& peer);
   /// How many connections each address has.
   [[nodiscard]] engineio::address_quota& peers() noexcept { return peers_; }

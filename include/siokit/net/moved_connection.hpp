@@ -25,15 +25,18 @@ namespace siokit::inline v0::net::impl {
 class loose_socket {
  public:
   /// Takes it out of its loop, whose operations on it are cancelled. `from` can't be used any more.
-  explicit loose_socket(stream_socket& from) noexcept {
-    std::error_code failure;
-    family_ = from.local_endpoint(failure).protocol().family();
-    if (failure) return;
-    auto const taken = from.release(failure);
-    if (!failure) descriptor_ = taken, open_ = true;
+  template <class Socket>
+  explicit loose_socket(Socket& from) noexcept {
+    family_ = from.local_endpoint(failure_).protocol().family();
+    if (failure_) return;
+    auto const taken = from.release(failure_);
+    if (!failure_) descriptor_ = taken, open_ = true;
   }
   loose_socket(loose_socket&& other) noexcept
-      : descriptor_(other.descriptor_), family_(other.family_), open_(std::exchange(other.open_, false)) {}
+      : descriptor_(other.descriptor_),
+        family_(other.family_),
+        failure_(other.failure_),
+        open_(std::exchange(other.open_, false)) {}
   loose_socket& operator=(loose_socket&&) = delete;
   ~loose_socket() {
     if (!open_) return;
@@ -44,17 +47,18 @@ class loose_socket {
 #endif
   }
 
-  /// Gives it to the loop of `to`. False when that can't be; it is closed then.
-  [[nodiscard]] bool settle(stream_socket& to) noexcept {
-    std::error_code failure = std::make_error_code(std::errc::not_connected);
-    if (open_) to.assign(stream_protocol(family_, 0), descriptor_, failure);
-    if (!failure) open_ = false;
-    return !failure;
+  /// Gives it to the loop of `to`. Error: that of taking it, or of this; it is closed then.
+  [[nodiscard]] std::error_code settle(stream_socket& to) noexcept {
+    if (!open_) return failure_;
+    to.assign(stream_protocol(family_, 0), descriptor_, failure_);
+    if (!failure_) open_ = false;
+    return failure_;
   }
 
  private:
   stream_socket::native_handle_type descriptor_{};
   int family_ = 0;
+  std::error_code failure_{};
   bool open_ = false;
 };
 

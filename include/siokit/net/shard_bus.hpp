@@ -45,22 +45,29 @@ class shard_bus final : public hub::cluster_bus {
   bool send(hub::cluster_node self, hub::cluster_node to, hub::cluster_message what) override {
     std::size_t const size = cost_of(what);
     std::size_t const before = mail_[to].bytes.fetch_add(size);  // before it can be given back
-    mail_[self].out[to].push_back(std::move(what));
+    bundle& out = mail_[self].out[to];
+    out.letters.push_back(std::move(what));
+    out.bytes += size;
     if (!std::exchange(mail_[self].posts, true)) servers_[self]->post([this, self] { post_all(self); });
     if (before + size > bytes_max && !mail_[to].waiting[self].exchange(true)) wait_for(self, to);
     return true;
   }
 
  private:
+  /// What one turn has for another server.
+  struct bundle {
+    std::vector<hub::cluster_message> letters{};
+    std::size_t bytes = 0;
+  };
   /// What is on its way to one server.
   struct mail {
     std::atomic<std::size_t> bytes = 0;
     std::vector<std::atomic<bool>> waiting{};  // who reads nothing until there is less of it
     // Of the thread of that server:
-    std::vector<std::vector<hub::cluster_message>> out{};  // what it has for each of the others
-    bool posts = false;                                    // it is about to give them that
-    std::size_t received = 0;                              // of these bytes, and not yet handled
-    std::size_t waits_for = 0;                             // servers that it waits for itself
+    std::vector<bundle> out{};  // for each of the others
+    bool posts = false;         // it is about to give them that
+    std::size_t received = 0;   // of these bytes, and not yet handled
+    std::size_t waits_for = 0;  // servers that it waits for itself
   };
 
   [[nodiscard]] static std::size_t cost_of(hub::cluster_message const& what) noexcept {
@@ -75,13 +82,11 @@ class shard_bus final : public hub::cluster_bus {
   void post_all(hub::cluster_node self) {
     mail_[self].posts = false;
     for (hub::cluster_node node = 0; node < servers_.size(); ++node) {
-      auto letters = std::exchange(mail_[self].out[node], {});
-      if (letters.empty()) continue;
-      servers_[node]->post([this, self, node, all = std::move(letters)]() mutable {
-        std::size_t size = 0;
-        for (auto const& each : all) size += cost_of(each);
-        note_received(node, size);
-        for (auto& each : all) servers_[node]->receive(self, std::move(each));
+      bundle out = std::exchange(mail_[self].out[node], {});
+      if (out.letters.empty()) continue;
+      servers_[node]->post([this, self, node, all = std::move(out)]() mutable {
+        note_received(node, all.bytes);
+        for (auto& each : all.letters) servers_[node]->receive(self, std::move(each));
       });
     }
   }

@@ -44,12 +44,8 @@ class shards {
   /// From other threads use its post() alone, once run() was called; close() and drain() are to be those of
   /// this class, which end all. Precondition: shard < size().
   [[nodiscard]] server& operator[](std::size_t shard) noexcept { return *servers_[shard]; }
-  /// The shard of a server.
-  [[nodiscard]] std::size_t index_of(server const& io) const noexcept {
-    std::size_t at = 0;
-    while (at < size() && servers_[at].get() != &io) ++at;
-    return at;
-  }
+  /// The shard of a server. Precondition: it is one of these.
+  [[nodiscard]] std::size_t index_of(server const& io) const noexcept { return io.settings.shard; }
 
   /// The first one listens for all, also by its own listen() before run(): see there. Error also for what
   /// can't be had on several threads: HTTP/2, connection state recovery, and a cluster of one's own.

@@ -211,13 +211,19 @@ inline void loop::begin(stream_socket socket, tls_context const& tls, stream_pro
 
 inline void loop::invite(moved_connection what) {
   // No reference to this loop: they are counted by its own thread.
-  asio::post(context_, [this, arriving = std::move(what)]() mutable { turn([&] { arrive(arriving); }); });
+  ++load_;  // at once, for who accepts many looks at it before this loop does anything
+  on_failure lost([this]() noexcept { --load_; });
+  asio::post(context_, [this, arriving = std::move(what)]() mutable {
+    --load_;
+    turn([&] { arrive(arriving); });
+  });
+  lost.done();
 }
 
 inline void loop::arrive(moved_connection& what) {
   if (closing_) return;
   stream_socket socket(context_.get_executor());
-  if (!what.socket.settle(socket)) return;
+  if (what.socket.settle(socket)) return;
   if (!what.http) return begin(std::move(socket), what.settings, what.peer);
   ref<connection> const fresh(new connection(*this, std::move(socket)));
   fresh->arrive(what);
