@@ -1,11 +1,12 @@
 // A load generator for Socket.IO servers: one row of the comparison a run.   SPDX-License-Identifier: MIT
 // Prints one JSON object. Its clients share one thread, which wants a core of its own. Times are in
 // microseconds; "cpu_us" is that of the server for a message, "busy" and "load_busy" are the shares of a core
-// that the server and this program took. It warms up first, for a fifth of the time.
+// that the server took, and this program for other things than waiting. It warms up first, for a fifth of the time.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "poller.hpp"
@@ -26,6 +27,7 @@ struct options {
   double rate = 10'000;
   double seconds = 3;
   bool bare = false;
+  bool sleeps = false;
 };
 
 std::string event(std::string_view head, std::size_t size) {
@@ -90,19 +92,26 @@ double seconds_since(clock_type::time_point begin) {
   return std::chrono::duration<double>(clock_type::now() - begin).count();
 }
 
-/// CPU of the server for each message, of which `step` does some and returns how many.
-template <class Step>
-void measure(options const& o, Step&& step) {
+/// CPU of the server for each message. `visit(tag)` is called for what can be read; `step` then says how many
+/// messages have come since it was asked last. The server would have to wake us where it is slower than we
+/// are, and only there, so nobody sleeps, unless the server is to have this CPU too.
+template <class Visit, class Step>
+void measure(options const& o, poller& poll, Visit&& visit, Step&& step) {
   std::size_t done = 0;
   double span = 0;
   auto const run = [&](double seconds) {
     auto const begin = clock_type::now();
-    for (done = 0, span = 0; span < seconds; span = seconds_since(begin)) done += step();
+    for (done = 0, span = 0; span < seconds; span = seconds_since(begin)) {
+      o.sleeps ? poll.wait(10'000, visit) : poll.wait_awake(visit);
+      done += step();
+    }
   };
   run(o.seconds / 5);
-  double const before = cpu_microseconds(o.pid), own_before = cpu_microseconds("self");
+  double const before = cpu_microseconds(o.pid);
+  double const own_before = cpu_microseconds("self") - 1e6 * poll.idle();
   run(o.seconds);
-  double const spent = cpu_microseconds(o.pid) - before, own = cpu_microseconds("self") - own_before;
+  double const spent = cpu_microseconds(o.pid) - before;
+  double const own = cpu_microseconds("self") - 1e6 * poll.idle() - own_before;
   std::printf(R"({"cpu_us": %.4f, "messages": %zu, "per_second": %.0f, "busy": %.3f, "load_busy": %.3f})"
               "\n",
               spent / static_cast<double>(done), done, static_cast<double>(done) / span, spent / 1e6 / span,
@@ -120,15 +129,13 @@ void echo(options const& o) {
     send_all(fd, batch);
   };
   for (client& each : all) say(each.fd, o.in_flight);
-  measure(o, [&] {
-    std::size_t done = 0;
-    poll.wait(10'000, [&](std::uint64_t i) {
-      std::size_t const count = all[i].read();
-      if (count != 0) say(all[i].fd, count);
-      done += count;
-    });
-    return done;
-  });
+  std::size_t done = 0;
+  auto const answer = [&](std::uint64_t i) {
+    std::size_t const count = all[i].read();
+    if (count != 0) say(all[i].fd, count);
+    done += count;
+  };
+  measure(o, poll, answer, [&] { return std::exchange(done, 0); });
 }
 
 /// Counts deliveries. The first client asks, and asks again whenever all have one more.
@@ -136,18 +143,17 @@ void broadcast(options const& o) {
   poller poll;
   auto all = open_clients(o, poll);
   std::string const message = masked_frame(event(R"(42["broadcast")", o.size));
-  std::size_t total = 0, asked = 0;
+  std::size_t total = 0, asked = 0, told = 0;
   auto const ask = [&] {
     std::string batch;
     for (; asked < total / o.clients + o.in_flight; ++asked) batch += message;
     send_all(all[0].fd, batch);
   };
   ask();
-  measure(o, [&] {
-    std::size_t const before = total;
-    poll.wait(10'000, [&](std::uint64_t i) { total += all[i].read(); });
+  auto const read = [&](std::uint64_t i) { total += all[i].read(); };
+  measure(o, poll, read, [&] {
     ask();
-    return total - before;
+    return total - std::exchange(told, total);
   });
 }
 
@@ -254,30 +260,28 @@ void polling(options const& o) {
     poll.add(made.post, 2 * i + 1);
   }
   for (auto& each : all) each.say(message);
-  measure(o, [&] {
-    std::size_t done = 0;
-    poll.wait(10'000, [&](std::uint64_t tag) {
-      polling_client& who = all[tag / 2];
-      bool const got = tag % 2 == 0;
-      if (!receive(got ? who.get : who.post, got ? who.get_in : who.post_in))
-        die("the server closed a connection");
-      while (auto body = take_body(got ? who.get_in : who.post_in)) {
-        if (!got) {
-          --who.posts;
-        } else {
-          who.poll();
-          bool const ping = *body == "2" || body->starts_with("2\x1e") || body->ends_with("\x1e\x32");
-          if (ping) who.say("3");
-          who.answered |= body->size() > 1;
-        }
+  std::size_t done = 0;
+  auto const go_on = [&](std::uint64_t tag) {
+    polling_client& who = all[tag / 2];
+    bool const got = tag % 2 == 0;
+    if (!receive(got ? who.get : who.post, got ? who.get_in : who.post_in))
+      die("the server closed a connection");
+    while (auto body = take_body(got ? who.get_in : who.post_in)) {
+      if (!got) {
+        --who.posts;
+      } else {
+        who.poll();
+        bool const ping = *body == "2" || body->starts_with("2\x1e") || body->ends_with("\x1e\x32");
+        if (ping) who.say("3");
+        who.answered |= body->size() > 1;
       }
-      if (!who.answered || who.posts != 0) return;
-      who.answered = false;
-      who.say(message);
-      ++done;
-    });
-    return done;
-  });
+    }
+    if (!who.answered || who.posts != 0) return;
+    who.answered = false;
+    who.say(message);
+    ++done;
+  };
+  measure(o, poll, go_on, [&] { return std::exchange(done, 0); });
 }
 
 /// Clients that come, join, and go: as many at once as `clients`.
@@ -312,21 +316,19 @@ void connects(options const& o) {
     return true;
   };
   for (std::size_t i = 0; i < o.clients; ++i) come(i);
-  measure(o, [&] {
-    std::size_t done = 0;
-    poll.wait(10'000, [&](std::uint64_t i) {
-      visitor& who = all[i];
-      if (receive(who.fd, who.in)) {
-        while (step(who)) {
-        }
-      } else {
-        if (who.at != stage::leave) die("the server closed a connection:", who.in);
-        come(i);
-        ++done;
+  std::size_t done = 0;
+  auto const go_on = [&](std::uint64_t i) {
+    visitor& who = all[i];
+    if (receive(who.fd, who.in)) {
+      while (step(who)) {
       }
-    });
-    return done;
-  });
+    } else {
+      if (who.at != stage::leave) die("the server closed a connection:", who.in);
+      come(i);
+      ++done;
+    }
+  };
+  measure(o, poll, go_on, [&] { return std::exchange(done, 0); });
 }
 
 /// Clients that only stay. What a server brings in for the first ones, such as the pages of its own program,
@@ -363,6 +365,7 @@ int main(int argc, char** argv) {
   app.add_option("--rate", o.rate, "Messages a second, of latency");
   app.add_option("--seconds", o.seconds, "How long is counted");
   app.add_flag("--bare", o.bare, "The server ends each connection after its handshake: a floor");
+  app.add_flag("--sleeps", o.sleeps, "Sleeps where there is nothing to do: the server may use this CPU");
   app.fallthrough();
   struct row {
     char const *name, *about;

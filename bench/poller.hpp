@@ -3,6 +3,8 @@
 
 #include <sys/epoll.h>
 
+#include <chrono>
+#include <utility>
 #include <vector>
 
 #include "wire.hpp"
@@ -22,9 +24,27 @@ class poller {
     if (count == 0 && timeout >= 10'000) die("nothing came for 10 s");
     for (int i = 0; i < count; ++i) visit(ready_[static_cast<std::size_t>(i)].data.u64);
   }
+  /// The same for what must come, awake all the time: who sends to this process does not pay for waking it.
+  template <class Visit>
+  void wait_awake(Visit&& visit) {
+    using clock_type = std::chrono::steady_clock;
+    auto const begin = clock_type::now();
+    bool come = false;
+    while (!come) {
+      double const waited = std::chrono::duration<double>(clock_type::now() - begin).count();
+      if (waited > 10) die("nothing came for 10 s");
+      wait(0, [&](std::uint64_t tag) {
+        if (!std::exchange(come, true)) idle_ += waited;
+        visit(tag);
+      });
+    }
+  }
+  /// Seconds that wait_awake() has waited.
+  [[nodiscard]] double idle() const noexcept { return idle_; }
 
  private:
   int fd_ = ::epoll_create1(0);
+  double idle_ = 0;
   std::vector<epoll_event> ready_ = std::vector<epoll_event>(1024);
 };
 
