@@ -19,7 +19,7 @@ struct pong_batch;
 
 class connection final : public counted {
  public:
-  connection(loop& shared, stream_socket socket)
+  connection(loop& shared, stream socket)
       : socket_(std::move(socket)), loop_(&shared), decoder_(make_decoder(shared, false)) {}
 
   /// Comes first. False when the address of the peer has too many connections.
@@ -48,6 +48,10 @@ class connection final : public counted {
   void resume();
   /// The deadline has come.
   void expire();
+#ifdef SIOKIT_EPOLL
+  /// The socket is ready for `events` of the ready_set.
+  void on_ready(std::uint32_t events);
+#endif
   /// No further request will be served.
   void close_soon();
   /// Ends the connection at once, and tells the engine what that breaks.
@@ -65,7 +69,9 @@ class connection final : public counted {
   /// What the middleware says that is asked, or waited for.
   void decide(bool good);
   /// Adds to the headers of the answer to the present request.
-  void add_header(owned_header field) { http_->headers.push_back(std::move(field)); }
+  void add_header(owned_header field) {
+    http_->headers.push_back(std::move(field));
+  }
   /// Writes the answer to the present request.
   void respond(std::uint16_t status, std::string_view body, std::span<owned_header const> headers);
   /// Ends the connection at once, without a word to anybody.
@@ -82,6 +88,8 @@ class connection final : public counted {
   [[nodiscard]] bool enter_quota();
   void in_turn(void (connection::*work)());
   void wait_readable();
+  void watch(std::uint32_t events);
+  void stop_waiting() noexcept;
   void on_readable();
   void receive(std::span<char> in);
   void consume(std::span<char> in);
@@ -105,7 +113,9 @@ class connection final : public counted {
   void receive_more(std::string_view part);
   void lose();
   void leave_stream() noexcept;
-  [[nodiscard]] bool is_stream() const noexcept { return http_ && http_->parent; }
+  [[nodiscard]] bool is_stream() const noexcept {
+    return http_ && http_->parent;
+  }
 
   // HTTP: connection_http.hpp.
   void receive_requests(std::span<char>& in);
@@ -162,9 +172,11 @@ class connection final : public counted {
   void shut_down();
   template <class Hook>
   void call_hook(Hook&& hook);
-  void arm(duration from_now) { loop_->arm(name_, later(loop_->now(), from_now)); }
+  void arm(duration from_now) {
+    loop_->arm(name_, later(loop_->now(), from_now));
+  }
 
-  stream_socket socket_;
+  stream socket_;
   loop* loop_;  // null once this connection is over
   engineio::address_quota::place place_;
   std::uint64_t name_ = 0;  // of the present exchange, or of the wire
@@ -216,9 +228,7 @@ inline bool connection::enter_quota() {
 }
 
 inline void connection::start(tls_context const& tls) {
-  std::error_code ignored;  // a socket that is dead already shows it when it is read
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.no_delay();
   if (tls) tls_ = std::make_unique<tls_filter>(tls.get(), tls_role::server);
   if (tls && loop_->options().http2.make != nullptr) tls_->offer_http2();
   name_ = loop_->enlist(ref<connection>(this));
@@ -235,8 +245,6 @@ inline void connection::arrive(moved_connection& from) {
   upgraded_ = from.upgraded;
   input_ended_ = from.input_ended;
   if (!enter_quota()) return;
-  std::error_code ignored;
-  socket_.non_blocking(true, ignored);
   name_ = loop_->enlist(ref<connection>(this));
   attempt([&] {
     http_->waits_for = http_state::phase::head;
@@ -244,22 +252,6 @@ inline void connection::arrive(moved_connection& from) {
     if (!from.read.empty()) held_ = std::make_unique<std::string>(std::move(from.read));
     loop_->resume_later(*this);
     on_head();
-  });
-}
-
-inline void connection::wait_readable() {
-  if (std::exchange(waits_readable_, true)) return;
-  socket_.async_wait(asio::socket_base::wait_read, [self = ref<connection>(this)](std::error_code) {
-    self->waits_readable_ = false;
-    self->in_turn(&connection::on_readable);
-  });
-}
-
-inline void connection::wait_writable() {
-  if (std::exchange(waits_writable_, true)) return;
-  socket_.async_wait(asio::socket_base::wait_write, [self = ref<connection>(this)](std::error_code) {
-    self->waits_writable_ = false;
-    self->in_turn(&connection::on_writable);
   });
 }
 
@@ -285,7 +277,7 @@ inline void connection::on_readable() {
   for (int i = 0; i < reads_at_once && room() > 0; ++i) {
     auto const buffer = loop_->input_buffer().first(room());
     std::error_code failure;
-    std::size_t const size = socket_.read_some(asio::buffer(buffer.data(), buffer.size()), failure);
+    std::size_t const size = socket_.read_some(buffer, failure);
     if (failure == asio::error::would_block || failure == asio::error::try_again) break;
     if (failure == asio::error::eof) return end_input();
     if (failure) return cut();
@@ -411,8 +403,7 @@ inline void connection::shut_down() {
     return loop_->resume_later(*this);
   }
   arm(loop_->options().linger_timeout);
-  std::error_code ignored;
-  socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+  socket_.shut_down_send();
 }
 
 /// Ends the connection at once, and tells the engine what that breaks. The application may do anything then,
@@ -464,6 +455,7 @@ inline void connection::detach() noexcept {
   contexts_.reset();
   leave_stream();
   place_ = {};
+  stop_waiting();
   loop_ = nullptr;
   std::error_code ignored;
   socket_.close(ignored);

@@ -58,6 +58,7 @@ inline void connection::move_to(loop& other, std::span<char>& in) {
   std::string read(in.data(), in.size());
   read += loop_->behind;
   in = {};
+  stop_waiting();
   moved_connection moved{.socket = loose_socket(socket_),
                          .http = std::move(http_),
                          .tls = std::move(tls_),

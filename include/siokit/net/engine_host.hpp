@@ -79,7 +79,7 @@ class engine_host {
                          bool upgraded = false) {
     auto text = impl::request_text(first, upgraded);
     if (!text || loop_->closing()) return std::make_error_code(std::errc::invalid_argument);
-    impl::stream_socket moved(loop_->context().get_executor());
+    impl::stream moved(loop_->context().get_executor());
     if (auto const failure = impl::loose_socket(socket).settle(moved)) return failure;
     loop_->adopt(std::move(moved), std::move(*text), upgraded);
     return {};

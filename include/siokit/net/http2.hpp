@@ -297,7 +297,7 @@ inline void http2_session::open(std::int32_t id, stream& s) {
     nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
     return;
   }
-  s.request = ref<connection>(new connection(shared(), stream_socket(shared().context().get_executor())));
+  s.request = ref<connection>(new connection(shared(), net::impl::stream(shared().context().get_executor())));
   s.request->start_stream(home_, id, std::move(*text));
   ++requests_;
 }

@@ -88,10 +88,10 @@ class listener final : public counted {
   void accept() {
     if (loop_ == nullptr) return;  // a turn begins with what was left undone, which may have closed it
     for (int i = 0; i < accepts_at_once; ++i) {
-      stream_socket socket(loop_->context().get_executor());
+      stream socket(loop_->context().get_executor());
       std::error_code failure;
       stream_protocol::endpoint peer;
-      acceptor_.accept(socket, peer, failure);
+      socket.accept(acceptor_, peer, failure);
       if (failure == asio::error::would_block || failure == asio::error::try_again) break;
       if (failure == asio::error::connection_aborted) continue;
       if (failure) {

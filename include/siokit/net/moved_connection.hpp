@@ -1,6 +1,6 @@
 // siokit/net/moved_connection.hpp - a connection on its way from one loop to another.
 // SPDX-License-Identifier: MIT
-// In: a socket of the loop that had it. Out: a socket of the loop that gets it. Owns the descriptor meanwhile
+// In: a stream of the loop that had it. Out: a stream of the loop that gets it. Owns the descriptor meanwhile
 // and all that the connection has read and knows; nothing in it refers to either loop.
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "siokit/net/http_state.hpp"
-#include "siokit/net/socket.hpp"
+#include "siokit/net/stream.hpp"
 #include "siokit/net/tls_context.hpp"
 #include "siokit/net/tls_filter.hpp"
 
@@ -48,7 +48,7 @@ class loose_socket {
   }
 
   /// Gives it to the loop of `to`. Error: that of taking it, or of this; it is closed then.
-  [[nodiscard]] std::error_code settle(stream_socket& to) noexcept {
+  [[nodiscard]] std::error_code settle(stream& to) noexcept {
     if (!open_) return failure_;
     to.assign(stream_protocol(family_, 0), descriptor_, failure_);
     if (!failure_) open_ = false;
@@ -56,7 +56,7 @@ class loose_socket {
   }
 
  private:
-  stream_socket::native_handle_type descriptor_{};
+  stream::native_handle_type descriptor_{};
   int family_ = 0;
   std::error_code failure_{};
   bool open_ = false;

@@ -7,6 +7,7 @@
 #include "siokit/core/on_failure.hpp"
 #include "siokit/core/reserve_one.hpp"
 #include "siokit/net/connection_http2.hpp"
+#include "siokit/net/connection_ready.hpp"
 #include "siokit/net/connection_websocket.hpp"
 #include "siokit/net/listener.hpp"
 
@@ -109,6 +110,35 @@ inline void loop::pause_reading(bool wanted) {
   for (auto const& each : std::exchange(unread_, {})) resume_later(*each);
 }
 
+// --- Readiness
+#ifdef SIOKIT_EPOLL
+
+inline bool loop::watch(stream& socket, std::uint64_t name, std::uint32_t events) {
+  if (ready_.watch(socket, place_of(name), events)) return false;
+  wait_ready();
+  return true;
+}
+
+inline void loop::wait_ready() {
+  ready_.wait([self = ref<loop>(this)](std::error_code) {
+    if (self->running_) self->visit_ready();
+  });
+}
+
+/// A place may have got another connection meanwhile: that finds nothing to read.
+inline void loop::visit_ready() {
+  try {
+    ready_.visit([this](std::uint32_t at, std::uint32_t events) {
+      if (ref<connection> const who = places_[at].who) who->on_ready(events);
+    });
+  } catch (...) {
+    wait_ready();
+    throw;
+  }
+  wait_ready();
+}
+
+#endif
 // --- Time
 
 inline void loop::arm_timer() {
@@ -192,7 +222,7 @@ inline ref<connection> loop::find(std::uint64_t name) const noexcept {
 
 // --- Beginning and end
 
-inline void loop::open(stream_socket socket, tls_context const& tls, stream_protocol::endpoint const& peer) {
+inline void loop::open(stream socket, tls_context const& tls, stream_protocol::endpoint const& peer) {
   // To whom has the fewest: if they went in turn, clients that open two each would all stay with one of two.
   loop* chosen = this;
   for (std::size_t i = 0; i < shards_.size(); ++i) {
@@ -204,7 +234,7 @@ inline void loop::open(stream_socket socket, tls_context const& tls, stream_prot
   chosen->invite({.socket = loose_socket(socket), .peer = peer, .settings = tls});
 }
 
-inline void loop::begin(stream_socket socket, tls_context const& tls, stream_protocol::endpoint const& peer) {
+inline void loop::begin(stream socket, tls_context const& tls, stream_protocol::endpoint const& peer) {
   ref<connection> const fresh(new connection(*this, std::move(socket)));
   if (fresh->greet(peer)) fresh->start(tls);
 }
@@ -222,14 +252,14 @@ inline void loop::invite(moved_connection what) {
 
 inline void loop::arrive(moved_connection& what) {
   if (closing_) return;
-  stream_socket socket(context_.get_executor());
+  stream socket(context_.get_executor());
   if (what.socket.settle(socket)) return;
   if (!what.http) return begin(std::move(socket), what.settings, what.peer);
   ref<connection> const fresh(new connection(*this, std::move(socket)));
   fresh->arrive(what);
 }
 
-inline void loop::adopt(stream_socket socket, std::string read, bool upgraded) {
+inline void loop::adopt(stream socket, std::string read, bool upgraded) {
   refresh_time();
   std::error_code gone;
   auto const peer = socket.remote_endpoint(gone);
@@ -278,6 +308,9 @@ inline void loop::stop() noexcept {
   for (auto& one : std::exchange(places_, {})) {
     if (one.who) one.who->detach();
   }
+#ifdef SIOKIT_EPOLL
+  ready_.close();
+#endif
   timer_.reset();
   if (!in_turn_) release_hooks();
 }

@@ -1,0 +1,129 @@
+// siokit/net/ready_set.hpp - which streams of a loop can be read or written.   SPDX-License-Identifier: MIT
+// An epoll of its own that Asio waits for as a whole: a stream that is ready stays so until it was read, so
+// one that is read again and again needs no further call. Linux only: see stream.hpp.
+#pragma once
+
+#include "siokit/net/stream.hpp"
+
+#ifdef SIOKIT_EPOLL
+
+#include <sys/epoll.h>
+
+#include <asio/posix/basic_stream_descriptor.hpp>
+#include <cstddef>
+#include <new>
+#include <optional>
+#include <system_error>
+
+namespace siokit::inline v0::net::impl {
+
+/// Memory for the one wait of a ready_set, so that it can't be lost for want of memory.
+class wait_memory {
+ public:
+  wait_memory() = default;
+  wait_memory(wait_memory const&) = delete;
+  wait_memory& operator=(wait_memory const&) = delete;
+
+  template <class T>
+  struct allocator {
+    using value_type = T;
+
+    explicit allocator(wait_memory& of) noexcept : memory(&of) {}
+    template <class U>
+    explicit(false) allocator(allocator<U> const& other) noexcept : memory(other.memory) {}
+    [[nodiscard]] T* allocate(std::size_t count) {
+      static_assert(sizeof(T) <= size && alignof(T) <= alignof(std::max_align_t));
+      if (count != 1 || std::exchange(memory->taken_, true)) throw std::bad_alloc();
+      return reinterpret_cast<T*>(memory->bytes_);
+    }
+    void deallocate(T*, std::size_t) noexcept { memory->taken_ = false; }
+    template <class U>
+    [[nodiscard]] bool operator==(allocator<U> const& other) const noexcept {
+      return memory == other.memory;
+    }
+
+    wait_memory* memory;
+  };
+
+ private:
+  static constexpr std::size_t size = 256;
+  alignas(std::max_align_t) std::byte bytes_[size];
+  bool taken_ = false;
+};
+
+class ready_set {
+ public:
+  /// What `events` are made of. An error of the socket is both.
+  static constexpr std::uint32_t readable = EPOLLIN, writable = EPOLLOUT;
+
+  explicit ready_set(asio::io_context& context) : poll_(std::in_place, context.get_executor()) {
+    int const made = ::epoll_create1(EPOLL_CLOEXEC);
+    if (made < 0) throw std::system_error(errno, std::system_category(), "epoll_create1");
+    poll_->assign(made);
+  }
+
+  /// From now on `events` of `what` are told, as those of `place`, as long as they last; none: it is forgotten.
+  /// Error: the system watches no more.
+  [[nodiscard]] std::error_code watch(stream& what, std::uint32_t place, std::uint32_t events) noexcept {
+    if (events == what.watched_) return {};
+    int const verb = what.watched_ == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    epoll_event wanted{events, {.u64 = place}};
+    if (::epoll_ctl(poll_->native_handle(), verb, what.native_handle(), &wanted) < 0)
+      return {errno, std::system_category()};
+    if (what.watched_ == 0) ++streams_;
+    what.watched_ = events;
+    std::error_code ignored;
+    if (events == 0 && --streams_ == 0 && waits_) poll_->cancel(ignored);
+    return {};
+  }
+  /// Which events are told of it.
+  [[nodiscard]] static std::uint32_t watched(stream const& what) noexcept { return what.watched_; }
+  /// Said before a stream ends: a child process may hold its descriptor for a while, and so the system would.
+  void forget(stream& what) noexcept { static_cast<void>(watch(what, 0, 0)); }
+
+  /// Calls `handler(std::error_code)` once something is ready. Not while it waits, nor when nothing is watched,
+  /// for an io_context without connections ends.
+  template <class Handler>
+  void wait(Handler handler) {
+    if (waits_ || streams_ == 0 || !poll_) return;
+    poll_->async_wait(asio::posix::descriptor_base::wait_read, waiting<Handler>{std::move(handler), this});
+    waits_ = true;
+  }
+  /// Calls `visit(place, events)` for what is ready, a bounded number.
+  template <class Visit>
+  void visit(Visit&& visit) {
+    std::array<epoll_event, 128> ready;
+    int const count = ::epoll_wait(poll_->native_handle(), ready.data(), static_cast<int>(ready.size()), 0);
+    for (int i = 0; i < count && poll_; ++i) {
+      epoll_event const& each = ready[static_cast<std::size_t>(i)];
+      std::uint32_t const failed = each.events & (EPOLLERR | EPOLLHUP) ? readable | writable : 0;
+      visit(static_cast<std::uint32_t>(each.data.u64), each.events | failed);
+    }
+  }
+  /// For ever.
+  void close() noexcept { poll_.reset(); }
+
+ private:
+  template <class Handler>
+  struct waiting {
+    using allocator_type = wait_memory::allocator<std::byte>;
+
+    [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type(set->memory_); }
+    void operator()(std::error_code failure) {
+      set->waits_ = false;
+      handler(failure);
+    }
+
+    Handler handler;  // which keeps the set
+    ready_set* set;
+  };
+
+  wait_memory memory_;
+  std::optional<asio::posix::basic_stream_descriptor<executor>> poll_;
+  std::size_t streams_ = 0;
+  bool waits_ = false;
+};
+
+}  // namespace siokit::inline v0::net::impl
+
+#endif
