@@ -1,7 +1,8 @@
 // A load generator for Socket.IO servers: one row of the comparison a run.   SPDX-License-Identifier: MIT
 // Prints one JSON object. Its clients share one thread, which wants a core of its own. Times are in
 // microseconds; "cpu_us" is that of the server for a message, "busy" and "load_busy" are the shares of a core
-// that the server took, and this program for other things than waiting. It warms up first, for a fifth of the time.
+// that the server took, and this program for other things than waiting. It warms up first, for a fifth of
+// the time.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>

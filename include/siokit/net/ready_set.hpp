@@ -62,8 +62,8 @@ class ready_set {
     poll_->assign(made);
   }
 
-  /// From now on `events` of `what` are told, as those of `place`, as long as they last; none: it is forgotten.
-  /// Error: the system watches no more.
+  /// From now on `events` of `what` are told, as those of `place`, as long as they last; none: it is
+  /// forgotten. Error: the system watches no more.
   [[nodiscard]] std::error_code watch(stream& what, std::uint32_t place, std::uint32_t events) noexcept {
     if (events == what.watched_) return {};
     int const verb = what.watched_ == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
@@ -81,8 +81,8 @@ class ready_set {
   /// Said before a stream ends: a child process may hold its descriptor for a while, and so the system would.
   void forget(stream& what) noexcept { static_cast<void>(watch(what, 0, 0)); }
 
-  /// Calls `handler(std::error_code)` once something is ready. Not while it waits, nor when nothing is watched,
-  /// for an io_context without connections ends.
+  /// Calls `handler(std::error_code)` once something is ready. Not while it waits, nor when nothing is
+  /// watched, for an io_context without connections ends.
   template <class Handler>
   void wait(Handler handler) {
     if (waits_ || streams_ == 0 || !poll_) return;

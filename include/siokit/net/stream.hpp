@@ -106,7 +106,9 @@ class stream {
  private:
   friend class ready_set;
 
-  static void fail(std::error_code& failure) noexcept { failure = {errno, asio::error::get_system_category()}; }
+  static void fail(std::error_code& failure) noexcept {
+    failure = {errno, asio::error::get_system_category()};
+  }
   [[nodiscard]] static std::size_t result(ssize_t size, std::error_code& failure) noexcept {
     if (size >= 0) return static_cast<std::size_t>(size);
     fail(failure);
