@@ -222,6 +222,10 @@ TEST(AdminUi, OrdersReachWhomTheyAreFor) {
   auto& chat = w.io.of("/chat");
   auto const admin = w.look();
   auto const first = w.connect("/chat", {}, by_websocket()), second = w.connect("/chat", {}, by_websocket());
+  for (peer* const each : {&*first, &*second}) {  // so that they have no reason to go by themselves
+    each->manager.socket("/").connect();
+    ASSERT_TRUE(w.until([&] { return each->manager.socket("/").connected(); }));
+  }
   auto& to = admin->socket;
   static_cast<void>(to.emit("join", "/chat", "all", nullptr));
   static_cast<void>(to.emit("join", "/chat", "one", first->id()));
