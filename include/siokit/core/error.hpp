@@ -115,6 +115,10 @@ struct error {
   side blame = side::local;
   std::uint32_t offset = 0;
 
+  /// Not the default one: so a result<void> is returned in memory, of which the caller reads just whether it
+  /// is good. In registers it would be put together from pieces, which the processor has to wait for.
+  constexpr ~error() {}  // NOLINT(modernize-use-equals-default)
+
   friend bool operator==(error const&, error const&) = default;
 };
 static_assert(sizeof(error) == 8);

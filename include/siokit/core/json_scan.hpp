@@ -378,18 +378,27 @@ struct json_stop {
   }
 }
 
+/// scan_json() into `out`, a new one.
+[[nodiscard]] inline error scan_json_into(json_summary& out, std::string_view text,
+                                          std::uint16_t depth_max) noexcept {
+  if (text.size() > UINT32_MAX) return {errc::payload_too_large, side::remote};
+  char const* const begin = text.data();
+  char const* const end = begin + text.size();
+  char const* const at = json_space_end(begin, end);
+  out.begin = static_cast<std::uint32_t>(at - begin);
+  auto const stop = json_check_value(begin, at, end, std::min(depth_max, json_depth_max), out);
+  if (!stop.ok()) return {stop.code, side::remote, static_cast<std::uint32_t>(stop.at - begin)};
+  out.kind = json_kind_of(*at);
+  if (out.kind != json_kind::array || out.count == 0) out.first_begin = out.first_end = 0;
+  return {};
+}
+
 }  // namespace impl
 
 inline result<json_summary> scan_json(std::string_view text, std::uint16_t depth_max) noexcept {
-  if (text.size() > UINT32_MAX) return remote_error(errc::payload_too_large);
-  char const* const begin = text.data();
-  char const* const end = begin + text.size();
-  char const* const at = impl::json_space_end(begin, end);
-  json_summary out{.begin = static_cast<std::uint32_t>(at - begin)};
-  auto const stop = impl::json_check_value(begin, at, end, std::min(depth_max, json_depth_max), out);
-  if (!stop.ok()) return remote_error(stop.code, static_cast<std::size_t>(stop.at - begin));
-  out.kind = impl::json_kind_of(*at);
-  if (out.kind != json_kind::array || out.count == 0) out.first_begin = out.first_end = 0;
+  result<json_summary> out(json_summary{});
+  if (error const why = impl::scan_json_into(*out, text, depth_max); why.code != errc::ok)
+    out = tl::unexpected(why);
   return out;
 }
 

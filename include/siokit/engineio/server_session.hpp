@@ -170,6 +170,8 @@ class server_session {
   [[nodiscard]] result<packet> decode(frame const& in);
   [[nodiscard]] frame decode_base64(std::string_view text);
   [[nodiscard]] bool within_rates(std::size_t bytes, time_point now);
+  void note_alive(time_point now);
+  void accept_message(frame_kind kind, std::string_view data);
   void accept_packet(packet const& in, time_point now);
   void receive_probe(frame const& in, time_point now);
   void complete_upgrade(time_point now);
@@ -177,6 +179,7 @@ class server_session {
   void fail(close_reason reason, errc code, side blame = side::remote);
   void end(close_reason reason, error detail);
   [[nodiscard]] std::optional<session_event> next_packet(time_point now);
+  [[nodiscard]] std::optional<session_event> next_of_body(time_point now);
   [[nodiscard]] response poll_answer(exchange to, std::size_t count, std::string_view closing) const;
 
   server_config const* config_;
@@ -250,6 +253,11 @@ inline result<void> server_session::receive(wire which, frame const& in, time_po
     receive_probe(in, now);
     return {};
   }
+  if (in.kind == frame_kind::text && in.data.starts_with('4')) {  // nearly all: nothing is copied
+    note_alive(now);
+    accept_message(frame_kind::text, in.data.substr(1));
+    return {};
+  }
   auto const decoded = decode(in);
   if (!decoded) {
     fail(close_reason::parse_error, decoded.error().code);
@@ -299,19 +307,25 @@ inline bool server_session::within_rates(std::size_t bytes, time_point now) {
   return false;
 }
 
-/// The packets every transport treats alike. A message becomes the pending view.
+/// A peer that is busy sending is alive: its first packet but a pong restarts the pong timer, once per ping.
+inline void server_session::note_alive(time_point now) {
+  if (!awaits_pong_ || grace_used_) return;
+  grace_used_ = true;
+  heartbeat_ = later(now, config_->ping_timeout);
+}
+
+/// A message becomes the pending view.
+inline void server_session::accept_message(frame_kind kind, std::string_view data) {
+  frame_ = data;
+  frame_kind_ = kind;
+  frame_pending_ = true;
+}
+
+/// The packets every transport treats alike.
 inline void server_session::accept_packet(packet const& in, time_point now) {
-  if (awaits_pong_ && in.type != packet_type::pong && !grace_used_) {
-    // A peer that is busy sending is alive: its first other packet restarts the pong timer, once per ping.
-    grace_used_ = true;
-    heartbeat_ = later(now, config_->ping_timeout);
-  }
+  if (in.type != packet_type::pong) note_alive(now);
   switch (in.type) {
-    case packet_type::message:
-      frame_ = in.data.data;
-      frame_kind_ = in.data.kind;
-      frame_pending_ = true;
-      return;
+    case packet_type::message: return accept_message(in.data.kind, in.data.data);
     case packet_type::pong:
       if (revision3_) return fail(close_reason::transport_error, errc::heartbeat_direction);
       if (config_->observer != nullptr && awaits_pong_ && !grace_used_) {
@@ -429,28 +443,7 @@ inline std::optional<session_event> server_session::next_packet(time_point now) 
     if (!open()) return std::nullopt;
     return session_event{.type = session_event::kind::message, .data = {frame_kind_, frame_}};
   }
-  if (!polling_ || !polling_->post_read) return std::nullopt;
-  while (!closed() && !polling_->body.done()) {
-    auto const decoded = polling_->body.next();
-    if (!decoded) {
-      fail(close_reason::parse_error, decoded.error().code);
-      break;
-    }
-    if (++polling_->packets_read > config_->payload_packets_max) {
-      fail(close_reason::parse_error, errc::too_many_packets);
-      break;
-    }
-    if (!within_rates(decoded->data.data.size(), now)) break;
-    if (!open() && decoded->type != packet_type::close) continue;  // of a session that closes, only this
-    accept_packet(*decoded, now);
-    if (frame_pending_) {
-      frame_pending_ = false;
-      return session_event{.type = session_event::kind::message, .data = {frame_kind_, frame_}};
-    }
-  }
-  polling_->post_read = false;
-  polling_->answer_with(std::exchange(polling_->post, {}), answer::ok);
-  return std::nullopt;
+  return polling_ && polling_->post_read ? next_of_body(now) : std::nullopt;
 }
 
 inline std::optional<session_event> server_session::poll_event(time_point now) {

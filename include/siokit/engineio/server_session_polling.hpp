@@ -49,6 +49,31 @@ inline result<void> server_session::post_received(exchange which, std::span<char
   return {};
 }
 
+/// What is left of the body that is being read.
+inline std::optional<session_event> server_session::next_of_body(time_point now) {
+  while (!closed() && !polling_->body.done()) {
+    auto const decoded = polling_->body.next();
+    if (!decoded) {
+      fail(close_reason::parse_error, decoded.error().code);
+      break;
+    }
+    if (++polling_->packets_read > config_->payload_packets_max) {
+      fail(close_reason::parse_error, errc::too_many_packets);
+      break;
+    }
+    if (!within_rates(decoded->data.data.size(), now)) break;
+    if (!open() && decoded->type != packet_type::close) continue;  // of a session that closes, only this
+    accept_packet(*decoded, now);
+    if (frame_pending_) {
+      frame_pending_ = false;
+      return session_event{.type = session_event::kind::message, .data = {frame_kind_, frame_}};
+    }
+  }
+  polling_->post_read = false;
+  polling_->answer_with(std::exchange(polling_->post, {}), answer::ok);
+  return std::nullopt;
+}
+
 inline void server_session::post_too_large(exchange which) {
   if (!polling_ || polling_->post != which) return;
   polling_->answer_with(std::exchange(polling_->post, {}), answer::too_large);

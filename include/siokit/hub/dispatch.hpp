@@ -4,6 +4,7 @@
 // listener.
 #pragma once
 
+#include "siokit/core/on_failure.hpp"
 #include "siokit/hub/server.hpp"
 #include "siokit/socketio/read_back.hpp"
 
@@ -16,9 +17,9 @@ inline void server::drain(time_point now) {
     reserve_one(closing_);  // an end can't be told twice: there must be room to note it
     auto const event = engine_->poll_event(now);
     if (!event) break;
-    serving_ = event->session;
+    on_failure lost([&]() noexcept { unserved_ = event->session; });
     on_engine_event(*event, now);
-    serving_ = {};
+    lost.done();
   }
   if (ends_due()) finish_closing();  // what a destructor has left to do, see next
   if (!ask_later_.empty()) ask_later();

@@ -203,7 +203,11 @@ template <class... Holder>
   constexpr auto indices = argument_indices<Holder...>();
   result<void> outcome;
   [&]<std::size_t... I>(std::index_sequence<I...>) {
-    static_cast<void>(((outcome = std::get<I>(held).read(in, indices[I])) && ...));
+    [[maybe_unused]] auto const good = [&](result<void> one) {
+      if (!one) outcome = one;
+      return one.has_value();
+    };
+    static_cast<void>((good(std::get<I>(held).read(in, indices[I])) && ...));
   }
   (std::index_sequence_for<Holder...>{});
   return outcome;

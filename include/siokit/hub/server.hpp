@@ -173,7 +173,7 @@ class server {
   /// The session whose event was lost when something was thrown outside all handlers, for want of memory: it
   /// can't go on. Empty when there is none, and when asked again.
   [[nodiscard]] handle take_unserved() noexcept {
-    handle const session = std::exchange(serving_, {});
+    handle const session = std::exchange(unserved_, {});
     return in_handlers_ == 0 ? session : handle{};
   }
 
@@ -388,7 +388,7 @@ class server {
   socket_observer* observer_ = nullptr;
   std::unique_ptr<impl::cluster_member> cluster_;
   handle running_;                 // the socket whose handler runs
-  handle serving_;                 // whose event is being handled
+  handle unserved_;                // whose event was lost
   std::uint32_t in_handlers_ = 0;  // of the application, one called by another
   time_point turn_time_{};
   std::uint64_t listener_count_ = 0;

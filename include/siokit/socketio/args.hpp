@@ -99,7 +99,7 @@ class args {
   template <class T>
   [[nodiscard]] result<T> get(std::size_t index) const {
     auto value = read_argument<T>(index < count_ ? element(index) : std::nullopt, attachments_);
-    if (!value) return remote_error(value.error().code, index);
+    if (!value) value = remote_error(value.error().code, index);
     return value;
   }
 

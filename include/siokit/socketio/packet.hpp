@@ -164,10 +164,9 @@ struct digits {
   out.id = id.value;
   if (rest.empty()) return {};
   if (siokit::impl::json_space(rest[0])) return fail(errc::bad_json);
-  auto const scanned = scan_json(rest, limits.json_depth_max);
-  if (!scanned) return fail(scanned.error().code, scanned.error().offset);
+  error const scanned = siokit::impl::scan_json_into(out.summary, rest, limits.json_depth_max);
+  if (scanned.code != errc::ok) return fail(scanned.code, scanned.offset);
   out.data = rest;
-  out.summary = *scanned;
   if (errc const code = check_payload(out); code != errc::ok) return fail(code);
   return {};
 }

@@ -195,13 +195,13 @@ inline error server_session::read(frame const& in, std::optional<event>& out) {
       out->type = event::kind::received;
       out->wants_ack = packet.has_id;
       out->name = packet.name_raw();
-      out->arguments = args(packet, decoder_.attachments());
+      std::construct_at(&out->arguments, packet, decoder_.attachments());
       return fine;
     case packet_type::ack:
     case packet_type::binary_ack:
       if (!packet.has_id) return out.reset(), fine;  // it answers nothing; ignored, as upstream
       out->type = event::kind::acknowledged;
-      out->arguments = args(packet, decoder_.attachments());
+      std::construct_at(&out->arguments, packet, decoder_.attachments());
       return fine;
     case packet_type::disconnect:
       out->type = event::kind::disconnected;
