@@ -293,7 +293,8 @@ def main():
                     for name, count in (("one thread", 1), ("two threads", 2))}
             # Two threads want two CPUs, which they share with the load: CPU per message counts, not the rate.
             shared = Comparison(build, both, args.rounds, args.seconds, ((SERVER_CPU, LOAD_CPU),) * 2)
-            results["threads"] = {row.name: shared.row(row) for row in ROWS if row.name in THREADED}
+            results["threads"] = {row.name: shared.row(row._replace(load=f"{row.load} --sleeps"))
+                                  for row in ROWS if row.name in THREADED}
         results["latency"] = comparison.latency() if "latency" in rows else {}
     except Failure as why:
         sys.exit(f"{why}")

@@ -228,7 +228,6 @@ inline bool connection::enter_quota() {
 }
 
 inline void connection::start(tls_context const& tls) {
-  socket_.no_delay();
   if (tls) tls_ = std::make_unique<tls_filter>(tls.get(), tls_role::server);
   if (tls && loop_->options().http2.make != nullptr) tls_->offer_http2();
   name_ = loop_->enlist(ref<connection>(this));

@@ -28,6 +28,8 @@ class listener final : public counted {
     if (at.protocol().family() == asio::ip::tcp::v6().family()) {
       step([&] { acceptor_.set_option(asio::ip::v6_only(false), failure); });
     }
+    std::error_code ignored;  // of a Unix socket
+    step([&] { acceptor_.set_option(asio::ip::tcp::no_delay(true), ignored); });
     step([&] { acceptor_.bind(at, failure); });
     if (failure == asio::error::address_in_use && is_abandoned(acceptor_.get_executor(), at)) {
       remove_socket_file(file_of(at));

@@ -49,7 +49,7 @@ class stream {
     descriptor_ = descriptor;
     failure.clear();
   }
-  /// Takes the next connection of a listener.
+  /// Takes the next connection of a listener, whose no_delay it inherits.
   void accept(stream_acceptor& from, stream_protocol::endpoint& peer, std::error_code& failure) noexcept {
     auto size = static_cast<socklen_t>(peer.capacity());
     int const got = ::accept4(from.native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -142,7 +142,7 @@ class stream : public stream_socket {
   void accept(stream_acceptor& from, stream_protocol::endpoint& peer, std::error_code& failure) {
     from.accept(static_cast<stream_socket&>(*this), peer, failure);
     std::error_code ignored;
-    if (!failure) non_blocking(true, ignored);
+    if (!failure) non_blocking(true, ignored), no_delay();
   }
   void no_delay() {
     std::error_code ignored;

@@ -263,6 +263,7 @@ inline void loop::adopt(stream socket, std::string read, bool upgraded) {
   refresh_time();
   std::error_code gone;
   auto const peer = socket.remote_endpoint(gone);
+  socket.no_delay();
   ref<connection> const fresh(new connection(*this, std::move(socket)));
   if (gone || !fresh->greet(peer)) return;
   fresh->start({});

@@ -1,0 +1,144 @@
+// How a server learns that its sockets are ready.
+#include "siokit/net/ready_set.hpp"
+
+#include <sys/socket.h>
+
+#include <array>
+
+#include "net/host_world.hpp"
+
+namespace net_ready_set_test {
+
+using namespace siokit;
+using namespace siokit::test;
+
+#ifdef SIOKIT_EPOLL
+
+using net::impl::ready_set;
+using net::impl::stream;
+
+struct pair_of_streams {
+  explicit pair_of_streams(asio::io_context& context)
+      : near(context.get_executor()), far(context.get_executor()) {
+    std::array<int, 2> both{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, both.data()), 0);
+    std::error_code failure;
+    near.assign({AF_UNIX, 0}, both[0], failure);
+    far.assign({AF_UNIX, 0}, both[1], failure);
+    EXPECT_FALSE(failure);
+  }
+  void say(std::string_view text) {
+    std::error_code failure;
+    EXPECT_EQ(far.send(asio::const_buffer(text.data(), text.size()), 0, failure), text.size());
+  }
+  std::string hear() {
+    std::array<char, 100> text;
+    std::error_code failure;
+    std::size_t const size = near.read_some(text, failure);
+    return failure ? failure.message() : std::string(text.data(), size);
+  }
+
+  stream near, far;
+};
+
+std::vector<std::uint32_t> events_of(ready_set& set, std::uint32_t place) {
+  std::vector<std::uint32_t> out;
+  set.visit([&](std::uint32_t at, std::uint32_t events) {
+    EXPECT_EQ(at, place);
+    out.push_back(events & (ready_set::readable | ready_set::writable));
+  });
+  return out;
+}
+
+TEST(ReadySet, TellsUntilItWasRead) {
+  asio::io_context context;
+  ready_set set(context);
+  pair_of_streams s(context);
+  using events = std::vector<std::uint32_t>;
+  ASSERT_FALSE(set.watch(s.near, 7, ready_set::readable));
+  EXPECT_EQ(events_of(set, 7), events{});
+  s.say("hello");
+  EXPECT_EQ(events_of(set, 7), events{ready_set::readable});
+  EXPECT_EQ(events_of(set, 7), events{ready_set::readable});
+  ASSERT_FALSE(set.watch(s.near, 7, ready_set::readable | ready_set::writable));
+  EXPECT_EQ(events_of(set, 7), events{ready_set::readable | ready_set::writable});
+  EXPECT_EQ(s.hear(), "hello");
+  EXPECT_EQ(events_of(set, 7), events{ready_set::writable});
+  s.say("more");
+  set.forget(s.near);
+  EXPECT_EQ(events_of(set, 7), events{});
+}
+
+TEST(ReadySet, TheEndIsToldWhateverIsAwaited) {
+  asio::io_context context;
+  ready_set set(context);
+  pair_of_streams s(context);
+  ASSERT_FALSE(set.watch(s.near, 1, ready_set::writable));
+  std::error_code ignored;
+  s.far.close(ignored);
+  EXPECT_EQ(events_of(set, 1), std::vector<std::uint32_t>{ready_set::readable | ready_set::writable});
+  EXPECT_EQ(s.hear(), asio::error_code(asio::error::eof).message());
+  EXPECT_FALSE(set.watch(s.near, 1, 0));
+  EXPECT_TRUE(set.watch(s.far, 2, ready_set::readable)) << "it is closed";
+}
+
+TEST(ReadySet, WaitsWhileSomethingIsWatched) {
+  asio::io_context context;
+  ready_set set(context);
+  pair_of_streams s(context);
+  std::vector<std::error_code> told;
+  auto const wait = [&] { set.wait([&](std::error_code why) { told.push_back(why); }); };
+  wait();
+  EXPECT_EQ(context.run(), 0u);
+  ASSERT_FALSE(set.watch(s.near, 0, ready_set::readable));
+  wait();
+  wait();  // once is enough
+  s.say("hello");
+  context.restart();
+  EXPECT_EQ(context.run(), 1u);
+  EXPECT_EQ(told, std::vector<std::error_code>{{}});
+  EXPECT_EQ(s.hear(), "hello");
+  wait();
+  set.forget(s.near);
+  context.restart();
+  EXPECT_EQ(context.run(), 1u) << "it would wait for ever";
+  EXPECT_EQ(told.back(), asio::error::operation_aborted);
+}
+
+#endif
+
+TEST(Readiness, WhoIsNotReadCostsNothing) {
+  world w;
+  raw_client c(w, w.listen());
+  ASSERT_TRUE(body_of(c.ask(get(polling))).starts_with("0{\"sid\""));
+  w.host->pause_reading(true);
+  c.send(get(poll_of(0)));
+  c.socket.set_option(asio::socket_base::linger(true, 0));  // it is reset
+  c.close();
+  std::size_t handlers = 0;
+  EXPECT_TRUE(w.until([&] {
+    w.context.restart();
+    std::size_t const now = w.context.poll();
+    handlers += now;
+    return now == 0;
+  })) << handlers;
+  EXPECT_LT(handlers, 10u);
+  EXPECT_EQ(w.host->connections(), 1u);
+  w.host->pause_reading(false);
+  EXPECT_TRUE(w.until([&] { return w.host->connections() == 0; }));
+}
+
+TEST(Readiness, AContextWithoutConnectionsEnds) {
+  world w;
+  {
+    raw_client c(w, w.listen());
+    ASSERT_TRUE(body_of(c.ask(get(polling))).starts_with("0{\"sid\""));
+  }
+  ASSERT_TRUE(w.until([&] { return w.host->connections() == 0; }));
+  w.host.reset();
+  w.context.restart();
+  w.context.run_for(std::chrono::seconds(10));
+  EXPECT_TRUE(w.context.stopped());
+}
+
+}  // namespace net_ready_set_test
