@@ -3,7 +3,7 @@
 #include "siokit/hub/server.hpp"
 #include "siokit/websocket/decoder.hpp"
 
-static_assert(sizeof(siokit::error) == 8);
+static_assert(sizeof(siokit::error) == 16);
 static_assert(sizeof(siokit::message) == 8);
 static_assert(sizeof(siokit::sid) == 24);
 static_assert(sizeof(siokit::outbox) == 32);
@@ -15,5 +15,5 @@ static_assert(sizeof(siokit::hub::ack) <= 32);
 static_assert(sizeof(siokit::websocket::decoder) <= 24);
 
 // Views that a handler is given are copied freely.
-static_assert(std::is_nothrow_copy_constructible_v<siokit::engineio::event>);
+static_assert(std::is_trivially_copyable_v<siokit::engineio::event>);
 static_assert(std::is_trivially_copyable_v<siokit::socketio::event>);

@@ -113,25 +113,23 @@ enum class side : std::uint8_t { local, remote };
 struct error {
   errc code = errc::ok;
   side blame = side::local;
-  std::uint32_t offset = 0;
-
-  /// Not the default one: so a result<void> is returned in memory, of which the caller reads just whether it
-  /// is good. In registers it would be put together from pieces, which the processor has to wait for.
-  constexpr ~error() {}  // NOLINT(modernize-use-equals-default)
+  std::uint64_t offset = 0;
 
   friend bool operator==(error const&, error const&) = default;
 };
-static_assert(sizeof(error) == 8);
+// So a result<void> is returned in memory, of which the caller reads just whether it is good. One of 12 bytes
+// comes in registers, put together from pieces that the processor has to wait for.
+static_assert(sizeof(error) == 16);
 
 template <class T>
 using result = tl::expected<T, error>;
 
 /// The failure half of a result<T>.
 [[nodiscard]] inline tl::unexpected<error> local_error(errc code, std::size_t offset = 0) noexcept {
-  return tl::unexpected<error>(error{code, side::local, static_cast<std::uint32_t>(offset)});
+  return tl::unexpected<error>(error{code, side::local, offset});
 }
 [[nodiscard]] inline tl::unexpected<error> remote_error(errc code, std::size_t offset = 0) noexcept {
-  return tl::unexpected<error>(error{code, side::remote, static_cast<std::uint32_t>(offset)});
+  return tl::unexpected<error>(error{code, side::remote, offset});
 }
 
 namespace impl {

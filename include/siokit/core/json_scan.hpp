@@ -387,7 +387,7 @@ struct json_stop {
   char const* const at = json_space_end(begin, end);
   out.begin = static_cast<std::uint32_t>(at - begin);
   auto const stop = json_check_value(begin, at, end, std::min(depth_max, json_depth_max), out);
-  if (!stop.ok()) return {stop.code, side::remote, static_cast<std::uint32_t>(stop.at - begin)};
+  if (!stop.ok()) return {stop.code, side::remote, static_cast<std::size_t>(stop.at - begin)};
   out.kind = json_kind_of(*at);
   if (out.kind != json_kind::array || out.count == 0) out.first_begin = out.first_end = 0;
   return {};

@@ -144,7 +144,7 @@ struct digits {
   out.type = static_cast<packet_type>(text[0] - '0');
   std::string_view rest(text.data() + 1, text.size() - 1);
   auto const fail = [&](errc code, std::size_t further = 0) {
-    return error{code, side::remote, static_cast<std::uint32_t>(text.size() - rest.size() + further)};
+    return error{code, side::remote, text.size() - rest.size() + further};
   };
   if (is_binary(out.type)) {
     auto const count = take_digits(rest, 255);

@@ -114,7 +114,7 @@ struct deflate_choice {
 
 /// Reads a server's answer to deflate_offer. False: it declines, nothing is compressed. Error, remote:
 /// ws_bad_handshake, if it answers what was not offered, or names something twice.
-[[nodiscard]] inline result<bool> read_deflate_answer(std::string_view extensions) noexcept {
+[[nodiscard]] constexpr result<bool> read_deflate_answer(std::string_view extensions) noexcept {
   if (extensions.empty()) return false;
   if (impl::take_part(extensions, ';') != "permessage-deflate") return remote_error(errc::ws_bad_handshake);
   auto const words = impl::read_deflate_words(extensions);
