@@ -128,14 +128,30 @@ TEST(Readiness, WhoIsNotReadCostsNothing) {
   EXPECT_TRUE(w.until([&] { return w.host->connections() == 0; }));
 }
 
+TEST(Readiness, WhoWasNotReadTwiceIsReadAfterAll) {
+  world w;
+  raw_client c(w, w.listen());
+  ASSERT_TRUE(body_of(c.ask(get(polling))).starts_with("0{\"sid\""));
+  auto const settle = [&] { return w.until([&] { return w.context.restart(), w.context.poll() == 0; }); };
+  w.host->pause_reading(true);
+  c.send(post(poll_of(0), "4hello"));
+  ASSERT_TRUE(settle());
+  w.host->pause_reading(false);
+  w.host->pause_reading(true);
+  ASSERT_TRUE(settle());
+  EXPECT_EQ(c.in, "");
+  w.host->pause_reading(false);
+  EXPECT_EQ(body_of(c.response()), "ok");
+}
+
 TEST(Readiness, AContextWithoutConnectionsEnds) {
   world w;
   {
     raw_client c(w, w.listen());
-    ASSERT_TRUE(body_of(c.ask(get(polling))).starts_with("0{\"sid\""));
+    ASSERT_TRUE(has(c.ask(get("/elsewhere")), "404"));
   }
   ASSERT_TRUE(w.until([&] { return w.host->connections() == 0; }));
-  w.host.reset();
+  w.host->stop_listening();
   w.context.restart();
   w.context.run_for(std::chrono::seconds(10));
   EXPECT_TRUE(w.context.stopped());

@@ -270,7 +270,6 @@ inline void connection::on_readable() {
     if (!std::exchange(unread_, true)) loop_->read_later(*this);
     return;
   }
-  unread_ = false;
   // Bounded, so that a peer which sends without end does not keep the others waiting.
   constexpr int reads_at_once = 2;
   for (int i = 0; i < reads_at_once && room() > 0; ++i) {

@@ -85,9 +85,9 @@ class engine_host {
     return {};
   }
   /// Makes these hosts the shards of one server, each with an io_context and a thread of its own. Before any
-  /// of them runs. New connections go to one after the other, whoever listens; a request that names a session
-  /// of another shard takes its connection there, before its body or the first frame is read. So ids of
-  /// sessions are to be made with session_counter(): `hosts[i]` is shard i. Not with HTTP/2, whose streams
+  /// of them runs. A new connection goes to the one with the fewest, whoever listens; a request that names a
+  /// session of another shard takes its connection there, before its body or the first frame is read. So ids
+  /// of sessions are to be made with session_counter(): `hosts[i]` is shard i. Not with HTTP/2, whose streams
   /// can't move. No host may be destroyed before the io_contexts of all have ended to run.
   static void share(std::span<engine_host* const> hosts) {
     std::vector<impl::loop*> loops;

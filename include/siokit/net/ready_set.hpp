@@ -9,11 +9,15 @@
 
 #include <sys/epoll.h>
 
+#include <array>
 #include <asio/posix/basic_stream_descriptor.hpp>
+#include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 namespace siokit::inline v0::net::impl {
 
@@ -56,16 +60,15 @@ class ready_set {
   /// What `events` are made of. An error of the socket is both.
   static constexpr std::uint32_t readable = EPOLLIN, writable = EPOLLOUT;
 
-  explicit ready_set(asio::io_context& context) : poll_(std::in_place, context.get_executor()) {
-    int const made = ::epoll_create1(EPOLL_CLOEXEC);
-    if (made < 0) throw std::system_error(errno, std::system_category(), "epoll_create1");
-    poll_->assign(made);
-  }
+  explicit ready_set(asio::io_context& context) : poll_(std::in_place, context.get_executor()) {}
 
   /// From now on `events` of `what` are told, as those of `place`, as long as they last; none: it is
   /// forgotten. Error: the system watches no more.
   [[nodiscard]] std::error_code watch(stream& what, std::uint32_t place, std::uint32_t events) noexcept {
     if (events == what.watched_) return {};
+    if (!poll_->is_open()) {  // made at the first use, so that a process that forks before that has its own
+      if (auto const failure = open()) return failure;
+    }
     int const verb = what.watched_ == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
     epoll_event wanted{events, {.u64 = place}};
     if (::epoll_ctl(poll_->native_handle(), verb, what.native_handle(), &wanted) < 0)
@@ -94,7 +97,8 @@ class ready_set {
   void visit(Visit&& visit) {
     std::array<epoll_event, 128> ready;
     int const count = ::epoll_wait(poll_->native_handle(), ready.data(), static_cast<int>(ready.size()), 0);
-    for (int i = 0; i < count && poll_; ++i) {
+    // Who stops the io_context wants no more handlers; what is ready stays so.
+    for (int i = 0; i < count && poll_ && !poll_->get_executor().context().stopped(); ++i) {
       epoll_event const& each = ready[static_cast<std::size_t>(i)];
       std::uint32_t const failed = each.events & (EPOLLERR | EPOLLHUP) ? readable | writable : 0;
       visit(static_cast<std::uint32_t>(each.data.u64), each.events | failed);
@@ -104,6 +108,15 @@ class ready_set {
   void close() noexcept { poll_.reset(); }
 
  private:
+  std::error_code open() noexcept {
+    int const made = ::epoll_create1(EPOLL_CLOEXEC);
+    std::error_code failure{errno, asio::error::get_system_category()};
+    if (made < 0) return failure;
+    poll_->assign(made, failure);
+    if (failure) ::close(made);
+    return failure;
+  }
+
   template <class Handler>
   struct waiting {
     using allocator_type = wait_memory::allocator<std::byte>;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "siokit/core/on_failure.hpp"
 #include "siokit/net/server.hpp"
 
 namespace siokit::inline v0::net::impl {
@@ -45,10 +46,15 @@ class shard_bus final : public hub::cluster_bus {
   bool send(hub::cluster_node self, hub::cluster_node to, hub::cluster_message what) override {
     std::size_t const size = cost_of(what);
     std::size_t const before = mail_[to].bytes.fetch_add(size);  // before it can be given back
+    on_failure lost([&]() noexcept { mail_[to].bytes -= size; });
     bundle& out = mail_[self].out[to];
     out.letters.push_back(std::move(what));
     out.bytes += size;
-    if (!std::exchange(mail_[self].posts, true)) servers_[self]->post([this, self] { post_all(self); });
+    lost.done();
+    if (!mail_[self].posts) {
+      servers_[self]->post([this, self] { post_all(self); });
+      mail_[self].posts = true;
+    }
     if (before + size > bytes_max && !mail_[to].waiting[self].exchange(true)) wait_for(self, to);
     return true;
   }
@@ -84,21 +90,28 @@ class shard_bus final : public hub::cluster_bus {
     for (hub::cluster_node node = 0; node < servers_.size(); ++node) {
       bundle out = std::exchange(mail_[self].out[node], {});
       if (out.letters.empty()) continue;
+      on_failure lost([this, node, size = out.bytes]() noexcept { mail_[node].bytes -= size; });
       servers_[node]->post([this, self, node, all = std::move(out)]() mutable {
         note_received(node, all.bytes);
         for (auto& each : all.letters) servers_[node]->receive(self, std::move(each));
       });
+      lost.done();
     }
   }
 
   /// Given back when all that has come by now is being handled.
   void note_received(hub::cluster_node self, std::size_t size) {
     if (std::exchange(mail_[self].received, mail_[self].received + size) > 0) return;
+    on_failure lost([this, self]() noexcept { give_back(self); });
     servers_[self]->post([this, self] {
-      mail& mine = mail_[self];
-      std::size_t const done = std::exchange(mine.received, 0);
-      if (mine.bytes.fetch_sub(done) - done <= bytes_max / 2) release_all(self);
+      if (give_back(self) <= bytes_max / 2) release_all(self);
     });
+    lost.done();
+  }
+  /// What is left.
+  std::size_t give_back(hub::cluster_node self) noexcept {
+    std::size_t const done = std::exchange(mail_[self].received, 0);
+    return mail_[self].bytes.fetch_sub(done) - done;
   }
 
   void wait_for(hub::cluster_node self, hub::cluster_node other) {
@@ -108,8 +121,10 @@ class shard_bus final : public hub::cluster_bus {
   void release_all(hub::cluster_node self) {
     for (hub::cluster_node node = 0; node < servers_.size(); ++node) {
       if (!mail_[self].waiting[node].exchange(false)) continue;
+      on_failure lost([this, self, node]() noexcept { mail_[self].waiting[node] = true; });
       servers_[node]->post(
           [this, node] { servers_[node]->host().pause_reading(--mail_[node].waits_for > 0); });
+      lost.done();
     }
   }
 

@@ -6,7 +6,9 @@
 
 #include <array>
 #include <asio/error.hpp>
+#include <cstdint>
 #include <span>
+#include <system_error>
 #include <utility>
 
 #include "siokit/net/backlog.hpp"
@@ -15,6 +17,7 @@
 #if defined(__linux__) && !defined(SIOKIT_NO_EPOLL)
 #define SIOKIT_EPOLL 1
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -83,9 +86,9 @@ class stream {
   }
 
   [[nodiscard]] std::size_t read_some(std::span<char> into, std::error_code& failure) noexcept {
-    ssize_t const size = ::recv(descriptor_, into.data(), into.size(), 0);
-    if (size == 0) failure = asio::error::eof;
-    return result(size, failure);
+    std::size_t const size = result(::recv(descriptor_, into.data(), into.size(), 0), failure);
+    if (size == 0 && !failure && !into.empty()) failure = asio::error::eof;
+    return size;
   }
   [[nodiscard]] std::size_t send(asio::const_buffer data, int flags, std::error_code& failure) noexcept {
     return result(::send(descriptor_, data.data(), data.size(), flags | MSG_NOSIGNAL), failure);
@@ -110,6 +113,7 @@ class stream {
     failure = {errno, asio::error::get_system_category()};
   }
   [[nodiscard]] static std::size_t result(ssize_t size, std::error_code& failure) noexcept {
+    failure.clear();
     if (size >= 0) return static_cast<std::size_t>(size);
     fail(failure);
     return 0;

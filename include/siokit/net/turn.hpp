@@ -107,7 +107,10 @@ inline void loop::read_later(connection& who) {
 inline void loop::pause_reading(bool wanted) {
   reads_nothing_ = wanted;
   if (wanted) return;
-  for (auto const& each : std::exchange(unread_, {})) resume_later(*each);
+  for (auto const& each : std::exchange(unread_, {})) {
+    each->unread_ = false;
+    resume_later(*each);
+  }
 }
 
 // --- Readiness
