@@ -40,11 +40,7 @@ class loose_socket {
   loose_socket& operator=(loose_socket&&) = delete;
   ~loose_socket() {
     if (!open_) return;
-#ifdef _WIN32
-    ::closesocket(descriptor_);
-#else
-    ::close(descriptor_);
-#endif
+    end(descriptor_);
   }
 
   /// Gives it to the loop of `to`. Error: that of taking it, or of this; it is closed then.
@@ -56,7 +52,19 @@ class loose_socket {
   }
 
  private:
-  stream::native_handle_type descriptor_{};
+#ifdef _WIN32
+  using descriptor = SOCKET;
+  static void end(descriptor which) noexcept {
+    ::closesocket(which);
+  }
+#else
+  using descriptor = int;
+  static void end(descriptor which) noexcept {
+    ::close(which);
+  }
+#endif
+
+  descriptor descriptor_{};
   int family_ = 0;
   std::error_code failure_{};
   bool open_ = false;
