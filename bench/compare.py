@@ -46,6 +46,7 @@ ROWS = [
     Row("idle", "resident memory of an idle connection", "idle --clients 4000", "KiB", None),
 ]
 THREADED = ("echo", "echo-16", "broadcast", "polling", "connect")
+APART = ("echo", "echo-16", "connect")  # no connection has to do with another: the floor has threads too
 ROW_NAMES = [*(row.name for row in ROWS), "threads", "latency"]
 OWN = "at 50 % of a CPU"
 EQUAL = "at the rate of the slowest"
@@ -84,7 +85,7 @@ class Comparison:
     """Measures `servers`: name -> Contender. `cpus`: theirs, and those of the load generator."""
 
     def __init__(self, build, servers, rounds, seconds, cpus=((SERVER_CPU,), (LOAD_CPU,))):
-        self.load = build / LOAD
+        self.build, self.load = build, build / LOAD
         self.servers = servers
         self.rounds = rounds
         self.seconds = seconds
@@ -92,7 +93,7 @@ class Comparison:
 
     def run(self, name, load):
         command = list(self.servers[name].command)
-        if name == "floor" and load.startswith("connect"):
+        if name.startswith("floor") and load.startswith("connect"):
             command.append("close")
             load += " --bare"
         with Server(command, self.server_cpus) as server:
@@ -126,6 +127,18 @@ class Comparison:
     def row(self, row):
         return self.rounds_of(row.title, {name: row.load for name in self.servers
                                           if (name, row.name) != ("floor", "idle")})
+
+    def threads(self):
+        """row -> server x threads -> results. Two threads want two CPUs, which they share with the load: so
+        CPU per message counts, not the rate."""
+        each = {f"{name} x {count}": self.servers[name]._replace(
+                    command=[*self.servers[name].command, "--threads", count])
+                for name in ("floor", "siokit") for count in (1, 2)}
+        shared = Comparison(self.build, each, self.rounds, self.seconds, ((SERVER_CPU, LOAD_CPU),) * 2)
+        return {row.name: shared.rounds_of(f"{row.title}, on threads",
+                                           {name: f"{row.load} --sleeps" for name in each
+                                            if name.startswith("siokit") or row.name in APART})
+                for row in ROWS if row.name in THREADED}
 
     def latency(self):
         """Each at the rate that takes half of its CPU, and all at the lowest of these rates."""
@@ -194,11 +207,13 @@ def shares(results, names):
 def threads(results):
     lines = []
     for row in filter(lambda row: row.name in results, ROWS):
-        one, two = results[row.name]["one thread"], results[row.name]["two threads"]
-        lines.append([f"{row.title}, {row.unit}", *[shown(statistics.median(map(row.value, each)))
-                                                    for each in (one, two)],
-                      f"{ratio(row, two, one):.2f}", "1.1"])
-    return table(["siokit on several threads", "one thread", "two threads", "two / one", "goal"], lines)
+        each = results[row.name]
+        line = [shown(statistics.median(map(row.value, each[f"siokit x {count}"]))) for count in (1, 2)]
+        line += [f"{ratio(row, each[f'{name} x 2'], each[f'{name} x 1']):.2f}" if f"{name} x 1" in each else "-"
+                 for name in ("siokit", "floor")]
+        lines.append([f"{row.title}, {row.unit}", *line, "1.1"])
+    return table(["siokit on several threads", "one thread", "two threads", "two / one", "the floor's", "goal"],
+                 lines)
 
 
 def generator_late(each):
@@ -288,13 +303,7 @@ def main():
         results["cpu"] = {row.name: comparison.row(row) for row in ROWS if row.name in rows}
         results["threads"] = {}
         if "threads" in rows and "siokit" in there:
-            siokit = there["siokit"]
-            both = {name: siokit._replace(command=[*siokit.command, "--threads", count])
-                    for name, count in (("one thread", 1), ("two threads", 2))}
-            # Two threads want two CPUs, which they share with the load: CPU per message counts, not the rate.
-            shared = Comparison(build, both, args.rounds, args.seconds, ((SERVER_CPU, LOAD_CPU),) * 2)
-            results["threads"] = {row.name: shared.row(row._replace(load=f"{row.load} --sleeps"))
-                                  for row in ROWS if row.name in THREADED}
+            results["threads"] = comparison.threads()
         results["latency"] = comparison.latency() if "latency" in rows else {}
     except Failure as why:
         sys.exit(f"{why}")

@@ -13,8 +13,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -30,10 +32,12 @@ class floor_server {
  public:
   explicit floor_server(bool closes) : closes_(closes) {}
 
-  void run(std::uint16_t port) {
+  /// Returns the port, which other floors of this process may listen at too.
+  std::uint16_t listen(std::uint16_t port) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     int const on = 1;
-    ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    for (int const option : {SO_REUSEADDR, SO_REUSEPORT})
+      ::setsockopt(listener_, SOL_SOCKET, option, &on, sizeof on);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -45,9 +49,10 @@ class floor_server {
       std::perror("floor");
       std::exit(1);
     }
-    std::printf("listening on http://127.0.0.1:%d\n", ntohs(address.sin_port));
-    std::fflush(stdout);
     watch(listener_);
+    return ntohs(address.sin_port);
+  }
+  void run() {
     std::vector<epoll_event> ready(1024);
     for (;;) {
       int const count = ::epoll_wait(poll_, ready.data(), static_cast<int>(ready.size()), -1);
@@ -200,7 +205,19 @@ class floor_server {
 
 }  // namespace
 
-/// floor PORT [close]: with "close" each connection ends with the answer to its handshake.
+/// floor PORT [close] [--threads N]: with "close" each connection ends with the answer to its handshake. With
+/// several threads the system spreads connections; what concerns several of them stays in one thread.
 int main(int argc, char** argv) {
-  floor_server(argc > 2).run(static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0));
+  std::vector<std::string_view> const said(argv + 1, argv + argc);
+  auto port = static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0);
+  bool const closes = std::ranges::find(said, "close") != said.end();
+  auto const threads = std::ranges::find(said, "--threads");
+  int const count = said.end() - threads > 1 ? std::atoi(threads[1].data()) : 1;
+  std::vector<std::unique_ptr<floor_server>> all;
+  for (int i = 0; i < count; ++i) port = all.emplace_back(new floor_server(closes))->listen(port);
+  std::printf("listening on http://127.0.0.1:%d\n", port);
+  std::fflush(stdout);
+  std::vector<std::jthread> others;
+  for (std::size_t i = 1; i < all.size(); ++i) others.emplace_back([&all, i] { all[i]->run(); });
+  if (!all.empty()) all.front()->run();
 }
