@@ -109,8 +109,10 @@ class Comparison:
         """server -> the results of its rounds, for `loads`: server -> arguments of bench-load."""
         print(f"{what} ...", file=sys.stderr)
         out = {name: [] for name in loads}
-        for _ in range(self.rounds):
-            for name in list(out):
+        for i in range(self.rounds):
+            there = list(out)
+            first = i % max(1, len(there))  # another each time: what disturbs the machine may come at intervals, too
+            for name in there[first:] + there[:first]:
                 try:
                     out[name].append(self.run(name, loads[name]))
                 except Failure as why:
@@ -209,11 +211,12 @@ def threads(results):
     for row in filter(lambda row: row.name in results, ROWS):
         each = results[row.name]
         line = [shown(statistics.median(map(row.value, each[f"siokit x {count}"]))) for count in (1, 2)]
-        line += [f"{ratio(row, each[f'{name} x 2'], each[f'{name} x 1']):.2f}" if f"{name} x 1" in each else "-"
-                 for name in ("siokit", "floor")]
+        for name in ("siokit", "floor"):
+            one, two = each.get(f"{name} x 1"), each.get(f"{name} x 2")
+            line.append(f"{ratio(row, two, one):.2f}" if one else "-")
         lines.append([f"{row.title}, {row.unit}", *line, "1.1"])
-    return table(["siokit on several threads", "one thread", "two threads", "two / one", "the floor's", "goal"],
-                 lines)
+    columns = ["siokit on several threads", "one thread", "two threads", "two / one", "the floor's", "goal"]
+    return table(columns, lines)
 
 
 def generator_late(each):
@@ -263,8 +266,8 @@ def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path, help="folder of a release build")
-    parser.add_argument("--seconds", type=float, default=3, help="how long a cell is measured in a round")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2, help="how long a cell is measured in a round")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rows", default="", metavar="NAMES",
                         help=f"only these, separated by commas: {', '.join(ROW_NAMES)}")
     parser.add_argument("--only", default="", metavar="NAMES",

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Counts the instructions of each micro-benchmark with callgrind, and compares them with a baseline.
+The time of one iteration is printed beside, and compared with nothing.
 
     instructions.py BENCH_MICRO BASELINE [--write] [--filter REGEX]
 
@@ -47,6 +48,21 @@ def count(program, name):
     return each
 
 
+def times(program):
+    """name -> nanoseconds of one iteration. Others use the machine: they are shown, and judge nothing."""
+    done = subprocess.run([program, "--benchmark_format=json", "--benchmark_min_time=0.05"],
+                          capture_output=True, text=True, check=True)
+    unit = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
+    return {each["name"]: each["cpu_time"] * unit[each["time_unit"]]
+            for each in json.loads(done.stdout)["benchmarks"]}
+
+
+def grown(counted, known):
+    """Names of what is over the baseline, or not in it."""
+    return [name for name, now in counted.items()
+            if name not in known or now - known[name] > max(NOISE, GROWTH_MAX * known[name])]
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -59,13 +75,11 @@ def main():
     wanted = names(args.program, args.filter)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         counted = dict(zip(wanted, pool.map(lambda name: round(count(args.program, name)), wanted)))
-    worse = []
+    took = times(args.program)
+    print(f"{'':34} {'instructions':>12} {'ns':>14}   of the baseline")
     for name, now in counted.items():
-        before = known.get(name)
-        change = "" if before is None else f"{100 * (now - before) / before:+6.1f} %"
-        print(f"{name:34} {now:12,} {change}")
-        if before is None or now - before > max(NOISE, GROWTH_MAX * before):
-            worse.append(name)
+        change = f"{100 * (now - known[name]) / known[name]:+6.1f} %" if name in known else "not in it"
+        print(f"{name:34} {now:12,} {took[name]:14,.1f}   {change}")
     gone = [name for name in known if name not in counted and re.search(args.filter, name)]
     if args.write:
         kept = {name: before for name, before in known.items() if name not in gone}
@@ -73,7 +87,7 @@ def main():
         return
     if gone:
         sys.exit(f"in {args.baseline.name}, but not measured: {', '.join(gone)}; --write")
-    if worse:
+    if worse := grown(counted, known):
         sys.exit(f"over {args.baseline.name} by more than {100 * GROWTH_MAX:g} %: {', '.join(worse)}")
     print(f"{len(counted)} passed, 0 failed")
 

@@ -4,8 +4,10 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <functional>
+#include <memory>
 
-#include "net/host_world.hpp"
+#include "net/websocket_client.hpp"
 
 namespace net_ready_set_test {
 
@@ -105,7 +107,132 @@ TEST(ReadySet, WaitsWhileSomethingIsWatched) {
   EXPECT_EQ(told.back(), asio::error::operation_aborted);
 }
 
+TEST(ReadySet, AWaitThatWasGivenUpIsNoWait) {
+  asio::io_context context;
+  ready_set set(context);
+  pair_of_streams last(context), next(context);
+  int told = 0;
+  std::function<void()> const wait = [&] {
+    set.wait([&](std::error_code) {
+      ++told;
+      set.visit([&](std::uint32_t, std::uint32_t) { EXPECT_EQ(next.hear(), "hello"); });
+      set.forget(next.near);
+      wait();
+    });
+  };
+  ASSERT_FALSE(set.watch(last.near, 0, ready_set::readable));
+  wait();
+  set.forget(last.near);  // and so the wait ends, but nobody was told yet
+  ASSERT_FALSE(set.watch(next.near, 1, ready_set::readable));
+  wait();
+  next.say("hello");
+  EXPECT_EQ(context.run(), 1u);
+  EXPECT_EQ(told, 1);
+}
+
 #endif
+
+/// Clients on one WebSocket each, whose messages come all at a time.
+struct batch : world {
+  explicit batch(std::size_t count) {
+    auto const at = listen();
+    for (std::size_t i = 0; i < count; ++i) {
+      clients.push_back(std::make_unique<websocket_client>(*this, at));
+      clients.back()->open();
+      EXPECT_TRUE(clients.back()->next().starts_with("text 0{"));
+      sessions.push_back(last);
+    }
+  }
+  void all_say(std::string_view text) {
+    for (auto const& each : clients) each->say(websocket::opcodes::text, text);
+  }
+
+  std::vector<std::unique_ptr<websocket_client>> clients;
+  std::vector<handle> sessions;
+};
+
+TEST(Readiness, AHandlerThatThrowsTakesNobodyWithIt) {
+  batch w(5);
+  int caught = 0, answered = 0;
+  w.on_event = [&, thrown = 0](engineio::event const& event) mutable {
+    if (event.type == engineio::event::kind::message && thrown++ < 2) throw std::runtime_error("handler");
+    return false;
+  };
+  w.all_say("4hello");
+  auto const step = [&] {
+    try {
+      w.context.restart();
+      w.context.run_one_for(std::chrono::milliseconds(2));
+    } catch (std::runtime_error const&) {
+      ++caught;
+    }
+    answered = 0;
+    for (auto const& each : w.clients) each->pull(), answered += each->in.empty() ? 0 : 1;
+    return answered == 3;
+  };
+  for (int i = 0; i < 5000 && !step(); ++i) continue;
+  EXPECT_EQ(caught, 2);
+  EXPECT_EQ(answered, 3);
+  w.on_event = {};
+  for (auto const& each : w.clients) {
+    each->in.clear();
+    each->say(websocket::opcodes::text, "4more");
+    EXPECT_EQ(each->next(), "text 4more");
+  }
+}
+
+TEST(Readiness, WhomAnotherHasEndedIsNotHeard) {
+  batch w(4);
+  int heard = 0;
+  w.on_event = [&](engineio::event const& event) {
+    if (event.type != engineio::event::kind::message) return false;
+    ++heard;
+    for (handle const each : w.sessions) {
+      if (each != event.session) w.engine.close(each, net::now(), true);
+    }
+    return false;
+  };
+  w.all_say("4hello");
+  int echoes = 0, ends = 0;
+  for (auto const& each : w.clients) {
+    std::string const said = each->next();
+    (said == "text 4hello" ? echoes : ends) += 1;
+  }
+  EXPECT_EQ(heard, 1);
+  EXPECT_EQ(echoes, 1);
+  EXPECT_EQ(ends, 3);
+}
+
+TEST(Readiness, WhoTakesThePlaceOfAnotherGetsNothingOfIt) {
+  batch w(3);
+  tcp::acceptor elsewhere(w.context, {asio::ip::address_v4::loopback(), 0});
+  raw_client successor(w, elsewhere.local_endpoint());
+  int heard = 0;
+  w.on_event = [&](engineio::event const& event) {
+    if (event.type != engineio::event::kind::message) return false;
+    switch (heard++) {
+      case 0: return w.send(w.sessions[2], text_message("4you are gone")), true;
+      case 1: {
+        std::array<header, 1> const headers{{{"Host", "a"}}};
+        EXPECT_EQ(w.host->connections(), 2u) << "its place is still taken";
+        EXPECT_FALSE(
+            w.host->attach(elsewhere.accept(),
+                           {.method = "GET", .target = polling, .headers = headers, .keep_alive = true}));
+        return true;
+      }
+      default: return false;
+    }
+  };
+  w.clients[0]->say(websocket::opcodes::text, "4one");
+  w.clients[1]->say(websocket::opcodes::text, "4two");
+  w.clients[2]->socket.set_option(asio::socket_base::linger(true, 0));
+  w.clients[2]->close();  // it is reset, which the server learns when it writes, and is told of once more
+  EXPECT_TRUE(body_of(successor.response()).starts_with("0{\"sid\""));
+  EXPECT_EQ(body_of(successor.ask(post(poll_of(3), "4hello"))), "ok");
+  EXPECT_EQ(w.host->connections(), 3u);
+  w.clients[0]->say(websocket::opcodes::text, "4three");
+  EXPECT_EQ(w.clients[0]->next(), "text 4three");
+}
 
 TEST(Readiness, WhoIsNotReadCostsNothing) {
   world w;

@@ -48,10 +48,8 @@ class connection final : public counted {
   void resume();
   /// The deadline has come.
   void expire();
-#ifdef SIOKIT_EPOLL
   /// The socket is ready for `events` of the ready_set.
   void on_ready(std::uint32_t events);
-#endif
   /// No further request will be served.
   void close_soon();
   /// Ends the connection at once, and tells the engine what that breaks.
@@ -69,9 +67,7 @@ class connection final : public counted {
   /// What the middleware says that is asked, or waited for.
   void decide(bool good);
   /// Adds to the headers of the answer to the present request.
-  void add_header(owned_header field) {
-    http_->headers.push_back(std::move(field));
-  }
+  void add_header(owned_header field) { http_->headers.push_back(std::move(field)); }
   /// Writes the answer to the present request.
   void respond(std::uint16_t status, std::string_view body, std::span<owned_header const> headers);
   /// Ends the connection at once, without a word to anybody.
@@ -113,9 +109,7 @@ class connection final : public counted {
   void receive_more(std::string_view part);
   void lose();
   void leave_stream() noexcept;
-  [[nodiscard]] bool is_stream() const noexcept {
-    return http_ && http_->parent;
-  }
+  [[nodiscard]] bool is_stream() const noexcept { return http_ && http_->parent; }
 
   // HTTP: connection_http.hpp.
   void receive_requests(std::span<char>& in);
@@ -172,9 +166,7 @@ class connection final : public counted {
   void shut_down();
   template <class Hook>
   void call_hook(Hook&& hook);
-  void arm(duration from_now) {
-    loop_->arm(name_, later(loop_->now(), from_now));
-  }
+  void arm(duration from_now) { loop_->arm(name_, later(loop_->now(), from_now)); }
 
   stream socket_;
   loop* loop_;  // null once this connection is over

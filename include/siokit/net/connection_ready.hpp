@@ -36,10 +36,6 @@ inline void connection::on_ready(std::uint32_t events) {
   static_cast<void>(loop_->watch(socket_, name_, wanted));  // fewer than now: that is always to be had
 }
 
-inline void connection::stop_waiting() noexcept {
-  if (loop_ != nullptr) loop_->forget(socket_);
-}
-
 #else
 
 inline void connection::wait_readable() {
@@ -58,8 +54,10 @@ inline void connection::wait_writable() {
   });
 }
 
-inline void connection::stop_waiting() noexcept {}  // which the end of the socket does
-
 #endif
+
+inline void connection::stop_waiting() noexcept {
+  if (loop_ != nullptr) loop_->forget(socket_);
+}
 
 }  // namespace siokit::inline v0::net::impl

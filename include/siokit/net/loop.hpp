@@ -162,22 +162,14 @@ class loop final : public counted {
   /// A connection whose turn to read it was meanwhile.
   void read_later(connection& who);
 
-#ifdef SIOKIT_EPOLL
   /// From now on the connection `name` is told of `events` of its socket. False: they can't be had.
   [[nodiscard]] bool watch(stream& socket, std::uint64_t name, std::uint32_t events);
-  void forget(stream& socket) noexcept {
-    ready_.forget(socket);
-  }
-#endif
+  void forget(stream& socket) noexcept { ready_.forget(socket); }
 
   // --- Other loops, each with its own thread, which outlive its handlers: see engine_host::share().
 
-  void share(std::vector<loop*> all) {
-    shards_ = std::move(all);
-  }
-  [[nodiscard]] bool shared() const noexcept {
-    return !shards_.empty();
-  }
+  void share(std::vector<loop*> all) { shards_ = std::move(all); }
+  [[nodiscard]] bool shared() const noexcept { return !shards_.empty(); }
   /// The loop of a shard; null if there is none, or it is this one.
   [[nodiscard]] loop* shard(std::size_t number) const noexcept {
     loop* const found = number < shards_.size() ? shards_[number] : nullptr;
@@ -194,20 +186,12 @@ class loop final : public counted {
   [[nodiscard]] std::uint64_t rename(std::uint64_t name) noexcept;
   [[nodiscard]] ref<connection> find(std::uint64_t name) const noexcept;
   /// Sets the one deadline of a connection; `never` withdraws it.
-  void arm(std::uint64_t name, time_point at) {
-    deadlines_.arm(place_of(name), at);
-  }
-  [[nodiscard]] http_reply make_reply(std::uint64_t exchange) noexcept {
-    return {*this, exchange};
-  }
-  [[nodiscard]] request_next make_next(std::uint64_t exchange) noexcept {
-    return {*this, exchange};
-  }
+  void arm(std::uint64_t name, time_point at) { deadlines_.arm(place_of(name), at); }
+  [[nodiscard]] http_reply make_reply(std::uint64_t exchange) noexcept { return {*this, exchange}; }
+  [[nodiscard]] request_next make_next(std::uint64_t exchange) noexcept { return {*this, exchange}; }
 
   /// The POST whose packets are being handled, null outside of that.
-  [[nodiscard]] http_request const* request() const noexcept {
-    return request_;
-  }
+  [[nodiscard]] http_request const* request() const noexcept { return request_; }
   /// Makes `one` the present request for the life of the result.
   [[nodiscard]] auto show(http_request const& one) {
     struct scope {
@@ -221,13 +205,9 @@ class loop final : public counted {
   // --- Scratch memory, good until the next use by anybody.
 
   /// What one read fills.
-  [[nodiscard]] std::span<char> input_buffer() const noexcept {
-    return {input_.get(), buffer_size};
-  }
+  [[nodiscard]] std::span<char> input_buffer() const noexcept { return {input_.get(), buffer_size}; }
   /// For what had to wait, which is what one read has brought, and the record that TLS had not completed.
-  [[nodiscard]] std::span<char> whole_buffer() const noexcept {
-    return {input_.get(), whole_size};
-  }
+  [[nodiscard]] std::span<char> whole_buffer() const noexcept { return {input_.get(), whole_size}; }
   /// For what TLS has deciphered; allocated on first use.
   [[nodiscard]] std::span<char> plain_buffer() {
     if (!plain_) plain_.reset(new char[whole_size]);
@@ -238,9 +218,7 @@ class loop final : public counted {
   std::string text;
   std::vector<header> fields;
   std::string_view behind;  // what the connection that resumes has not in its buffer yet
-  [[nodiscard]] http_compressor& compressor() noexcept {
-    return compressor_;
-  }
+  [[nodiscard]] http_compressor& compressor() noexcept { return compressor_; }
   /// Null without the option per_message_deflate.
   [[nodiscard]] message_compressor* messages_compressor() noexcept {
     return message_compressor_ ? &*message_compressor_ : nullptr;
@@ -277,10 +255,8 @@ class loop final : public counted {
   void cut_all();
   void release_hooks() noexcept;
   void arrive(moved_connection& what);
-#ifdef SIOKIT_EPOLL
   void wait_ready();
   void visit_ready();
-#endif
   void begin(stream socket, tls_context const& tls, stream_protocol::endpoint const& peer);
 
   asio::io_context& context_;
@@ -295,9 +271,7 @@ class loop final : public counted {
   std::vector<loop*> shards_;
   std::size_t next_shard_ = 0;         // who is asked first whether the next connection is his
   std::atomic<std::size_t> load_ = 0;  // connections that are here or on their way
-#ifdef SIOKIT_EPOLL
   ready_set ready_{context_};
-#endif
   std::optional<steady_timer> timer_;
   time_point armed_ = never;   // what timer_ waits for
   time_point cut_at_ = never;  // when close() loses its patience

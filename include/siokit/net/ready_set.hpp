@@ -139,4 +139,18 @@ class ready_set {
 
 }  // namespace siokit::inline v0::net::impl
 
+#else
+
+namespace siokit::inline v0::net::impl {
+
+/// Elsewhere each stream waits for itself.
+class ready_set {
+ public:
+  explicit ready_set(asio::io_context&) noexcept {}
+  void forget(stream&) noexcept {}
+  void close() noexcept {}
+};
+
+}  // namespace siokit::inline v0::net::impl
+
 #endif

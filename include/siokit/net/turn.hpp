@@ -312,9 +312,7 @@ inline void loop::stop() noexcept {
   for (auto& one : std::exchange(places_, {})) {
     if (one.who) one.who->detach();
   }
-#ifdef SIOKIT_EPOLL
   ready_.close();
-#endif
   timer_.reset();
   if (!in_turn_) release_hooks();
 }
