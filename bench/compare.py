@@ -111,7 +111,7 @@ class Comparison:
         out = {name: [] for name in loads}
         for i in range(self.rounds):
             there = list(out)
-            first = i % max(1, len(there))  # another each time: what disturbs the machine may come at intervals, too
+            first = i % max(1, len(there))  # another each time: disturbances may come at intervals, too
             for name in there[first:] + there[:first]:
                 try:
                     out[name].append(self.run(name, loads[name]))
