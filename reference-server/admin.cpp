@@ -54,6 +54,7 @@ admin::admin(siokit::server& io, settings const& s) : user_(s.admin_user) {
   } else {
     hash_ = s.admin_password.starts_with(bcrypt_mark) ? s.admin_password : fresh_hash_of(s.admin_password);
     if (hash_.empty()) throw std::runtime_error("--admin-password: this system's libcrypt has no bcrypt");
+    checks_.emplace(1);
     options.auth = [this](std::string_view username, std::string_view password, siokit::admin_answer answer) {
       check(username, password, answer);
     };
@@ -67,7 +68,7 @@ admin::admin(siokit::server& io, settings const& s) : user_(s.admin_user) {
 /// A wrong name takes as long as a wrong password.
 void admin::check(std::string_view username, std::string_view password, siokit::admin_answer answer) {
   bool const known = apps::same_secret(username, user_);
-  asio::post(checks_, [this, known, text = std::string(password), answer] {
+  asio::post(*checks_, [this, known, text = std::string(password), answer] {
     std::string const hash = hash_of(text, hash_);
     bool const right = known && !hash.empty() && apps::same_secret(hash, hash_);
     right ? spdlog::info("admin logged in") : spdlog::warn("admin login refused");

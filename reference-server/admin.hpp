@@ -2,6 +2,7 @@
 #pragma once
 
 #include <asio/thread_pool.hpp>
+#include <optional>
 #include <string>
 
 #include "settings.hpp"
@@ -19,7 +20,7 @@ class admin {
 
   std::string user_;
   std::string hash_;
-  asio::thread_pool checks_{1};
+  std::optional<asio::thread_pool> checks_;  // a program without further threads makes cheaper system calls
 };
 
 /// One line for what is wrong with these options; nullopt if nothing is.
