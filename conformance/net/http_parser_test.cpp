@@ -414,6 +414,20 @@ TEST(http_parser, limits_the_head) {
   EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: x\r\nA: " + std::string(16384, 'a')), "error 431\n");
 }
 
+TEST(http_parser, sees_every_byte_wherever_it_stands) {
+  for (int byte = 0; byte < 256; ++byte) {
+    for (std::size_t before = 0; before < 10; ++before) {
+      std::string const text = std::string(before, 'x') + static_cast<char>(byte) + "12345678";
+      std::string const in_value = "GET / HTTP/1.1\r\nHost: x\r\nA: " + text + "\r\n\r\n";
+      EXPECT_EQ(run(in_value, in_value.size()), run(in_value, 1)) << before << ' ' << byte;
+      std::string const in_target = "GET /" + text + " HTTP/1.1\r\nHost: x\r\n\r\n";
+      std::string const said = run(in_target, in_target.size());
+      EXPECT_EQ(said, run(in_target, 1)) << before << ' ' << byte;
+      EXPECT_EQ(said.starts_with("error"), byte <= ' ' || byte > '~') << before << ' ' << byte;
+    }
+  }
+}
+
 TEST(http_parser, limits_the_number_of_headers) {
   std::string bytes = "GET / HTTP/1.1\r\nHost: x\r\n";
   for (int i = 0; i < 99; ++i) bytes += "A:\r\n";

@@ -69,7 +69,8 @@ class connection final : public counted {
   /// Adds to the headers of the answer to the present request.
   void add_header(owned_header field) { http_->headers.push_back(std::move(field)); }
   /// Writes the answer to the present request.
-  void respond(std::uint16_t status, std::string_view body, std::span<owned_header const> headers);
+  void respond(std::uint16_t status, std::string_view body, std::span<owned_header const> headers,
+               std::span<header const> usual = {});
   /// Ends the connection at once, without a word to anybody.
   void abandon() noexcept;
   /// The same when the loop itself is at its end.

@@ -101,7 +101,7 @@ inline void connection::on_head() {
   state.reading = state.awaiting = true;
   state.websocket = is_handshake(head);
   state.close = !head.keep_alive || head.upgrade || loop_->closing() || is_stream();
-  std::string().swap(state.body);  // left over when a handler has thrown
+  state.forget_body();  // left over when a handler has thrown
   state.skipped = 0;
   state.body_to = http_state::sink::nowhere;
   state.middlewares_done = 0;
@@ -249,7 +249,7 @@ inline void connection::on_complete() {
     case http_state::sink::nowhere:
       if (!state.awaiting) on_answered();
   }
-  if (http_) std::string().swap(http_->body);  // it may have been long
+  if (http_) http_->forget_body();
 }
 
 // --- Answers
@@ -277,13 +277,18 @@ inline void connection::answer(engineio::server_response& out) {
   }
   std::vector<owned_header> headers = std::exchange(http_->headers, {});
   if (out.refused_wire) headers.clear();
-  if (!what.content_type.empty()) {
-    headers.reserve(headers.size() + 4);  // those that follow among them
-    headers.push_back({"Content-Type", std::string(what.content_type)});
-  }
+  std::array<header, 3> of_our_own;
+  std::size_t count = 0;
+  if (!what.content_type.empty()) of_our_own[count++] = {"Content-Type", what.content_type};
   if (what.status == 200) {
-    headers.push_back({"Cache-Control", "no-store"});
-    if (is_internet_explorer(request)) headers.push_back({"X-XSS-Protection", "0"});
+    of_our_own[count++] = {"Cache-Control", "no-store"};
+    if (is_internet_explorer(request)) of_our_own[count++] = {"X-XSS-Protection", "0"};
+  }
+  std::span<header const> usual(of_our_own.data(), count);
+  if (out.accept_wire || loop_->hooks().on_initial_headers || loop_->hooks().on_headers) {  // may change them
+    headers.reserve(headers.size() + usual.size() + 1);
+    for (auto const& [name, value] : usual) headers.push_back({std::string(name), std::string(value)});
+    usual = {};
   }
   if (what.compress) compress(what, request, headers);
   auto const* session = loop_->engine().find(out.session ? out.session : session_);
@@ -299,12 +304,12 @@ inline void connection::answer(engineio::server_response& out) {
   if (loop_ == nullptr) return;
   if (out.accept_wire) return accept_websocket(out.session, headers);
   http_->close |= what.close;
-  respond(what.status, what.body, headers);
+  respond(what.status, what.body, headers, usual);
 }
 
 /// Writes the answer to the present request.
 inline void connection::respond(std::uint16_t status, std::string_view body,
-                                std::span<owned_header const> headers) {
+                                std::span<owned_header const> headers, std::span<header const> usual) {
   if (upgraded_) {  // it is too late for an answer
     session_ = {};
     http_->awaiting = http_->reading = false;
@@ -316,6 +321,7 @@ inline void connection::respond(std::uint16_t status, std::string_view body,
   text.clear();
   auto& fields = loop_->fields;
   fields.assign(1, {"Date", loop_->date()});
+  fields.insert(fields.end(), usual.begin(), usual.end());
   for (auto const& [name, value] : state.headers) fields.push_back({name, value});
   for (auto const& [name, value] : headers) fields.push_back({name, value});
   if (status < 200 ||

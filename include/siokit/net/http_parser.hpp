@@ -11,8 +11,10 @@
 #include <llhttp.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -145,6 +147,23 @@ class http_parser {
 namespace impl {
 inline constexpr std::uint32_t crlf_crlf = 0x0d0a0d0a;
 inline constexpr std::uint32_t after_content = 0xffffffff;  // in place of the last four bytes
+
+/// Where the first blank or control from `at` on is, or `end`.
+[[nodiscard]] inline std::size_t after_visible(std::span<char const> text, std::size_t at,
+                                               std::size_t end) noexcept {
+  if constexpr (std::endian::native == std::endian::little) {  // eight at a time
+    constexpr std::uint64_t ones = 0x0101010101010101, high_bits = ones * 0x80;
+    for (; end - at >= sizeof(std::uint64_t); at += sizeof(std::uint64_t)) {
+      std::uint64_t bytes = 0;
+      std::memcpy(&bytes, text.data() + at, sizeof bytes);
+      // Less than 0x21: a borrow makes no mark below the first that is true.
+      std::uint64_t const marks = (bytes - ones * (' ' + 1)) & ~bytes & high_bits;
+      if (marks != 0) return at + static_cast<std::size_t>(std::countr_zero(marks)) / 8;
+    }
+  }
+  while (at<end&& static_cast<unsigned char>(text[at])> ' ') ++at;
+  return at;
+}
 }  // namespace impl
 
 // --- Reading
@@ -232,9 +251,7 @@ inline http_parser::scan http_parser::scan_head(std::span<char const> input) noe
     auto const c = static_cast<unsigned char>(input[out.size]);
     auto const last = static_cast<unsigned char>(tail);
     if (c > ' ' && last != '\r') {  // with whatever follows that is no blank, up to the limit
-      std::size_t const end = std::min(input.size(), most - text_.size());
-      while (++out.size<end&& static_cast<unsigned char>(input[out.size])> ' ') {
-      }
+      out.size = impl::after_visible(input, out.size + 1, std::min(input.size(), most - text_.size()));
       tail = c;
       continue;
     }
@@ -328,10 +345,9 @@ inline std::uint16_t http_parser::understand_first_line(std::string_view line) n
     head_.method = line.substr(0, first);
     head_.target = line.substr(first + 1, second - first - 1);
     version = line.substr(second + 1);
-    for (char const c : head_.target) {
-      if (c <= ' ' || c > '~') return 400;
-    }
-    if (head_.target.empty() || head_.method == "CONNECT") return 400;
+    bool strange = false;  // without branches, so that a compiler makes it many bytes at once
+    for (char const c : head_.target) strange |= c <= ' ' || c > '~';
+    if (strange || head_.target.empty() || head_.method == "CONNECT") return 400;
     // A proxy's way to say it, which every server must understand: RFC 9112, section 3.2.2.
     for (std::string_view const scheme : {"http://", "https://"}) {
       if (!head_.target.starts_with(scheme)) continue;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <span>
 #include <string>
@@ -119,17 +120,22 @@ template <class Fields = std::span<header const>>
     ++index;
   }
 
-  auto const append = [&out](std::string_view name, std::string_view value) {
-    out.append(name).append(": ", 2).append(value).append("\r\n", 2);
+  using namespace std::string_view_literals;
+  std::array<char, 20> digits;
+  auto const text_of = [&digits](std::size_t number) {
+    return std::string_view(digits.data(), std::to_chars(digits.begin(), digits.end(), number).ptr);
   };
-  out.append("HTTP/1.1 ").append(std::to_string(status)).append(" ");
-  out.append(reason_phrase(status)).append("\r\n");
+  auto const append = [&out](std::string_view name, std::string_view value) {
+    out.append(name).append(": "sv).append(value).append("\r\n"sv);
+  };
+  out.append("HTTP/1.1 "sv).append(text_of(status)).append(" "sv);
+  out.append(reason_phrase(status)).append("\r\n"sv);
   for (auto const& [name, value] : fields) append(name, value);
-  if (!says_connection && !keep_alive) append("Connection", "close");
-  if (!says_connection && keep_alive && minor_version == 0) append("Connection", "keep-alive");
+  if (!says_connection && !keep_alive) append("Connection"sv, "close"sv);
+  if (!says_connection && keep_alive && minor_version == 0) append("Connection"sv, "keep-alive"sv);
   bool const bodyless = status < 200 || status == 204 || status == 304;
-  if (!bodyless) append("Content-Length", std::to_string(content_length));
-  out += "\r\n";
+  if (!bodyless) append("Content-Length"sv, text_of(content_length));
+  out.append("\r\n"sv);
   return {};
 }
 

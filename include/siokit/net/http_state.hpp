@@ -31,6 +31,12 @@ struct http_state {
     return awaiting && (decision == verdict::good || decision == verdict::bad);
   }
   [[nodiscard]] bool is_idle() const noexcept { return !reading && !awaiting; }
+  /// A short one leaves its memory to the next.
+  void forget_body() noexcept {
+    constexpr std::size_t short_body = 256;
+    if (body.capacity() > short_body) return std::string().swap(body);
+    body.clear();
+  }
   /// Whether a request has begun, and does not end. Who has said nothing at all is told nothing.
   [[nodiscard]] bool is_slow() const noexcept {
     return heard && (waits_for == phase::head || waits_for == phase::body);
