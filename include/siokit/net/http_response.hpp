@@ -120,7 +120,7 @@ template <class Fields = std::span<header const>>
     ++index;
   }
 
-  using namespace std::string_view_literals;
+  using std::literals::operator""sv;
   std::array<char, 20> digits;
   auto const text_of = [&digits](std::size_t number) {
     return std::string_view(digits.data(), std::to_chars(digits.begin(), digits.end(), number).ptr);
