@@ -46,10 +46,12 @@ ROWS = [
     Row("idle", "resident memory of an idle connection", "idle --clients 4000", "KiB", None),
 ]
 THREADED = ("echo", "echo-16", "broadcast", "polling", "connect")
-APART = ("echo", "echo-16", "connect")  # no connection has to do with another: the floor has threads too
+LONELY = ("echo", "echo-16", "connect")  # no connection has to do with another: the floor has threads too
 ROW_NAMES = [*(row.name for row in ROWS), "threads", "latency"]
 OWN = "at 50 % of a CPU"
 EQUAL = "at the rate of the slowest"
+APART = "on one CPU, the load on the other"
+SHARED = "on both CPUs, as the load"
 
 
 class Contender(NamedTuple):
@@ -131,16 +133,20 @@ class Comparison:
                                           if (name, row.name) != ("floor", "idle")})
 
     def threads(self):
-        """row -> server x threads -> results. Two threads want two CPUs, which they share with the load: so
-        CPU per message counts, not the rate."""
+        """where -> row -> server x threads -> results. The load needs a CPU too: so CPU per message counts."""
         each = {f"{name} x {count}": self.servers[name]._replace(
                     command=[*self.servers[name].command, "--threads", count])
                 for name in ("floor", "siokit") for count in (1, 2)}
-        shared = Comparison(self.build, each, self.rounds, self.seconds, ((SERVER_CPU, LOAD_CPU),) * 2)
-        return {row.name: shared.rounds_of(f"{row.title}, on threads",
-                                           {name: f"{row.load} --sleeps" for name in each
-                                            if name.startswith("siokit") or row.name in APART})
-                for row in ROWS if row.name in THREADED}
+        both = (SERVER_CPU, LOAD_CPU)
+        out = {}
+        for where, cpus, more in ((APART, ((SERVER_CPU,), (LOAD_CPU,)), ""),
+                                  (SHARED, (both, both), " --sleeps")):
+            measured = Comparison(self.build, each, self.rounds, self.seconds, cpus)
+            out[where] = {row.name: measured.rounds_of(f"{row.title}, threads {where}",
+                                                       {name: row.load + more for name in each
+                                                        if name.startswith("siokit") or row.name in LONELY})
+                          for row in ROWS if row.name in THREADED}
+        return out
 
     def latency(self):
         """Each at the rate that takes half of its CPU, and all at the lowest of these rates."""
@@ -206,7 +212,7 @@ def shares(results, names):
     return table(["CPU of the server / of the load generator, %", *names], lines) if lines else ""
 
 
-def threads(results):
+def threads(results, where):
     lines = []
     for row in filter(lambda row: row.name in results, ROWS):
         each = results[row.name]
@@ -215,7 +221,7 @@ def threads(results):
             one, two = each.get(f"{name} x 1"), each.get(f"{name} x 2")
             line.append(f"{ratio(row, two, one):.2f}" if one else "-")
         lines.append([f"{row.title}, {row.unit}", *line, "1.1"])
-    columns = ["siokit on several threads", "one thread", "two threads", "two / one", "the floor's", "goal"]
+    columns = [f"threads {where}", "one thread", "two threads", "two / one", "the floor's", "goal"]
     return table(columns, lines)
 
 
@@ -247,8 +253,8 @@ def report(results):
         parts.append(f"Not there, and so left out: {', '.join(results['left_out'])}.")
     if results["cpu"]:
         parts += [costs(results["cpu"], names), shares(results["cpu"], names)]
-    if results["threads"]:
-        parts.append(threads(results["threads"]))
+    for where, each in results["threads"].items():
+        parts.append(threads(each, where))
     if results["latency"]:
         parts.append(latencies(results["latency"]))
     return "\n\n".join(filter(None, parts)) + "\n"

@@ -47,7 +47,7 @@ class Comparison(unittest.TestCase):
     def test_threads_stand_beside_those_of_the_floor(self):
         cells = {"siokit x 1": [echo(2)], "siokit x 2": [echo(3)],
                  "floor x 1": [echo(1)], "floor x 2": [echo(1.2)]}
-        said = compare.report(results(threads={"echo": cells}))
+        said = compare.report(results(threads={"here": {"echo": cells}}))
         self.assertEqual(self.line(said, "acked event of 32 B"), ["2.00", "3.00", "1.50", "1.20", "1.1"])
 
     def test_a_late_load_generator_is_marked(self):
