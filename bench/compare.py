@@ -133,7 +133,7 @@ class Comparison:
                                           if (name, row.name) != ("floor", "idle")})
 
     def threads(self):
-        """where -> row -> server x threads -> results. The load needs a CPU too: so CPU per message counts."""
+        """where -> row -> server x threads -> results. The load needs a CPU too: CPU per message counts."""
         each = {f"{name} x {count}": self.servers[name]._replace(
                     command=[*self.servers[name].command, "--threads", count])
                 for name in ("floor", "siokit") for count in (1, 2)}
