@@ -310,9 +310,7 @@ def main():
     others = Others()
     try:
         results["cpu"] = {row.name: comparison.row(row) for row in ROWS if row.name in rows}
-        results["threads"] = {}
-        if "threads" in rows and "siokit" in there:
-            results["threads"] = comparison.threads()
+        results["threads"] = comparison.threads() if "threads" in rows and "siokit" in there else {}
         results["latency"] = comparison.latency() if "latency" in rows else {}
     except Failure as why:
         sys.exit(f"{why}")

@@ -161,7 +161,8 @@ inline constexpr std::uint32_t after_content = 0xffffffff;  // in place of the l
       if (marks != 0) return at + static_cast<std::size_t>(std::countr_zero(marks)) / 8;
     }
   }
-  while (at<end&& static_cast<unsigned char>(text[at])> ' ') ++at;
+  auto const visible = [](char c) { return static_cast<unsigned char>(c) > ' '; };
+  while (at < end && visible(text[at])) ++at;
   return at;
 }
 }  // namespace impl
