@@ -118,6 +118,33 @@ TEST(cluster, parents_reach_the_children_of_all) {
   EXPECT_EQ(w.heard_here(), R"(42/room-2,["x",1]|)");
 }
 
+TEST(cluster, a_child_that_is_called_like_a_parent_is_not_taken_for_it) {
+  cluster w;
+  auto const matcher = [](std::string_view) { return true; };
+  auto& parent = w.here().io.of(matcher);
+  static_cast<void>(w.there().io.of(matcher));
+  w.here().join(w.a, parent.name());
+  w.there().join(w.far, parent.name());
+  w.there().join(w.far, "/other");
+  static_cast<void>(w.heard_here() + w.heard_there());
+  std::string const child = "42" + std::string(parent.name());
+  EXPECT_TRUE(parent.emit("x"));
+  EXPECT_EQ(w.heard_there(), child + R"(,["x"] 42/other,["x"])") << "all children of the parent, there too";
+  static_cast<void>(w.heard_here());
+  EXPECT_TRUE(w.here().io.of(parent.name()).emit("y"));
+  EXPECT_EQ(w.heard_there(), child + R"(,["y"])") << "only the child";
+}
+
+TEST(cluster, parents_are_not_answered) {
+  cluster w;
+  auto& parent = w.here().io.of([](std::string_view name) { return name.starts_with("/room-"); });
+  auto const asked = parent.timeout(1s).emit("ask", w.note());
+  ASSERT_FALSE(asked) << "though it has no child yet";
+  EXPECT_EQ(asked.error().code, errc::invalid_argument);
+  w.pass(2s);
+  EXPECT_EQ(w.log, "");
+}
+
 TEST(cluster, joining_leaving_and_ending) {
   cluster w;
   w.here().io.sockets_join({"r", "s"});

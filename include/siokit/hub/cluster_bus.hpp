@@ -45,7 +45,7 @@ struct cluster_message {
 
   kind type = kind::adapter_close;
   std::uint64_t request = 0;  ///< a number of who asks, told in the answers; 0: none is wanted
-  std::string nsp{};
+  std::string nsp{};          ///< that of a parent without its slash: no client can ask for such a one
   recipients to{};
   std::string packet{};  ///< a message's frames(), with text and attachments
   bool compress = true;  ///< that packet

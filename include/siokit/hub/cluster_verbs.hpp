@@ -116,7 +116,7 @@ std::size_t server::ask_others(cluster_message what, duration within, Settle set
 inline void server::ask_servers(nsp& from, message const& packet, responses_handler call) {
   turn const scope(*this);
   cluster_message what{.type = cluster_message::kind::server_side_emit,
-                       .nsp = std::string(from.name()),
+                       .nsp = std::string(from.cluster_name()),
                        .packet = std::string(packet.frames())};
   if (!call) return publish(what);
   siokit::ref const all(new impl::gathering(std::move(call)));
@@ -182,10 +182,10 @@ inline void server::on_answer(impl::cluster_member::letter const& in) {
 }
 
 /// The namespace of this name, parents included: they are made in the same order everywhere.
-inline nsp* server::find_level(std::string_view name) noexcept {
-  if (nsp* const known = find_nsp(name)) return known;
+inline nsp* server::find_level(std::string_view cluster_name) noexcept {
+  if (nsp* const known = find_nsp(cluster_name)) return known;
   for (auto& each : parents_) {
-    if (each.space.name() == name) return &each.space;
+    if (each.space.cluster_name() == cluster_name) return &each.space;
   }
   return nullptr;
 }
@@ -232,7 +232,7 @@ inline void server::refuse_order(impl::cluster_member::letter const& in) {
 
 /// The packet goes on as it is, unless each client is to get another one.
 inline void server::repeat(cluster_message const& what, broadcast const& to) {
-  if (to.nsp_->recovery_ || !to.nsp_->children().empty()) {
+  if (to.nsp_->recovery_ || to.nsp_->is_parent()) {
     return impl::read_packet(
         what, [&](std::string_view name, args const& all) { static_cast<void>(to.emit(name, all)); });
   }

@@ -20,7 +20,8 @@ using member_handler = unique_function<void(std::string_view room, std::string_v
 
 class nsp {
  public:
-  nsp(hub::server& owner, std::string name) : server_(&owner), name_(std::move(name)) {}
+  nsp(hub::server& owner, std::string name, bool is_parent = false)
+      : server_(&owner), name_(std::move(name)), is_parent_(is_parent) {}
   nsp(nsp const&) = delete;
   nsp& operator=(nsp const&) = delete;
 
@@ -115,6 +116,8 @@ class nsp {
 
   // Queries.
 
+  /// Whether clients are not in this one, but in namespaces that it has made for them: see dynamic.hpp.
+  [[nodiscard]] bool is_parent() const noexcept { return is_parent_; }
   /// The namespaces that a parent has made; none for others.
   [[nodiscard]] std::vector<nsp*> const& children() const noexcept { return children_; }
 
@@ -134,6 +137,8 @@ class nsp {
   friend class broadcast;
 
   [[nodiscard]] broadcast everybody() noexcept { return broadcast(*this); }
+  /// The name in a cluster_message: that of a parent is one which no client can ask for.
+  [[nodiscard]] std::string_view cluster_name() const noexcept { return name().substr(is_parent_ ? 1 : 0); }
   /// Calls `visit(nsp&)` for whoever has listeners that count here: the parent, if there is one, and this.
   template <class Visit>
   void for_levels(Visit&& visit) {
@@ -155,6 +160,7 @@ class nsp {
 
   hub::server* server_;
   std::string name_;
+  bool is_parent_;
   hub::rooms rooms_;
   nsp* parent_ = nullptr;
   std::vector<nsp*> children_;

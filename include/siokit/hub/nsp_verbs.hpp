@@ -226,7 +226,7 @@ template <class Callback, class... Args>
 result<void> broadcast::ask(Callback&& callback, std::string_view event, Args const&... args) const {
   static_assert(std::is_invocable_v<Callback&, std::error_code, responses const&>,
                 "a broadcast is answered by many: void(std::error_code, responses const&)");
-  if (!nsp_->children().empty()) return local_error(errc::invalid_argument);
+  if (nsp_->is_parent()) return local_error(errc::invalid_argument);
   std::uint64_t const id = nsp_->next_ack_id_++;
   auto packet = socketio::encode_event(nsp_->server().pool_, nsp_->name(), id, event, args...);
   if (!packet) return tl::unexpected(packet.error());
@@ -281,7 +281,7 @@ inline bool broadcast::goes_further() const noexcept {
 }
 
 inline cluster_message broadcast::addressed(cluster_message what) const {
-  what.nsp = nsp_->name();
+  what.nsp = nsp_->cluster_name();
   what.to = to_;
   what.compress = compress_;
   return what;
@@ -327,7 +327,7 @@ inline void broadcast::fetch_sockets(
   if (goes_further()) {
     all->missing +=
         hub.ask_others(addressed({.type = cluster_message::kind::fetch_sockets}), impl::patience,
-                       [all, space = std::string(nsp_->name()), home = hub.lifeline_.ref()](
+                       [all, space = std::string(nsp_->cluster_name()), home = hub.lifeline_.ref()](
                            cluster_message const* answer, std::error_code failure) {
                          if (failure) all->failure = failure;
                          for (std::size_t i = 0; answer != nullptr && i < answer->sockets.size(); ++i) {

@@ -228,7 +228,7 @@ class server {
   /// A namespace without a name of its own.
   struct parent {
     parent(server& owner, std::string name, nsp_matcher matcher)
-        : space(owner, std::move(name)), match(std::move(matcher)) {}
+        : space(owner, std::move(name), true), match(std::move(matcher)) {}
     nsp space;
     nsp_matcher match;
   };
@@ -300,7 +300,7 @@ class server {
   void give_up(impl::cluster_member::question& what, std::size_t pieces, errc why);
   void on_lost(impl::cluster_member::letter const& in);
   void on_answer(impl::cluster_member::letter const& in);
-  [[nodiscard]] nsp* find_level(std::string_view name) noexcept;
+  [[nodiscard]] nsp* find_level(std::string_view cluster_name) noexcept;
   void on_order(impl::cluster_member::letter const& in);
   void refuse_order(impl::cluster_member::letter const& in);
   void repeat(cluster_message const& what, broadcast const& to);
