@@ -201,7 +201,9 @@ class message_builder {
   ~message_builder() { impl::message_block::release(block_); }
 
   void append(char const* data, std::size_t size) {
-    if (size != 0) std::memcpy(room(size), data, size);
+    if (size > piece_max) [[unlikely]]
+      return append_in_pieces(data, size);
+    if (size != 0) std::memmove(room(size), data, size);
   }
   void append(std::string_view text) { append(text.data(), text.size()); }
   void push_back(char c) { *room(1) = c; }
@@ -240,6 +242,18 @@ class message_builder {
     std::size_t const size = block_->end - block_->begin;
     block_->begin_at(block_->begin - frame_header_size(size));
     write_frame_header(block_->bytes() + block_->begin, first_byte, size, false);
+  }
+
+  // The C library copies more than some 2 KiB by `rep movsb` where the processor calls that fast. Those of
+  // AMD since Zen 3 do, and take up to twenty times as long where the target is a few bytes ahead of the
+  // source modulo 4096. As memmove, for GCC has a `rep movsq` for a memcpy of a size that it can bound.
+  static constexpr std::size_t piece_max = 2048;
+  void append_in_pieces(char const* data, std::size_t size) {
+    for (char* to = room(size); size != 0;) {
+      std::size_t const piece = std::min(size, piece_max);
+      std::memmove(to, data, piece);
+      to += piece, data += piece, size -= piece;
+    }
   }
 
   // Where the next `size` bytes are to be written.
