@@ -40,6 +40,18 @@ TEST(message, lengths_take_their_shortest_form) {
   }
 }
 
+TEST(message, long_text_is_copied_whole) {
+  for (std::size_t const size : {2047u, 2048u, 2049u, 4096u, 4097u, 100'003u}) {
+    std::string text;
+    for (std::size_t i = 0; i < size; ++i) text += static_cast<char>('a' + i % 23);
+    message_builder builder(0);
+    builder.append("4");
+    builder.append(text);
+    builder.close_text();
+    EXPECT_EQ(packets_of(builder.finish()), "t:4" + text + ";") << size;
+  }
+}
+
 TEST(message, prepend_and_attach) {
   message_builder builder(4, 0);
   builder.append("[1]");
