@@ -22,6 +22,7 @@ OXIDE = ROOT / "build/bench/socketioxide/release/siokit-bench-socketioxide"
 LOAD = "bench/bench-load"
 FLOOR = "bench/bench-floor"
 SATURATED = 0.9  # of a CPU
+THREADS_GOAL = 1.1  # times the CPU of one thread
 
 
 class Row(NamedTuple):
@@ -75,8 +76,7 @@ def contenders(build, commit):
     pinned_to = re.search(r'socketioxide = "=(.*)"', (PEERS / "socketioxide/Cargo.toml").read_text())[1]
     return {
         "floor": Contender("bench/floor.cpp", [build / FLOOR, 0], peer=False),
-        "siokit": Contender(commit, [build / SIOKIT, "--port", 0, "--log-level", "warn",
-                                     "--keep-handshake", "none"], peer=False),
+        "siokit": Contender(commit, [build / SIOKIT, "--port", 0, "--log-level", "warn"], peer=False),
         "socketioxide": Contender(pinned_to, [OXIDE]) if OXIDE.exists() else None,
         "official on Bun": official("Bun", PEERS / "node_modules/.bin/bun", "bun.mjs"),
         "official on Node": official("Node", "node", "node.mjs"),
@@ -86,11 +86,10 @@ def contenders(build, commit):
 class Comparison:
     """Measures `servers`: name -> Contender. `cpus`: theirs, and those of the load generator."""
 
-    def __init__(self, build, servers, rounds, seconds, cpus=((SERVER_CPU,), (LOAD_CPU,))):
+    def __init__(self, build, servers, args, cpus=((SERVER_CPU,), (LOAD_CPU,))):
         self.build, self.load = build, build / LOAD
         self.servers = servers
-        self.rounds = rounds
-        self.seconds = seconds
+        self.args = args
         self.server_cpus, self.load_cpus = cpus
 
     def run(self, name, load):
@@ -100,7 +99,8 @@ class Comparison:
             load += " --bare"
         with Server(command, self.server_cpus) as server:
             generator = pinned(self.load_cpus, [self.load, *load.split(), "--port", server.port, "--pid",
-                                          server.process.pid, "--seconds", self.seconds],
+                                          server.process.pid, "--seconds", self.args.seconds,
+                                          "--warm-up", self.args.warm_up],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             said, errors = generator.communicate()
             if generator.returncode != 0:
@@ -111,7 +111,7 @@ class Comparison:
         """server -> the results of its rounds, for `loads`: server -> arguments of bench-load."""
         print(f"{what} ...", file=sys.stderr)
         out = {name: [] for name in loads}
-        for i in range(self.rounds):
+        for i in range(self.args.rounds):
             there = list(out)
             first = i % max(1, len(there))  # another each time: disturbances may come at intervals, too
             for name in there[first:] + there[:first]:
@@ -141,7 +141,7 @@ class Comparison:
         out = {}
         for where, cpus, more in ((APART, ((SERVER_CPU,), (LOAD_CPU,)), ""),
                                   (SHARED, (both, both), " --sleeps")):
-            measured = Comparison(self.build, each, self.rounds, self.seconds, cpus)
+            measured = Comparison(self.build, each, self.args, cpus)
             out[where] = {row.name: measured.rounds_of(f"{row.title}, threads {where}",
                                                        {name: row.load + more for name in each
                                                         if name.startswith("siokit") or row.name in LONELY})
@@ -171,13 +171,31 @@ def median(results, key):
     return statistics.median(each[key] for each in results)
 
 
+def worst(results, key):
+    return max(each[key] for each in results)
+
+
 def shown(value):
     return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
-def ratio(row, results, base):
+def ratios(row, results, base):
     """Of the same rounds."""
-    return statistics.median(row.value(a) / row.value(b) for a, b in zip(results, base))
+    return [row.value(a) / row.value(b) for a, b in zip(results, base)]
+
+
+def ratio(row, results, base):
+    return statistics.median(ratios(row, results, base))
+
+
+def goal(wanted, got):
+    return f"{wanted}" if round(got, 2) <= wanted else f"{wanted}, missed"
+
+
+def unrest(row, results):
+    """By how much the dearest round is over the cheapest one, in per cent."""
+    each = [row.value(one) for one in results]
+    return 100 * (max(each) / min(each) - 1)
 
 
 def measured(results):
@@ -186,20 +204,24 @@ def measured(results):
 
 def costs(results, names):
     peers = [name for name in names if name not in ("floor", "siokit")]
-    columns = ["floor", "siokit", "siokit / floor", "goal", *peers]
+    columns = ["floor", "siokit", "siokit / floor", "goal", "floor's rounds", *peers]
     lines = []
     for row, cells in measured(results):
         line = {}
         for name, each in cells.items():
             waited = "busy" in each[0] and median(each, "busy") < SATURATED
             line[name] = shown(statistics.median(map(row.value, each))) + (" *" if waited else "")
-        if "floor" in cells and "siokit" in cells:
-            line["siokit / floor"] = f"{ratio(row, cells['siokit'], cells['floor']):.2f}"
         line["goal"] = f"{row.goal}" if row.goal else "1.0 KiB"
+        if "floor" in cells and "siokit" in cells:
+            each = ratios(row, cells["siokit"], cells["floor"])
+            line["siokit / floor"] = f"{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})"
+            line["goal"] = goal(row.goal, statistics.median(each))
+            line["floor's rounds"] = f"{unrest(row, cells['floor']):.0f} %"
         lines.append([f"{row.title}, {row.unit}", *[line.get(column, "-") for column in columns]])
     return table(["work", *columns], lines) + (
         f"\n\n`*`: the server used less than {100 * SATURATED:.0f} % of its CPU: the limit was the load"
-        " generator, or who else used the machine.")
+        " generator, or who else used the machine. Behind a ratio: that of the best and the worst round. The"
+        " floor's rounds: by how much the dearest was over the cheapest, which is the host's doing.")
 
 
 def shares(results, names):
@@ -220,7 +242,8 @@ def threads(results, where):
         for name in ("siokit", "floor"):
             one, two = each.get(f"{name} x 1"), each.get(f"{name} x 2")
             line.append(f"{ratio(row, two, one):.2f}" if one else "-")
-        lines.append([f"{row.title}, {row.unit}", *line, "1.1"])
+        one, two = each["siokit x 1"], each["siokit x 2"]
+        lines.append([f"{row.title}, {row.unit}", *line, goal(THREADS_GOAL, ratio(row, two, one))])
     columns = [f"threads {where}", "one thread", "two threads", "two / one", "the floor's", "goal"]
     return table(columns, lines)
 
@@ -234,7 +257,7 @@ def latencies(results):
     lines = []
     for title, cells in results.items():
         for name, each in cells.items():
-            numbers = [f"{median(each, key):,.0f}"
+            numbers = [f"{(worst if key == 'max' else median)(each, key):,.0f}"
                        for key in ("rate", "p50", "p99", "p999", "max", "late_p99")]
             numbers[-1] += " *" if generator_late(each) else ""
             lines.append([f"{name}, {title}", *numbers, f"{100 * median(each, 'busy'):.0f} %"])
@@ -273,6 +296,7 @@ def arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path, help="folder of a release build")
     parser.add_argument("--seconds", type=float, default=2, help="how long a cell is measured in a round")
+    parser.add_argument("--warm-up", type=float, default=3, help="seconds before that, of the same load")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rows", default="", metavar="NAMES",
                         help=f"only these, separated by commas: {', '.join(ROW_NAMES)}")
@@ -282,8 +306,8 @@ def arguments():
                         help="write comparison.md, and all results as comparison.json, to this folder")
     parser.add_argument("--plots", type=pathlib.Path, metavar="FOLDER", help="write plots to this folder")
     args = parser.parse_args()
-    if not 0.1 <= args.seconds <= 3600 or args.rounds < 1:
-        sys.exit("--seconds 0.1 to 3600, --rounds 1 or more")
+    if not 0.1 <= args.seconds <= 3600 or not 0 <= args.warm_up <= 3600 or args.rounds < 1:
+        sys.exit("--seconds 0.1 to 3600, --warm-up 0 to 3600, --rounds 1 or more")
     return args
 
 
@@ -299,14 +323,15 @@ def main():
         except OSError as why:
             sys.exit(f"{folder}: {why.strerror}")
     rows = chosen(args.rows, ROW_NAMES, "--rows")
-    results = {**facts(build), "run": f"rounds: {args.rounds}, of {args.seconds:g} s each; "
-                                      f"servers on CPU {SERVER_CPU}, load on CPU {LOAD_CPU}"}
+    results = {**facts(build), "run": f"rounds: {args.rounds}, of {args.seconds:g} s each, warmed up for "
+                                      f"{args.warm_up:g} s; servers on CPU {SERVER_CPU}, "
+                                      f"load on CPU {LOAD_CPU}"}
     known = contenders(build, results["commit"])
     wanted = {"floor", *chosen(args.only, known, "--only")}
     there = {name: what for name, what in known.items() if what and name in wanted}
     results["versions"] = {name: what.version for name, what in there.items()}
     results["left_out"] = [name for name in known if name in wanted and name not in there]
-    comparison = Comparison(build, there, args.rounds, args.seconds)
+    comparison = Comparison(build, there, args)
     others = Others()
     try:
         results["cpu"] = {row.name: comparison.row(row) for row in ROWS if row.name in rows}

@@ -24,6 +24,7 @@ CONNECTIONS_LOAD = "bench/bench-connections"
 SESSIONS = "bench/bench-sessions"
 CORE_SIZES = [1_000, 10_000, 100_000, 1_000_000]
 BROADCASTS = 5
+PROCESSES = 8  # servers at most, unless more are asked for
 RESERVED = 100  # descriptors of a process that are no connections, generously
 KIB_EACH = 16  # of the machine, for a connection: both ends in the kernel, server and load generator
 CORE_KIB_EACH = 4
@@ -129,10 +130,11 @@ def plan(args):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     of_process = max(1, hard - RESERVED)
     fitting = memory()["MemAvailable"] * 8 // 10 // KIB_EACH
-    wanted = args.connections or of_process * (args.processes or 3)
+    at_most = args.processes or PROCESSES
+    wanted = args.connections or of_process * at_most
     stop = "the number asked for is reached" if args.connections else (
         f"descriptors: a process may have {hard:,}, of which {RESERVED} are left to itself; "
-        f"processes for each side: {args.processes or 3}")
+        f"and no more than {at_most} servers were asked for (--processes)")
     if wanted > fitting:
         wanted, stop = fitting, f"memory: {fitting:,} connections of {KIB_EACH} KiB take 80 % of what is free"
     processes = min(wanted, args.processes or math.ceil(wanted / of_process))
@@ -219,7 +221,8 @@ def arguments():
     parser.add_argument("build", type=pathlib.Path, help="folder of a release build")
     parser.add_argument("--connections", type=int, help="how many at most (default: what the limits allow)")
     parser.add_argument("--processes", type=int,
-                        help="servers of the largest size (default: as --connections needs, else 3)")
+                        help="servers of the largest size "
+                             f"(default: as --connections needs, else {PROCESSES})")
     parser.add_argument("--server-options", default="", help="further ones of siokit-server, in one word")
     parser.add_argument("--only", choices=["connections", "core"], help="one of the two parts")
     parser.add_argument("--quick", action="store_true", help="a ping interval of 5 s in place of 25 s")

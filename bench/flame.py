@@ -98,10 +98,10 @@ def recorded(build, row, seconds):
     """What perf says of the server under this load."""
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder) / "perf.data"
-        command = [build / SIOKIT, "--port", 0, "--log-level", "warn", "--keep-handshake", "none"]
-        with Server(command) as server:
+        with Server([build / SIOKIT, "--port", 0, "--log-level", "warn"]) as server:
             load = pinned((LOAD_CPU,), [build / compare.LOAD, *row.load.split(), "--port", server.port,
-                                        "--pid", server.process.pid, "--seconds", seconds + 1],
+                                        "--pid", server.process.pid, "--seconds", seconds + 1,
+                                        "--warm-up", 0],
                           stdout=subprocess.PIPE)
             record = subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", "1999", "--call-graph",
                                      "dwarf,8192", "-p", str(server.process.pid), "-o", data, "--", "sleep",

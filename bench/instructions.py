@@ -4,7 +4,8 @@ The time of one iteration is printed beside, and compared with nothing.
 
     instructions.py BENCH_MICRO BASELINE [--write] [--filter REGEX]
 
-Instructions are the same on a busy machine and an idle one. What one iteration costs is the difference
+Instructions are the same on a busy machine and an idle one, as are the bytes of memory that an idle session
+holds, which are compared too. What one iteration costs is the difference
 between a run of many and a run of few, divided by how many more there were: what comes before the first
 iteration is in both.
 Fails when one has grown by more than 3 %; --write makes what was counted the baseline.
@@ -57,6 +58,16 @@ def times(program, wanted):
             for each in json.loads(done.stdout)["benchmarks"]}
 
 
+def sizes(program, wanted):
+    """name -> bytes of memory that each session holds."""
+    done = subprocess.run([program, "--benchmark_format=json", "--benchmark_filter=^idle_session"],
+                          capture_output=True, text=True, check=True,
+                          env={**os.environ, "SIOKIT_ITERATIONS": "1"})
+    each = {f"{one['name'].split('/iterations')[0]}, bytes": round(one["bytes"])
+            for one in json.loads(done.stdout)["benchmarks"]}
+    return {name: size for name, size in each.items() if re.search(wanted, name)}
+
+
 def grown(counted, known):
     """Names of what is over the baseline, or not in it."""
     return [name for name, now in counted.items()
@@ -75,11 +86,13 @@ def main():
     wanted = names(args.program, args.filter)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         counted = dict(zip(wanted, pool.map(lambda name: round(count(args.program, name)), wanted)))
+    counted.update(sizes(args.program, args.filter))
     took = times(args.program, args.filter)
     print(f"{'':34} {'instructions':>12} {'ns':>14}   of the baseline")
     for name, now in counted.items():
         change = f"{100 * (now - known[name]) / known[name]:+6.1f} %" if name in known else "not in it"
-        print(f"{name:34} {now:12,} {took[name]:14,.1f}   {change}")
+        time = f"{took[name]:,.1f}" if name in took else ""
+        print(f"{name:34} {now:12,} {time:>14}   {change}")
     gone = [name for name in known if name not in counted and re.search(args.filter, name)]
     if args.write:
         kept = {name: before for name, before in known.items() if name not in gone}

@@ -1,8 +1,8 @@
 // A load generator for Socket.IO servers: one row of the comparison a run.   SPDX-License-Identifier: MIT
 // Prints one JSON object. Its clients share one thread, which wants a core of its own. Times are in
 // microseconds; "cpu_us" is that of the server for a message, "busy" and "load_busy" are the shares of a core
-// that the server took, and this program for other things than waiting. It warms up first, for a fifth of
-// the time.
+// that the server took, and this program for other things than waiting. It warms up first: servers that
+// compile what they run often are slower until they have done that.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -27,6 +27,7 @@ struct options {
   std::size_t size = 32;
   double rate = 10'000;
   double seconds = 3;
+  double warm_up = 3;
   bool bare = false;
   bool sleeps = false;
 };
@@ -93,9 +94,9 @@ double seconds_since(clock_type::time_point begin) {
   return std::chrono::duration<double>(clock_type::now() - begin).count();
 }
 
-/// CPU of the server for each message. `visit(tag)` is called for what can be read; `step` then says how many
-/// messages have come since it was asked last. The server would have to wake us where it is slower than we
-/// are, and only there, so nobody sleeps, unless the server is to have this CPU too.
+/// CPU of the server for each message after the warm-up. `visit(tag)` is called for what can be read; `step`
+/// then says how many messages have come since it was asked last. The server would have to wake us where it
+/// is slower than we are, and only there, so nobody sleeps, unless the server is to have this CPU too.
 template <class Visit, class Step>
 void measure(options const& o, poller& poll, Visit&& visit, Step&& step) {
   std::size_t done = 0;
@@ -107,7 +108,7 @@ void measure(options const& o, poller& poll, Visit&& visit, Step&& step) {
       done += step();
     }
   };
-  run(o.seconds / 5);
+  run(o.warm_up);
   double const before = cpu_microseconds(o.pid);
   double const own_before = cpu_microseconds("self") - 1e6 * poll.idle();
   run(o.seconds);
@@ -172,8 +173,8 @@ void latency(options const& o) {
   std::string const message = masked_frame(event(R"(421["message-with-ack")", o.size));
   std::vector<std::deque<std::size_t>> waiting(o.clients);  // the numbers of messages
   std::vector<double> times, late;
-  auto const total = static_cast<std::size_t>(o.rate * o.seconds);
-  std::size_t const warm_up = total / 5;
+  auto const warm_up = static_cast<std::size_t>(o.rate * o.warm_up);
+  auto const total = warm_up + static_cast<std::size_t>(o.rate * o.seconds);
   auto const begin = clock_type::now();
   auto const since_due = [&](std::size_t n) {  // in seconds
     return seconds_since(begin) - static_cast<double>(n) / o.rate;
@@ -365,6 +366,7 @@ int main(int argc, char** argv) {
   app.add_option("--size", o.size, "Bytes of the text that a message carries");
   app.add_option("--rate", o.rate, "Messages a second, of latency");
   app.add_option("--seconds", o.seconds, "How long is counted");
+  app.add_option("--warm-up", o.warm_up, "Seconds before that, of the same load");
   app.add_flag("--bare", o.bare, "The server ends each connection after its handshake: a floor");
   app.add_flag("--sleeps", o.sleeps, "Sleeps where there is nothing to do: the server may use this CPU");
   app.fallthrough();

@@ -116,9 +116,9 @@ def costs(results, folder):
     parts = [(title, part, label) for title, part, label in (
         ("CPU of a message, times that of the floor", times, "{:.2f}".format),
         ("resident memory, KiB", memory, "{:.1f}".format)) if part]
-    if not parts:
-        return
     names = [name for name in results["versions"] if name != "floor"]
+    if not parts or not names:
+        return
     heights = [len(part) for _, part, _ in parts]
     inches = 0.6 + 0.15 * (1 + len(names)) * (sum(heights) + len(heights))
     figure, axes = plt.subplots(len(parts), 1, figsize=(8.5, inches), height_ratios=heights, squeeze=False)

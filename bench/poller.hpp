@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/epoll.h>
+#include <time.h>
 
 #include <chrono>
 #include <utility>
@@ -28,21 +29,28 @@ class poller {
   template <class Visit>
   void wait_awake(Visit&& visit) {
     using clock_type = std::chrono::steady_clock;
-    auto const begin = clock_type::now();
+    auto const end = clock_type::now() + std::chrono::seconds(10);
+    double const before = cpu_seconds();
     bool come = false;
     while (!come) {
-      double const waited = std::chrono::duration<double>(clock_type::now() - begin).count();
-      if (waited > 10) die("nothing came for 10 s");
+      if (clock_type::now() > end) die("nothing came for 10 s");
       wait(0, [&](std::uint64_t tag) {
-        if (!std::exchange(come, true)) idle_ += waited;
+        if (!std::exchange(come, true)) idle_ += cpu_seconds() - before;
         visit(tag);
       });
     }
   }
-  /// Seconds that wait_awake() has waited.
+  /// Seconds of CPU that wait_awake() has waited.
   [[nodiscard]] double idle() const noexcept { return idle_; }
 
  private:
+  /// Of this thread: others may use its CPU as well.
+  [[nodiscard]] static double cpu_seconds() {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+  }
+
   int fd_ = ::epoll_create1(0);
   double idle_ = 0;
   std::vector<epoll_event> ready_ = std::vector<epoll_event>(1024);

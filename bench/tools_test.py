@@ -32,23 +32,33 @@ class Comparison(unittest.TestCase):
         cells = {"floor": [echo(1), echo(2), echo(1)], "siokit": [echo(1.25), echo(2.5), echo(1.5)]}
         said = compare.report(results(cpu={"echo": cells}))
         self.assertEqual(self.line(said, "acked event of 32 B, 100 clients, 1 in flight, us"),
-                         ["1.00", "1.50", "1.25", "1.15", "-"])
+                         ["1.00", "1.50", "1.25 (1.25 to 1.50)", "1.15, missed", "100 %", "-"])
 
     def test_who_had_nothing_to_do_is_marked(self):
         cells = {"floor": [echo(1)], "siokit": [echo(2, busy=0.8)], "other": [echo(3)]}
         said = compare.report(results(cpu={"polling": cells}))
         self.assertEqual(self.line(said, "acked event by long-polling, us"),
-                         ["1.00", "2.00 *", "2.00", "1.3", "3.00"])
+                         ["1.00", "2.00 *", "2.00 (2.00 to 2.00)", "1.3, missed", "0 %", "3.00"])
 
     def test_memory_has_no_floor(self):
         said = compare.report(results(cpu={"idle": {"siokit": [{"kib": 0.5}], "other": [{"kib": 20}]}}))
-        self.assertEqual(self.line(said, "resident memory"), ["-", "0.500", "-", "1.0 KiB", "20.0"])
+        self.assertEqual(self.line(said, "resident memory"), ["-", "0.500", "-", "1.0 KiB", "-", "20.0"])
 
     def test_threads_stand_beside_those_of_the_floor(self):
         cells = {"siokit x 1": [echo(2)], "siokit x 2": [echo(3)],
                  "floor x 1": [echo(1)], "floor x 2": [echo(1.2)]}
         said = compare.report(results(threads={"here": {"echo": cells}}))
-        self.assertEqual(self.line(said, "acked event of 32 B"), ["2.00", "3.00", "1.50", "1.20", "1.1"])
+        self.assertEqual(self.line(said, "acked event of 32 B"),
+                         ["2.00", "3.00", "1.50", "1.20", "1.1, missed"])
+
+    def test_a_goal_is_reached_as_it_is_shown(self):
+        self.assertEqual([compare.goal(1.7, got) for got in (1.6, 1.704, 1.706)],
+                         ["1.7", "1.7", "1.7, missed"])
+
+    def test_the_longest_of_all_rounds_is_shown(self):
+        rounds = [{**late(10, 4), "max": most} for most in (4, 9, 5)]
+        said = compare.report(results(latency={"here": {"siokit": rounds}}))
+        self.assertEqual(self.line(said, "siokit, here")[4], "9")
 
     def test_a_late_load_generator_is_marked(self):
         said = compare.report(results(latency={"here": {"floor": [late(10, 6)], "siokit": [late(10, 4)]}}))
