@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 // What one turn of a shard has for another is posted to the other's thread at once, so that it leaves there
 // in one write as well. A shard that is behind with what it was told makes who tells it more stop reading
-// from his clients until it has caught up: so no queue grows without bound.
+// from his clients until it has caught up. What does not come from them, such as timers, goes on.
 #pragma once
 
 #include <atomic>

@@ -194,8 +194,7 @@ void shards::gather(server& asking, Ask const& ask, Done done) {
     std::size_t missing;
     Done done;
   };
-  auto const found =
-      std::make_shared<collection>(collection{std::vector<answer>(size()), size(), std::move(done)});
+  auto found = std::make_shared<collection>(collection{std::vector<answer>(size()), size(), std::move(done)});
   for (std::size_t i = 0; i < size(); ++i) {
     servers_[i]->post([this, i, found, ask, home = &asking]() mutable {
       auto got = ask(*servers_[i]);
@@ -206,6 +205,7 @@ void shards::gather(server& asking, Ask const& ask, Done done) {
       });
     });
   }
+  asking.post([all = std::move(found)] {});  // and what is left of it on this one, which may be yet another
 }
 
 }  // namespace siokit::inline v0::net
