@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "net/websocket_client.hpp"
+#include "unit/heap.hpp"
 
 namespace net_ready_set_test {
 
@@ -105,6 +106,19 @@ TEST(ReadySet, WaitsWhileSomethingIsWatched) {
   context.restart();
   EXPECT_EQ(context.run(), 1u) << "it would wait for ever";
   EXPECT_EQ(told.back(), asio::error::operation_aborted);
+}
+
+TEST(ReadySet, SaysThatItHasNoMemory) {
+  asio::io_context context;
+  ready_set set(context);
+  pair_of_streams s(context);
+  conformance::heap.fail_after = 1;
+  std::error_code const failure = set.watch(s.near, 7, ready_set::readable);
+  EXPECT_EQ(std::exchange(conformance::heap.fail_after, 0), 0u) << "it asks for some";
+  EXPECT_EQ(failure, std::errc::not_enough_memory);
+  ASSERT_FALSE(set.watch(s.near, 7, ready_set::readable));
+  s.say("hello");
+  EXPECT_EQ(events_of(set, 7).size(), 1u);
 }
 
 TEST(ReadySet, AWaitThatWasGivenUpIsNoWait) {
@@ -269,6 +283,23 @@ TEST(Readiness, WhoWasNotReadTwiceIsReadAfterAll) {
   EXPECT_EQ(c.in, "");
   w.host->pause_reading(false);
   EXPECT_EQ(body_of(c.response()), "ok");
+}
+
+TEST(Readiness, WhoWasNotReadWithinAChunkGoesOnThere) {
+  world w;
+  raw_client c(w, w.listen());
+  ASSERT_TRUE(body_of(c.ask(get(polling))).starts_with("0{\"sid\""));
+  auto const settle = [&] { return w.until([&] { return w.context.restart(), w.context.poll() == 0; }); };
+  c.send("POST " + poll_of(0) + " HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n4he");
+  ASSERT_TRUE(settle());
+  w.host->pause_reading(true);
+  c.send("llo");
+  ASSERT_TRUE(settle());
+  w.host->pause_reading(false);
+  ASSERT_TRUE(settle());
+  c.send("\r\n0\r\n\r\n");
+  EXPECT_EQ(body_of(c.response()), "ok");
+  EXPECT_EQ(body_of(c.ask(get(poll_of(0)))), "4hello");
 }
 
 TEST(Readiness, AContextWithoutConnectionsEnds) {

@@ -179,7 +179,9 @@ inline result<http_parser::step> http_parser::next(std::span<char const>& input)
       begin();
       [[fallthrough]];
     case phase::head: return read_head(input);
-    case phase::chunked_body: return read_chunks(input);
+    case phase::chunked_body:
+      if (input.empty()) return step{};  // which llhttp would take for a chunk that begins at null
+      return read_chunks(input);
     case phase::sized_body:
     case phase::body_to_eof: {
       if (input.empty()) return step{};

@@ -118,7 +118,11 @@ class ready_set {
     int const made = ::epoll_create1(EPOLL_CLOEXEC);
     std::error_code failure{errno, asio::error::get_system_category()};
     if (made < 0) return failure;
-    poll_->assign(made, failure);
+    try {
+      poll_->assign(made, failure);
+    } catch (std::bad_alloc const&) {
+      failure = std::make_error_code(std::errc::not_enough_memory);
+    }
     if (failure) ::close(made);
     return failure;
   }

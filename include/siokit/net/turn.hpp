@@ -107,9 +107,10 @@ inline void loop::read_later(connection& who) {
 inline void loop::pause_reading(bool wanted) {
   reads_nothing_ = wanted;
   if (wanted) return;
-  for (auto const& each : std::exchange(unread_, {})) {
-    each->unread_ = false;
-    resume_later(*each);
+  while (!unread_.empty()) {  // without memory for it, who is left stays listed
+    resume_later(*unread_.back());
+    unread_.back()->unread_ = false;
+    unread_.pop_back();
   }
 }
 
