@@ -83,7 +83,7 @@ std::vector<std::string> set_cookies(reader& in) {
 }
 
 void check_cookies(std::string const& header, std::vector<std::string> const& fed) {
-  require(net::impl::is_field_value(header), "a header stays in its line");
+  require(is_field_value(header), "a header stays in its line");
   if (header.empty()) return;
   auto const pairs = split(header, ';');
   require(pairs.size() <= net::cookie_jar::cookies_max, "the number of cookies has a limit");

@@ -12,7 +12,7 @@
 #include "net/certificate.hpp"
 #include "net/websocket_client.hpp"
 #include "siokit/net/deflate.hpp"
-#include "siokit/net/server.hpp"
+#include "siokit/net/shards.hpp"
 #include "unit/heap.hpp"
 
 namespace net_allocation_failure_test {
@@ -33,10 +33,16 @@ server_options options() {
   return out;
 }
 
-/// The server, which works only while somebody waits for something.
+/// The server, or the shards of one, which work only while somebody waits for something, and on his thread.
 class stage {
  public:
-  stage() : io(context_, options()) {
+  explicit stage(std::size_t shards = 1) : all(shards, options(), set_up) {
+    plain = *io.listen({asio::ip::address_v4::loopback(), 0});
+    secure = *io.listen({asio::ip::address_v4::loopback(), 0}, server_context());
+    EXPECT_FALSE(io.host().listen(file));
+  }
+
+  static void set_up(siokit::server& io) {
     io.on_handler_error([](std::exception_ptr const& why, siokit::socket*) {
       EXPECT_THROW(std::rethrow_exception(why), std::bad_alloc);
     });
@@ -55,9 +61,6 @@ class stage {
         if (late) s.emit("late");
       });
     });
-    plain = *io.listen({asio::ip::address_v4::loopback(), 0});
-    secure = *io.listen({asio::ip::address_v4::loopback(), 0}, server_context());
-    EXPECT_FALSE(io.host().listen(file));
   }
 
   /// From here on the n-th allocation of the server fails.
@@ -69,7 +72,12 @@ class stage {
     auto const limit = std::chrono::steady_clock::now() + 5s;
     while (!done()) {
       if (std::chrono::steady_clock::now() > limit) return hangs = true, false;
-      attempt([this] { context_.restart(), context_.run_one_for(1ms); });
+      std::size_t done_now = 0;
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        asio::io_context& context = all[i].context();
+        attempt([&] { context.restart(), done_now += context.poll_one(); });
+      }
+      if (done_now == 0) attempt([this] { io.context().restart(), io.context().run_one_for(1ms); });
     }
     return true;
   }
@@ -83,18 +91,24 @@ class stage {
     }
     fail_after_ = std::exchange(heap.fail_after, 0);
   }
-  /// Until it has nothing left to do.
+  /// Closes it, until it has nothing left to do.
   bool until_stopped() {
-    bool stopped = false;
-    return until([&] { return std::exchange(stopped, context_.stopped()); });
+    all.close(1s);
+    auto const stopped = [this] {
+      bool each = true;
+      for (std::size_t i = 0; i < all.size(); ++i) each &= all[i].context().stopped();
+      return each;
+    };
+    bool once = false;
+    return until([&] { return std::exchange(once, stopped()); });
   }
 
  private:
-  asio::io_context context_{1};
   std::size_t fail_after_ = 0;
 
  public:
-  siokit::server io;
+  siokit::shards all;
+  siokit::server& io = all[0];
   tcp::endpoint plain, secure;
   asio::local::stream_protocol::endpoint file{
       (std::filesystem::temp_directory_path() / ("siokit-" + std::to_string(::getpid()))).string()};
@@ -389,14 +403,67 @@ bool vanishes(stage& at) {
   return at.until([&] { return at.io.host().connections() <= 1; });
 }
 
+// --- Those of several shards.
+
+/// Comes to each of two shards with a WebSocket: clients that are told of each other.
+struct pair_of_visitors {
+  explicit pair_of_visitors(stage& at) : a(at), b(at) {
+    for (visitor* const v : {&a, &b}) {
+      v->upgrade(socketio + "websocket");
+      v->hear("text 0{");
+      v->say("40");
+      v->hear("text 40{");
+    }
+  }
+  [[nodiscard]] bool broken() const { return a.broken || b.broken; }
+
+  visitor a, b;
+};
+
+/// What one says the other hears, though he may miss a word that there was no memory for.
+bool tells_other_shards(stage& at) {
+  pair_of_visitors v(at);
+  if (v.broken()) return false;
+  for (auto const& [one, other] : {std::pair(&v.a, &v.b), std::pair(&v.b, &v.a)}) {
+    for (int i = 0; i < 2; ++i) {
+      one->say(R"(42["tell","news"])");
+      one->hear(R"(text 42["told","news"])");
+    }
+    if (one->broken) return false;  // what he had no memory for to say
+    other->hear(R"(text 42["told","news"])");
+  }
+  return takes_leave(v.a) && takes_leave(v.b);
+}
+
+/// Polls two sessions by one connection, which moves.
+bool moves_between_shards(stage& at) {
+  std::array<std::string, 2> targets;
+  for (auto& each : targets) {
+    visitor opens(at);
+    std::string const sid = sid_in(opens.ask(get(socketio + "polling")));
+    if (opens.broken) return false;
+    each = socketio + "polling&sid=" + sid;
+  }
+  visitor v(at);
+  for (auto const& each : targets) {
+    if (v.ask(post(each, "40")) != "ok" || !v.ask(get(each)).starts_with("40{")) return false;
+  }
+  for (auto const& each : targets) {
+    if (v.ask(post(each, "1")) != "ok") return false;
+  }
+  return true;
+}
+
 // --- What is left after each of them.
 
 void expect_nothing_left(stage& at) {
   EXPECT_TRUE(at.until_stopped());
-  EXPECT_EQ(at.io.host().connections(), 0u);
-  EXPECT_EQ(at.io.engine().size(), 0u);
-  EXPECT_EQ(at.io.size(), 0u);
-  EXPECT_EQ(at.io.connections(), 0u);
+  for (std::size_t i = 0; i < at.all.size(); ++i) {
+    EXPECT_EQ(at.all[i].host().connections(), 0u);
+    EXPECT_EQ(at.all[i].engine().size(), 0u);
+    EXPECT_EQ(at.all[i].size(), 0u);
+    EXPECT_EQ(at.all[i].connections(), 0u);
+  }
 }
 
 using visit = bool (*)(stage&);
@@ -427,7 +494,6 @@ void expect_survival(visit call, leaves what, std::size_t stride = 1) {
     other->hear(R"(text 431["hello"])");
     EXPECT_TRUE(!other->broken || (good && failed)) << "another client lost its connection";
     EXPECT_FALSE(at.hangs);
-    at.io.close(1s);
     other.reset();
     expect_nothing_left(at);
     if (::testing::Test::HasFailure()) FAIL();
@@ -471,6 +537,36 @@ TEST(AllocationFailure, OfAnEnd) {
   expect_survival(vanishes, leaves::a_session);
 }
 
+/// The same for two shards, of which neither may be deaf for the other afterwards.
+void expect_survival_of_shards(visit call, leaves what) {
+  bool failed = true;
+  std::size_t n = 1;
+  for (; failed; ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    stage at(2);
+    at.fail_after(n);
+    bool const good = call(at);
+    failed = at.failed();
+    at.spare();
+    EXPECT_TRUE(good || failed);
+    auto const empty = [&] { return at.all[0].engine().size() + at.all[1].engine().size() == 0; };
+    EXPECT_TRUE(what == leaves::a_session || at.until(empty));
+    EXPECT_TRUE(call(at)) << "the next visit";
+    EXPECT_FALSE(at.hangs);
+    expect_nothing_left(at);
+    if (::testing::Test::HasFailure()) FAIL();
+  }
+  ::testing::Test::RecordProperty("allocations", static_cast<int>(n));
+}
+
+TEST(AllocationFailure, OfTellingOtherShards) {
+  expect_survival_of_shards(tells_other_shards, leaves::nothing);
+}
+
+TEST(AllocationFailure, OfMovingBetweenShards) {
+  expect_survival_of_shards(moves_between_shards, leaves::a_session);
+}
+
 TEST(AllocationFailure, OfClosing) {
   bool failed = true;
   for (std::size_t n = 1; failed; ++n) {
@@ -489,7 +585,6 @@ TEST(AllocationFailure, OfClosing) {
     v->ends();
     polled.reset();
     v.reset();
-    EXPECT_TRUE(at.until_stopped());
     failed = at.failed();
     at.spare();
     EXPECT_FALSE(at.hangs);

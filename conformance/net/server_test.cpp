@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "net/host_world.hpp"
+#include "net/websocket_client.hpp"
 
 namespace net_server_test {
 
@@ -230,7 +231,17 @@ TEST(Server, DecidesWhileTheRestOfARequestComes) {
     std::string const request = post(polling + "&sid=" + sid, "40");
     EXPECT_TRUE(answer(request.substr(0, request.size() - 2), "40", before).ends_with("ok"));
     EXPECT_NE(answer(get(polling), "", before).find("\"sid\""), std::string::npos) << "who closed his side";
+    // Who would have to stay for it gets nothing: a WebSocket, and a poll.
+    std::size_t const sessions = s.io.engine().size();
+    EXPECT_EQ(answer(websocket_handshake("/socket.io/?EIO=4&transport=websocket"), "", true), "");
+    EXPECT_EQ(s.io.engine().size(), sessions);
   }
+  waits = false;
+  std::string const second = s.ask(get(polling));
+  waits = true;
+  std::size_t const sessions = s.io.engine().size();
+  EXPECT_EQ(answer(get(polling + "&sid=" + second.substr(second.find("\"sid\":\"") + 7, 20)), "", true), "");
+  EXPECT_EQ(s.io.engine().size(), sessions - 1);
 }
 
 TEST(Server, TellsThatAPortIsInUseByOneFamily) {

@@ -347,21 +347,117 @@ TEST(Shards, WhatIsGatheredEndsOnTheThreadThatAsked) {
   for (int i = 0; i < 300; ++i) EXPECT_EQ(c.ask<std::size_t>(static_cast<std::size_t>(i % 3), "sizes"), 3u);
 }
 
-TEST(Shards, NoneEndsBeforeAllHave) {
+/// Two connections, each with a session of its own shard.
+struct two_homes {
+  explicit two_homes(running_shards& w) : a(w), b(w), of_a(a.open()), of_b(b.open()) {
+    EXPECT_NE(home_of(of_a), home_of(of_b));
+  }
+  static std::uint8_t home_of(std::string const& target) {
+    return shard_of(target.substr(target.size() - 20));
+  }
+
+  raw_connection a, b;
+  std::string of_a, of_b;
+};
+
+TEST(Shards, NoneClosesBeforeAllHaveDrained) {
   running_shards w(2);
-  raw_connection kept(w), other(w);
-  std::string const a = kept.open(), b = other.open();
-  bool const first = shard_of(a.substr(a.size() - 20)) == 0;
-  // The second one ends with its session; the first one has its own for a while.
-  std::string const mine = first ? a : b, theirs = first ? b : a;
-  raw_connection asking(w);
-  asking.send(raw_connection::post(mine, "40"));
-  EXPECT_TRUE(asking.answer().ends_with("ok"));
-  other.send(raw_connection::post(theirs, "1"));
-  EXPECT_TRUE(other.answer().ends_with("ok"));
-  w.all.drain(3s, 1s);
-  asking.send(raw_connection::get(theirs));
-  EXPECT_EQ(asking.answer(), "") << "it is closed, and not left alone";
+  two_homes t(w);
+  t.a.send(raw_connection::post(t.of_a, "40"));
+  EXPECT_TRUE(t.a.answer().ends_with("ok"));
+  t.b.send(raw_connection::post(t.of_b, "1"));  // this one has no session left
+  EXPECT_TRUE(t.b.answer().ends_with("ok"));
+  w.all.drain(1h, 1s);
+  static_cast<void>(w.sizes());
+  t.b.send(raw_connection::post(t.of_a, "42[\"echo\"]"));
+  EXPECT_TRUE(t.b.answer().ends_with("ok")) << "an idle connection, such as that of a proxy, is of use still";
+}
+
+TEST(Shards, WhoMovesAndMovesIsClosed) {
+  running_shards w(2);
+  two_homes t(w);
+  auto const hello = [&](int i) {
+    return raw_connection::post(i % 2 == 0 ? t.of_a : t.of_b, i < 2 ? "40" : "3");
+  };
+  raw_connection polite(w), greedy(w);
+  for (int i = 0; i < 40; ++i) {
+    polite.send(hello(i));
+    EXPECT_TRUE(polite.answer().ends_with("ok")) << i;
+  }
+  std::string all;
+  for (int i = 2; i < 302; ++i) all += hello(i);
+  greedy.send(all);
+  int answered = 0;
+  while (greedy.answer().ends_with("ok")) ++answered;
+  EXPECT_GT(answered, net::impl::http_state::moves_max);
+  EXPECT_LT(answered, 300);
+}
+
+TEST(Shards, WhoMovesToAPausedOneWaits) {
+  running_shards w(2);
+  two_homes t(w);
+  auto& home = w.all[two_homes::home_of(t.of_b)];
+  auto const on_home = [&](auto work) {
+    std::atomic<bool> done = false;
+    home.post([&] { work(), done = true; });
+    EXPECT_TRUE(w.until([&] { return done.load(); }));
+  };
+  std::size_t before = 0, now = 0;
+  on_home([&] { home.host().pause_reading(true), before = home.host().connections(); });
+  t.a.send(raw_connection::post(t.of_b, "40"));
+  EXPECT_TRUE(w.until([&] {
+    on_home([&] { now = home.host().connections(); });
+    return now == before + 1;
+  }));
+  std::size_t joined = 1;
+  on_home([&] { joined = home.size(); });
+  EXPECT_EQ(joined, 0u) << "it has moved, and is not read";
+  on_home([&] { home.host().pause_reading(false); });
+  EXPECT_TRUE(t.a.answer().ends_with("ok"));
+  on_home([&] { joined = home.size(); });
+  EXPECT_EQ(joined, 1u);
+}
+
+TEST(Shards, AnEndOfTlsMovesToo) {
+  running_shards w(2, {}, test::server_context());
+  net::tls_context const context = net::impl::make_tls_context(TLS_client_method());
+  /// What a client hears that says this, and at once perhaps that it says no more.
+  auto const answer = [&](std::string const& words, bool ends) {
+    tcp::socket socket(w.context);
+    socket.connect(w.where);
+    socket.non_blocking(true);
+    net::tls_filter tls(context.get(), net::tls_role::client, "localhost");
+    std::string in;
+    bool asked = false, over = false;
+    EXPECT_TRUE(w.until([&] {
+      if (tls.handshake_done() && !std::exchange(asked, true)) {
+        static_cast<void>(tls.write(words));
+        if (ends) tls.shutdown();
+      }
+      std::string cipher;
+      if (tls.drain(cipher)) asio::write(socket, asio::buffer(cipher));
+      char buffer[16384];
+      std::error_code failure;
+      std::size_t const size = socket.read_some(asio::buffer(buffer), failure);
+      over = failure && failure != asio::error::would_block;
+      static_cast<void>(tls.feed({buffer, size}));
+      auto const plain = tls.read(buffer);
+      if (plain) in.append(buffer, *plain);
+      return over || (!ends && in.ends_with("}"));
+    }));
+    return in;
+  };
+  std::array<std::string, 2> targets;
+  while (targets[0].empty() || targets[1].empty()) {
+    std::string const opened = answer(raw_connection::get(raw_connection::base), false);
+    auto const at = opened.find("\"sid\":\"");
+    ASSERT_NE(at, opened.npos) << opened;
+    std::string const target = raw_connection::base + "&sid=" + opened.substr(at + 7, 20);
+    targets[two_homes::home_of(target)] = target;
+  }
+  // It moves to the second one, whether to the first one or not, and that is a poll that nobody waits for.
+  auto const both = raw_connection::post(targets[0], "40") + raw_connection::get(targets[1]);
+  EXPECT_TRUE(answer(both, true).ends_with("ok"));
 }
 
 TEST(Shards, DrainEndsAll) {

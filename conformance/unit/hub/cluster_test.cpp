@@ -1,5 +1,6 @@
 // What reaches the sockets of other servers of a cluster.
 #include "siokit/hub/cluster_bus.hpp"
+#include "unit/heap.hpp"
 #include "unit/hub/world.hpp"
 
 namespace hub_cluster_test {
@@ -287,6 +288,50 @@ TEST(cluster, a_search_has_its_time) {
   w.settle();
   EXPECT_EQ(log, "2operation has timed out2");
 }
+
+#ifdef __cpp_exceptions
+/// An answer that there is no memory for is one that has not come. `ask(cluster&)` asks all servers;
+/// `answers(cluster&)`: what is still to be said before they have answered.
+template <class Ask, class Answers>
+void expect_an_answer_without_memory(Ask const& ask, Answers const& answers) {
+  std::size_t lost = 0;
+  for (std::size_t n = 1;; ++n) {
+    SCOPED_TRACE(n);
+    cluster w;
+    ask(w);
+    w.there().pass(0ms);
+    w.all[2]->pass(0ms);
+    answers(w);
+    w.there().pass(0ms);
+    bool const failed = conformance::allocation_fails(n, [&] { w.here().pass(0ms); });
+    w.settle();
+    bool const answered = !w.log.empty();
+    lost += answered ? 0 : 1;
+    EXPECT_TRUE(answered || failed);
+    w.pass(5s);
+    EXPECT_TRUE(w.log.starts_with(answered ? "ok:" : "operation has timed out:")) << w.log;
+    EXPECT_EQ(w.log.find(':'), w.log.rfind(':')) << "told once: " << w.log;
+    if (!failed) break;
+  }
+  EXPECT_GT(lost, 0u);
+}
+
+TEST(cluster, an_answer_without_memory_has_not_come) {
+  expect_an_answer_without_memory(
+      [](cluster& w) {
+        w.here().io.fetch_sockets([&](std::error_code failure, auto const& all) {
+          w.log += (failure ? failure.message() : "ok") + ":" + std::to_string(all.size());
+        });
+      },
+      [](cluster&) {});
+  expect_an_answer_without_memory(
+      [](cluster& w) {
+        EXPECT_TRUE(
+            w.here().io.except({w.here().id(w.a), w.here().id(w.b)}).timeout(5s).emit("ask", w.note()));
+      },
+      [](cluster& w) { w.there().say(w.far, R"(430["a text that is as long as it is"])"); });
+}
+#endif
 
 TEST(cluster, who_can_come_back_gets_what_other_servers_sent) {
   cluster w({.connection_state_recovery = hub::recovery_config{}});

@@ -147,6 +147,11 @@ TEST(websocket_handshake, no_line_is_smuggled_in) {
     EXPECT_EQ(append_request(out, bad, "/", "key"), tl::unexpected(refused));
     EXPECT_EQ(append_request(out, "host", bad, "key"), tl::unexpected(refused));
   }
+  for (std::string_view const bad_name : {"", "Na me", "Name:", "N\xc3\xa4me"}) {
+    header const extra[] = {{bad_name, "value"}};
+    EXPECT_EQ(append_response(out, "abc=", std::span<header const>(extra)), tl::unexpected(refused))
+        << bad_name;
+  }
   EXPECT_EQ(append_request(out, "host", "", "key"), tl::unexpected(refused));
   EXPECT_EQ(append_request(out, "host", "/ HTTP/1.1", "key"), tl::unexpected(refused));
   EXPECT_EQ(out, "kept");

@@ -1,6 +1,7 @@
 // siokit/core/header.hpp - one HTTP header.   SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,34 @@ struct owned_header {
     if (lower(a[i]) != lower(b[i])) return false;
   }
   return true;
+}
+
+namespace impl {
+inline constexpr auto token_bytes = [] {
+  std::array<bool, 256> out{};
+  for (char const c : std::string_view("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "!#$%&'*+-.^_`|~")) {
+    out[static_cast<unsigned char>(c)] = true;
+  }
+  return out;
+}();
+}  // namespace impl
+
+/// A token of RFC 9110: what the name of a header is made of.
+[[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
+  bool good = !text.empty();
+  for (char const c : text) good &= impl::token_bytes[static_cast<unsigned char>(c)];
+  return good;
+}
+
+/// Whether `text` stays within its line: no control characters but TAB.
+[[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
+  unsigned bad = 0;  // without branches, so that a compiler makes it many bytes at once
+  for (char const c : text) {
+    auto const byte = static_cast<unsigned char>(c);
+    bad |= (unsigned{byte < 0x20} & unsigned{byte != '\t'}) | unsigned{byte == 0x7f};
+  }
+  return bad == 0;
 }
 
 }  // namespace siokit::inline v0

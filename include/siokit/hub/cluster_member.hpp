@@ -63,22 +63,19 @@ void read_packet(cluster_message const& in, Visit&& visit) {
   });
 }
 
-/// Settles what others answer with what was answered here.
-[[nodiscard]] inline auto settle_into(siokit::ref<gathering> const& all) {
-  return [all](cluster_message const* answer, std::error_code failure) {
-    if (answer == nullptr) return all->settle(failure, {});
-    if (answer->type == cluster_message::kind::broadcast_client_count) {
-      all->missing += answer->count;
-      return all->release();
-    }
-    if (answer->failure != errc::ok) return all->settle(make_error_code(answer->failure), {});
-    bool read = false;
-    read_packet(*answer, [&](std::string_view, socketio::args const& got) {
-      read = true;
-      all->settle({}, got);
-    });
-    if (!read) all->settle(make_error_code(errc::invalid_argument), {});
-  };
+inline void gathering::take(cluster_message const* piece, std::error_code why) {
+  if (piece == nullptr) return add(why, {});
+  if (piece->type == cluster_message::kind::broadcast_client_count) {
+    missing += piece->count;
+    return;
+  }
+  if (piece->failure != errc::ok) return add(make_error_code(piece->failure), {});
+  bool read = false;
+  read_packet(*piece, [&](std::string_view, socketio::args const& answer) {
+    read = true;
+    add({}, answer);
+  });
+  if (!read) add(make_error_code(errc::invalid_argument), {});
 }
 
 /// What servers may take to answer for themselves; that of the official adapters.
@@ -88,11 +85,10 @@ using server_side_listeners = basic_listeners<nsp, server_ack>;
 
 struct cluster_member {
   struct letter {
-    cluster_node from;
-    cluster_message what;
+    cluster_node from = 0;
+    cluster_message what{};
   };
-  /// What others were asked. `settle` is called once for each piece of the answer: with it, or with null and
-  /// why it does not come.
+  /// What others were asked.
   struct question final : counted {
     struct debtor {
       cluster_node node;
@@ -101,7 +97,7 @@ struct cluster_member {
     std::uint64_t number = 0;
     time_point deadline = never;
     std::vector<debtor> debtors;
-    unique_function<void(cluster_message const*, std::error_code)> settle;
+    siokit::ref<awaited> whole;
   };
 
   using due = std::pair<time_point, std::uint64_t>;

@@ -1,6 +1,6 @@
 // siokit/hub/cluster_verbs.hpp - what servers of a cluster tell each other.   SPDX-License-Identifier: MIT
 // See cluster_bus.hpp. Path of what a verb does elsewhere: broadcast -> bus -> receive() -> inbox ->
-// read_letters -> the same verb, local(). Path of an answer: back to on_answer -> question::settle.
+// read_letters -> the same verb, local(). Path of an answer: back to on_answer -> awaited::take and release.
 #pragma once
 
 #include "siokit/hub/server.hpp"
@@ -58,7 +58,7 @@ inline void server_group::leave(cluster_node self) noexcept {
 
 inline void server_group::publish(cluster_node self, cluster_message const& what) {
   for (auto const& [node, member] : members_) {
-    if (node != self) member->receive(self, what);
+    if (node != self) member->receive(self, cluster_message(what));
   }
 }
 
@@ -81,9 +81,10 @@ inline void server::leave_cluster() noexcept {
   if (cluster_) cluster_->bus->leave(cluster_->self);
 }
 
-inline void server::receive(cluster_node from, cluster_message what) {
+inline void server::receive(cluster_node from, cluster_message&& what) {
   SIOKIT_ASSERT(cluster_ != nullptr);
-  cluster_->inbox.push_back({from, std::move(what)});
+  auto& letter = cluster_->inbox.emplace_back();
+  letter = {from, std::move(what)};
   static_cast<void>(now());  // wakes the host
 }
 
@@ -96,8 +97,7 @@ inline bool server::answer_to(cluster_node asker, cluster_message what) {
 }
 
 /// Asks all others: how many they are. Each owes one piece, more if it says so.
-template <class Settle>
-std::size_t server::ask_others(cluster_message what, duration within, Settle settle) {
+inline std::size_t server::ask_others(cluster_message what, duration within, impl::awaited& whole) {
   if (!cluster_) return 0;
   auto const others = cluster_->bus->others(cluster_->self);
   if (others.empty()) return 0;
@@ -105,7 +105,7 @@ std::size_t server::ask_others(cluster_message what, duration within, Settle set
   asked->number = what.request = ++cluster_->last_question;
   asked->deadline = later(now(), within);
   for (cluster_node const each : others) asked->debtors.push_back({each, 1});
-  asked->settle = std::move(settle);
+  asked->whole = siokit::ref(&whole);
   cluster_->note(asked);
   on_failure unasked([&]() noexcept { cluster_->forget(*asked); });
   cluster_->bus->publish(cluster_->self, what);
@@ -120,7 +120,7 @@ inline void server::ask_servers(nsp& from, message const& packet, responses_hand
                        .packet = std::string(packet.frames())};
   if (!call) return publish(what);
   siokit::ref const all(new impl::gathering(std::move(call)));
-  all->missing += ask_others(std::move(what), impl::patience, impl::settle_into(all));
+  all->missing += ask_others(std::move(what), impl::patience, *all);
   run_for({}, [&] { all->release(); });
 }
 
@@ -149,7 +149,10 @@ inline void server::read_letters(time_point now) {
 
 inline void server::give_up(impl::cluster_member::question& what, std::size_t pieces, errc why) {
   run_for({}, [&] {
-    for (; pieces > 0; --pieces) what.settle(nullptr, make_error_code(why));
+    for (; pieces > 0; --pieces) {
+      what.whole->take(nullptr, make_error_code(why));
+      what.whole->release();
+    }
   });
 }
 
@@ -175,10 +178,11 @@ inline void server::on_answer(impl::cluster_member::letter const& in) {
   auto const debtor = std::find_if(asked->debtors.begin(), asked->debtors.end(),
                                    [&in](auto const& each) { return each.node == in.from; });
   if (debtor == asked->debtors.end()) return;
+  asked->whole->take(&in.what, {});  // without memory for it it is still owed, until the deadline
   if (in.what.type == cluster_message::kind::broadcast_client_count) debtor->pieces += in.what.count;
   if (--debtor->pieces == 0) asked->debtors.erase(debtor);
   if (asked->debtors.empty()) cluster_->forget(*asked);
-  run_for({}, [&] { asked->settle(&in.what, {}); });
+  run_for({}, [&] { asked->whole->release(); });
 }
 
 /// The namespace of this name, parents included: they are made in the same order everywhere.

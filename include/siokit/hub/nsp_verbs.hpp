@@ -2,22 +2,35 @@
 // See verbs.hpp.
 #pragma once
 
+#include "siokit/core/on_failure.hpp"
 #include "siokit/hub/server.hpp"
 
 namespace siokit::inline v0::hub {
 
 namespace impl {
 /// What servers find together.
-struct fetching final : counted {
+struct fetching final : awaited {
   using handler = unique_function<void(std::error_code, std::vector<remote_socket>)>;
-  explicit fetching(handler wanted) : call(std::move(wanted)) {}
-  handler call;
-  std::vector<remote_socket> found;
-  std::error_code failure;
-  std::size_t missing = 1;  // who asks, until all were asked
-  void release() {
-    if (--missing == 0) call(failure, std::move(found));
+  fetching(handler wanted, lifeline_ref<server> of, std::string_view name)
+      : call(std::move(wanted)), home(std::move(of)), nsp(name) {}
+
+  void take(cluster_message const* piece, std::error_code why) override {
+    if (piece == nullptr) return static_cast<void>(failure = why);
+    std::size_t const before = found.size();
+    on_failure incomplete([&]() noexcept {
+      while (found.size() > before) found.pop_back();
+    });
+    for (auto const& each : piece->sockets) {
+      found.push_back(remote_socket(each.id, each.rooms, home, nsp));
+    }
+    incomplete.done();
   }
+  void complete() override { call(failure, std::move(found)); }
+
+  handler call;
+  lifeline_ref<server> home;
+  std::string nsp;
+  std::vector<remote_socket> found;
 };
 }  // namespace impl
 
@@ -247,7 +260,7 @@ inline result<void> broadcast::deliver_asking(std::uint64_t id, message const& p
     all->missing += hub.ask_others(addressed({.type = cluster_message::kind::broadcast,
                                               .packet = std::string(packet.frames()),
                                               .within = within_}),
-                                   within_, impl::settle_into(all));
+                                   within_, *all);
   }
   all->release();
   hub.tell_outgoing(*sent_to, packet);  // last, for it may throw
@@ -322,20 +335,11 @@ inline void broadcast::fetch_sockets(
     unique_function<void(std::error_code, std::vector<remote_socket>)> call) const {
   server& hub = nsp_->server();
   server::turn const scope(hub);
-  siokit::ref const all(new impl::fetching(std::move(call)));
+  siokit::ref const all(new impl::fetching(std::move(call), hub.lifeline_.ref(), nsp_->cluster_name()));
   all->found = found();
   if (goes_further()) {
     all->missing +=
-        hub.ask_others(addressed({.type = cluster_message::kind::fetch_sockets}), impl::patience,
-                       [all, space = std::string(nsp_->cluster_name()), home = hub.lifeline_.ref()](
-                           cluster_message const* answer, std::error_code failure) {
-                         if (failure) all->failure = failure;
-                         for (std::size_t i = 0; answer != nullptr && i < answer->sockets.size(); ++i) {
-                           auto const& each = answer->sockets[i];
-                           all->found.push_back(remote_socket(each.id, each.rooms, home, space));
-                         }
-                         all->release();
-                       });
+        hub.ask_others(addressed({.type = cluster_message::kind::fetch_sockets}), impl::patience, *all);
   }
   all->release();
 }

@@ -12,6 +12,9 @@ namespace siokit::inline v0::hub {
 
 class nsp;
 class server;
+namespace impl {
+struct fetching;
+}
 
 /// Id and rooms at that moment, and the verbs of a socket, which may be another server's. May be kept.
 class remote_socket {
@@ -33,6 +36,7 @@ class remote_socket {
 
  private:
   friend class broadcast;
+  friend struct impl::fetching;
   remote_socket(std::string id, std::vector<std::string> rooms, socket_ref at) noexcept
       : id_(std::move(id)), rooms_(std::move(rooms)), at_(std::move(at)) {}
   remote_socket(std::string id, std::vector<std::string> rooms, lifeline_ref<server> home, std::string space)

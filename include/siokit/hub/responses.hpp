@@ -41,24 +41,43 @@ class responses {
 /// answers of all others are there in either case.
 using responses_handler = unique_function<void(std::error_code, responses const&)>;
 
+struct cluster_message;
+
 namespace impl {
-/// What the recipients of one event share.
-struct gathering final : counted {
+/// What is asked of many, and comes in pieces.
+struct awaited : counted {
+  virtual ~awaited() = default;
+  /// A piece that another server sends, or null and why it does not come. Does not count it; without the
+  /// memory for it nothing is changed.
+  virtual void take(cluster_message const* piece, std::error_code why) = 0;
+  /// All pieces are there.
+  virtual void complete() = 0;
+  /// One of them is.
+  void release() {
+    if (--missing == 0) complete();
+  }
+
+  std::error_code failure;
+  std::size_t missing = 1;  // pieces; who asks is one, until all were asked
+};
+
+/// What the recipients of one event answer.
+struct gathering final : awaited {
   explicit gathering(responses_handler handler) : call(std::move(handler)) {}
 
-  responses got;
-  std::error_code failure;
-  responses_handler call;
-  std::size_t missing = 1;  // the sender itself, until all were asked
-
-  void settle(std::error_code why, socketio::args const& answer) {
+  void take(cluster_message const* piece, std::error_code why) override;  // in cluster_member.hpp
+  void complete() override { call(failure, got); }
+  void add(std::error_code why, socketio::args const& answer) {
     if (!why) got.add(answer.own());
     if (why && failure != make_error_code(errc::timed_out)) failure = why;
+  }
+  void settle(std::error_code why, socketio::args const& answer) {
+    add(why, answer);
     release();
   }
-  void release() {
-    if (--missing == 0) call(failure, got);
-  }
+
+  responses got;
+  responses_handler call;
 };
 }  // namespace impl
 

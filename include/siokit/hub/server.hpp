@@ -50,8 +50,8 @@ class server {
   /// what time it is, drains and pulls the engine's outputs soon.
   void on_wake(unique_function<time_point()> callable) { wake_ = std::move(callable); }
   /// What its bus has for this server, which has the option `cluster`: see cluster_bus. Handled when the host
-  /// drains; wakes it.
-  void receive(cluster_node from, cluster_message what);
+  /// drains; wakes it. Without memory for it nothing is changed, not even `what`.
+  void receive(cluster_node from, cluster_message&& what);
   /// The socket whose handler is running, or has thrown: whose fault an exception is.
   [[nodiscard]] socket_ref running() const noexcept {
     return running_ ? socket_ref(lifeline_.ref(), running_) : socket_ref();
@@ -293,8 +293,7 @@ class server {
   void leave_cluster() noexcept;
   void publish(cluster_message const& what);
   bool answer_to(cluster_node asker, cluster_message what);
-  template <class Settle>
-  std::size_t ask_others(cluster_message what, duration within, Settle settle);
+  std::size_t ask_others(cluster_message what, duration within, impl::awaited& whole);
   void ask_servers(nsp& from, message const& packet, responses_handler call);
   void read_letters(time_point now);
   void give_up(impl::cluster_member::question& what, std::size_t pieces, errc why);

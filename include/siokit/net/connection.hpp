@@ -105,6 +105,11 @@ class connection final : public counted {
     return mode_ == mode::http && http_ && http_->reading && http_->may_read() && !held_ && !backlog_;
   }
 
+  /// Whether the answer is one that may take its time.
+  [[nodiscard]] bool polls() const noexcept {
+    return mode_ == mode::http && http_ && http_->awaiting && !http_->reading && session_ && !is_stream();
+  }
+
   // HTTP/2: connection_http2.hpp.
   void begin_http2();
   void receive_more(std::string_view part);
@@ -183,7 +188,6 @@ class connection final : public counted {
   mode mode_ = mode::http;
   bool waits_readable_ = false;
   bool waits_writable_ = false;
-  bool resume_listed_ = false;
   bool unread_ = false;       // its turn to be read came while nothing is
   bool broken_ = false;       // a write failed
   bool pong_queued_ = false;  // in the backlog: one is enough
@@ -260,7 +264,7 @@ inline void connection::in_turn(void (connection::*work)()) {
 
 inline void connection::on_readable() {
   if (loop_->reads_nothing()) {
-    if (!std::exchange(unread_, true)) loop_->read_later(*this);
+    unread_ = true;
     return;
   }
   // Bounded, so that a peer which sends without end does not keep the others waiting.
@@ -285,13 +289,14 @@ inline void connection::end_input() {
   bool const asks_a_route = mode_ == mode::http && http_ && http_->awaiting && !session_;
   bool const answers = mode_ == mode::http || mode_ == mode::closing;
   bool const waits = asks_a_route || (backlog_ && answers);
-  if (!waits || broken_ || (is_cut_short() && !resume_listed_)) return cut();
+  if (!waits || broken_ || (is_cut_short() && !loop_->resumes(*this))) return cut();
   input_ended_ = true;
   if (http_) http_->close = true;
 }
 
 /// Takes TLS off, if there is any. The buffer has room for all that can come of one read.
 inline void connection::receive(std::span<char> in) {
+  if (http_) http_->moves = 0;
   if (!tls_) return consume(in);
   std::span<char> const plain = loop_->plain_buffer();
   std::size_t size = 0;
@@ -302,7 +307,7 @@ inline void connection::receive(std::span<char> in) {
   consume(plain.first(size));
   if (loop_ == nullptr) return;
   if (!more) return cut();
-  if (tls_->closed()) end_input();
+  if (tls_->closed()) loop_->resume_later(*this);
 }
 
 /// Reads what can be read now, and keeps what can't. When the application throws, the rest is kept too.
@@ -329,19 +334,25 @@ inline void connection::hold(std::span<char const> in) {
 }
 
 inline void connection::resume() {
-  resume_listed_ = false;
   if (loop_ == nullptr) return;
   bool const lost = broken_;
   if (lost && !(is_stream() && held_)) return cut();  // a request of HTTP/2 that came before the end is read
   if (backlog_) wait_writable();
   if (mode_ == mode::http2) http_->http2->resume();
+  if (input_ended_ && polls()) return cut();
   if (mode_ == mode::http && http_ && http_->is_decided()) {
+    if (input_ended_ && http_->websocket) return cut();  // which nobody would read
     run_middlewares();
     if (loop_ == nullptr) return;
+    if (input_ended_) loop_->resume_later(*this);  // when it has its answer, unless it polls
   }
   if (mode_ == mode::http && http_ && http_->reading && !held_) {
     consume({});  // the parser may not have said yet that the request is complete
     if (loop_ == nullptr) return;
+  }
+  if (held_ && loop_->reads_nothing()) {
+    unread_ = true;
+    return;
   }
   if (held_) {
     // Back into the loop's buffer: there it outlives an exception, until the engine has been drained. Only
@@ -367,6 +378,7 @@ inline void connection::resume() {
   }
   if (loop_ == nullptr) return;
   if (lost) return cut();
+  if (tls_ && tls_->closed() && !input_ended_ && (!held_ || polls())) return end_input();
   if (input_ended_ && !is_stream() && is_cut_short()) return cut();
   if (is_stream() && !held_) http_->parent->http_->http2->taken(http_->stream);
   if (room() > 0) wait_readable();

@@ -55,6 +55,7 @@ inline loop* connection::home_of_request() const noexcept {
 
 /// The whole connection goes there, for its next request is likely to be for the same session.
 inline void connection::move_to(loop& other, std::span<char>& in) {
+  ++http_->moves;
   std::string read(in.data(), in.size());
   read += loop_->behind;
   in = {};
@@ -100,7 +101,8 @@ inline void connection::on_head() {
   http_head const& head = state.parser.head();
   state.reading = state.awaiting = true;
   state.websocket = is_handshake(head);
-  state.close = !head.keep_alive || head.upgrade || loop_->closing() || is_stream();
+  state.close = !head.keep_alive || head.upgrade || loop_->closing() || is_stream() ||
+                state.moves > http_state::moves_max;
   state.forget_body();  // left over when a handler has thrown
   state.skipped = 0;
   state.body_to = http_state::sink::nowhere;

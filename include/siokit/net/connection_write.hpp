@@ -78,7 +78,7 @@ inline void connection::on_writable() {
     case mode::http2: return http_->http2->resume();
     case mode::closing: return shut_down();
     case mode::http:
-      if (!http_->awaiting) return on_answered();
+      if (http_->waits_for == http_state::phase::answered) return on_answered();
       if (held_ || input_ended_) loop_->resume_later(*this);
   }
 }

@@ -122,13 +122,13 @@ class engine_host {
   // --- Verbs.
 
   /// The application did something outside a hook: have it drained and sent, soon.
-  void wake() {
+  void wake() noexcept {
     loop_->wake();
   }
   /// While `wanted`, nothing is read from any peer: for who has more to do than he can keep. Pongs and
   /// requests are not read either, so a pause as long as one of the timeouts costs sessions. Of shards it is
   /// their own.
-  void pause_reading(bool wanted) {
+  void pause_reading(bool wanted) noexcept {
     loop_->pause_reading(wanted);
   }
   /// Stops listening, closes every session, and every connection when its answer has left. What is left after

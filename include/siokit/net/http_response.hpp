@@ -62,32 +62,6 @@ inline constexpr status_phrase status_phrases[] = {
     {505, "HTTP Version Not Supported"},
 };
 
-inline constexpr auto token_bytes = [] {
-  std::array<bool, 256> out{};
-  for (char const c : std::string_view("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                       "!#$%&'*+-.^_`|~")) {
-    out[static_cast<unsigned char>(c)] = true;
-  }
-  return out;
-}();
-
-/// A token of RFC 9110: what the name of a header is made of.
-[[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
-  bool good = !text.empty();
-  for (char const c : text) good &= token_bytes[static_cast<unsigned char>(c)];
-  return good;
-}
-
-/// Whether `text` stays within its line: no control characters but TAB.
-[[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
-  unsigned bad = 0;  // without branches, so that a compiler makes it many bytes at once
-  for (char const c : text) {
-    auto const byte = static_cast<unsigned char>(c);
-    bad |= (unsigned{byte < 0x20} & unsigned{byte != '\t'}) | unsigned{byte == 0x7f};
-  }
-  return bad == 0;
-}
-
 }  // namespace impl
 
 /// The phrase of RFC 9110 and its kin, empty for a status without one.
@@ -112,7 +86,7 @@ template <class Fields = std::span<header const>>
   bool says_connection = status < 200;
   std::size_t index = 0;
   for (auto const& [name, value] : fields) {
-    if (!impl::is_token(name) || !impl::is_field_value(value) || same_header_name(name, "Content-Length") ||
+    if (!is_token(name) || !is_field_value(value) || same_header_name(name, "Content-Length") ||
         same_header_name(name, "Transfer-Encoding")) {
       return local_error(errc::invalid_argument, index);
     }

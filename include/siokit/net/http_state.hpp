@@ -19,6 +19,9 @@ struct http_state {
   /// What the present middleware has said.
   enum class verdict : std::uint8_t { none, asked, awaited, good, bad };
 
+  /// Moves to other loops without a word from the peer: more would let a few bytes copy many.
+  static constexpr std::uint8_t moves_max = 16;
+
   explicit http_state(http_limits const& limits);  // in connection.hpp, for the sake of `parent`
   ~http_state();
 
@@ -52,6 +55,7 @@ struct http_state {
   std::vector<owned_header> headers;  // of the answer, as far as they are known
   std::size_t middlewares_done = 0;
   std::size_t skipped = 0;  // bytes of a body that nobody wants
+  std::uint8_t moves = 0;   // since the socket was read
   phase waits_for = phase::head;
   sink body_to = sink::nowhere;
   verdict decision = verdict::none;

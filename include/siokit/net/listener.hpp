@@ -3,12 +3,23 @@
 // descriptors it pauses: the connection it can't take would keep the listener ready for ever.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <asio/ip/v6_only.hpp>
 
 #include "siokit/net/loop.hpp"
 #include "siokit/net/unix_socket.hpp"
 
 namespace siokit::inline v0::net::impl {
+
+/// Whether accept() tells of a connection that has failed already. All else, such as being out of
+/// descriptors, would come again at once.
+[[nodiscard]] inline bool is_of_one_connection(std::error_code failure) noexcept {
+  using enum std::errc;
+  constexpr std::array known{connection_aborted, protocol_error,   no_protocol_option,
+                             network_down,       host_unreachable, network_unreachable};
+  return std::any_of(known.begin(), known.end(), [&](std::errc each) { return failure == each; });
+}
 
 class listener final : public counted {
  public:
@@ -95,7 +106,7 @@ class listener final : public counted {
       stream_protocol::endpoint peer;
       socket.accept(acceptor_, peer, failure);
       if (failure == asio::error::would_block || failure == asio::error::try_again) break;
-      if (failure == asio::error::connection_aborted) continue;
+      if (is_of_one_connection(failure)) continue;
       if (failure) {
         retry_at_ = later(loop_->now(), loop_->options().accept_pause);
         return;

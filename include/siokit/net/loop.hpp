@@ -17,6 +17,7 @@
 #include "siokit/engineio/server.hpp"
 #include "siokit/net/backlog.hpp"
 #include "siokit/net/clock.hpp"
+#include "siokit/net/handler_memory.hpp"
 #include "siokit/net/hook.hpp"
 #include "siokit/net/http2_edge.hpp"
 #include "siokit/net/http_compression.hpp"
@@ -135,16 +136,17 @@ class loop final : public counted {
     input(std::forward<Input>(in));
   }
   /// Asks for a turn of its own, once, after the handlers that are ready now.
-  void schedule();
+  void schedule() noexcept;
   /// The application did something by itself.
-  void wake() {
+  void wake() noexcept {
     drain_due_ = true;
     if (!in_turn_) schedule();
   }
   /// A WebSocket that the engine has accepted will not come to be.
   void lose_accepted(engineio::server_response const& out);
   /// Asks for `who.resume()` in this turn.
-  void resume_later(connection& who);
+  void resume_later(connection& who) noexcept;
+  [[nodiscard]] bool resumes(connection const& who) const noexcept;
   void arm_timer();
 
   /// A connection was accepted: it is this loop's, or that of the shard with the fewest.
@@ -157,10 +159,8 @@ class loop final : public counted {
   void stop() noexcept;
 
   /// While it is so, nothing is read from peers.
-  void pause_reading(bool wanted);
+  void pause_reading(bool wanted) noexcept;
   [[nodiscard]] bool reads_nothing() const noexcept { return reads_nothing_; }
-  /// A connection whose turn to read it was meanwhile.
-  void read_later(connection& who);
 
   /// From now on the connection `name` is told of `events` of its socket. False: they can't be had.
   [[nodiscard]] bool watch(stream& socket, std::uint64_t name, std::uint32_t events);
@@ -236,6 +236,7 @@ class loop final : public counted {
   struct place {
     ref<connection> who;
     std::uint32_t generation = 0;
+    bool resumes = false;  // it is listed in resumed_
   };
   static constexpr std::size_t outputs_at_once = 2;
 
@@ -271,6 +272,7 @@ class loop final : public counted {
   std::vector<loop*> shards_;
   std::size_t next_shard_ = 0;         // who is asked first whether the next connection is his
   std::atomic<std::size_t> load_ = 0;  // connections that are here or on their way
+  handler_memory schedule_memory_;
   ready_set ready_{context_};
   std::optional<steady_timer> timer_;
   time_point armed_ = never;   // what timer_ waits for
@@ -280,8 +282,7 @@ class loop final : public counted {
   std::string date_;
   std::vector<place> places_;
   std::vector<std::uint32_t> free_;
-  std::vector<ref<connection>> resumed_;
-  std::vector<ref<connection>> unread_;
+  std::vector<std::uint32_t> resumed_;  // places
   deadline_heap deadlines_;
   std::unique_ptr<char[]> input_{new char[whole_size]};
   std::unique_ptr<char[]> plain_;

@@ -3,6 +3,7 @@
 // one that is read again and again needs no further call. Linux only: see stream.hpp.
 #pragma once
 
+#include "siokit/net/handler_memory.hpp"
 #include "siokit/net/stream.hpp"
 
 #ifdef SIOKIT_EPOLL
@@ -12,7 +13,6 @@
 #include <array>
 #include <asio/posix/basic_stream_descriptor.hpp>
 #include <cerrno>
-#include <cstddef>
 #include <cstdint>
 #include <new>
 #include <optional>
@@ -21,40 +21,6 @@
 #include <utility>
 
 namespace siokit::inline v0::net::impl {
-
-/// Memory for the one wait of a ready_set, so that it can't be lost for want of memory.
-class wait_memory {
- public:
-  wait_memory() = default;
-  wait_memory(wait_memory const&) = delete;
-  wait_memory& operator=(wait_memory const&) = delete;
-
-  template <class T>
-  struct allocator {
-    using value_type = T;
-
-    explicit allocator(wait_memory& of) noexcept : memory(&of) {}
-    template <class U>
-    explicit(false) allocator(allocator<U> const& other) noexcept : memory(other.memory) {}
-    [[nodiscard]] T* allocate(std::size_t count) {
-      static_assert(sizeof(T) <= size && alignof(T) <= alignof(std::max_align_t));
-      if (count != 1 || std::exchange(memory->taken_, true)) throw std::bad_alloc();
-      return reinterpret_cast<T*>(memory->bytes_);
-    }
-    void deallocate(T*, std::size_t) noexcept { memory->taken_ = false; }
-    template <class U>
-    [[nodiscard]] bool operator==(allocator<U> const& other) const noexcept {
-      return memory == other.memory;
-    }
-
-    wait_memory* memory;
-  };
-
- private:
-  static constexpr std::size_t size = 256;
-  alignas(std::max_align_t) std::byte bytes_[size];
-  bool taken_ = false;
-};
 
 class ready_set {
  public:
@@ -90,7 +56,12 @@ class ready_set {
   template <class Handler>
   void wait(Handler handler) {
     if (waits_ || streams_ == 0 || !poll_) return;
-    poll_->async_wait(asio::posix::descriptor_base::wait_read, waiting<Handler>{std::move(handler), this});
+    // The handler keeps the set.
+    poll_->async_wait(asio::posix::descriptor_base::wait_read,
+                      memory_.bind([this, call = std::move(handler)](std::error_code failure) mutable {
+                        waits_ = false;
+                        call(failure);
+                      }));
     waits_ = true;
   }
   /// Calls `visit(place, events)` for what is ready, a bounded number. Where several were ready at a time,
@@ -127,21 +98,7 @@ class ready_set {
     return failure;
   }
 
-  template <class Handler>
-  struct waiting {
-    using allocator_type = wait_memory::allocator<std::byte>;
-
-    [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type(set->memory_); }
-    void operator()(std::error_code failure) {
-      set->waits_ = false;
-      handler(failure);
-    }
-
-    Handler handler;  // which keeps the set
-    ready_set* set;
-  };
-
-  wait_memory memory_;
+  handler_memory memory_;  // for the wait, which is not to be lost
   std::optional<asio::posix::basic_stream_descriptor<executor>> poll_;
   std::size_t streams_ = 0;
   bool waits_ = false;

@@ -46,6 +46,7 @@ struct server_timer {
   bool cancelled = false;
 };
 
+class shard_bus;
 }  // namespace impl
 
 class server : private impl::server_parts, public hub::server {
@@ -174,6 +175,7 @@ class server : private impl::server_parts, public hub::server {
 
  private:
   friend class shards;
+  friend class impl::shard_bus;
   server(asio::io_context* given, server_options wanted);
 
   /// Runs user code; what it throws goes to on_handler_error. False when it threw.
@@ -188,7 +190,8 @@ class server : private impl::server_parts, public hub::server {
   }
   [[nodiscard]] header_hook guarded_hook(header_hook callable);
   void cancel_timers() noexcept;
-  void drain_some(time_point begin, duration within, duration grace, std::size_t all);
+  void begin_drain(duration within, unique_function<void()> drained);
+  void drain_some(time_point begin, duration within, std::size_t all);
   /// Before the first listener: are the options good, and what of them is to be read?
   [[nodiscard]] tl::expected<void, std::string> prepare();
 
@@ -198,6 +201,7 @@ class server : private impl::server_parts, public hub::server {
   std::shared_ptr<server*> alive_ = std::make_shared<server*>(this);
   std::vector<std::weak_ptr<impl::server_timer>> timers_;
   std::optional<std::vector<handle>> draining_;  // what drain() has still to close
+  unique_function<void()> drained_;              // and what is to be done then
   tls_context tls_;                              // of the listener of the options
   std::string url_;                              // the same
   bool prepared_ = false;
@@ -363,7 +367,12 @@ inline void server::close(duration grace) {
 }
 
 inline void server::drain(duration within, duration grace) {
+  begin_drain(within, [this, grace] { close(grace); });
+}
+
+inline void server::begin_drain(duration within, unique_function<void()> drained) {
   if (closed_ || draining_) return;
+  drained_ = std::move(drained);
   host_.stop_listening();
   refuse_clients();
   draining_ = engine().sessions();
@@ -375,11 +384,11 @@ inline void server::drain(duration within, duration grace) {
         (std::size_t{bytes[0]} | std::size_t{bytes[1]} << 8 | std::size_t{bytes[2]} << 16) % left;
     std::swap((*draining_)[left - 1], (*draining_)[chosen]);
   }
-  drain_some(net::now(), within, grace, draining_->size());
+  drain_some(net::now(), within, draining_->size());
 }
 
 /// Closes those whose time has come, and comes back for the others.
-inline void server::drain_some(time_point begin, duration within, duration grace, std::size_t all) {
+inline void server::drain_some(time_point begin, duration within, std::size_t all) {
   using std::chrono::milliseconds;
   auto const passed = std::chrono::duration_cast<milliseconds>(net::now() - begin).count();
   auto const whole = std::chrono::duration_cast<milliseconds>(within).count();
@@ -389,8 +398,8 @@ inline void server::drain_some(time_point begin, duration within, duration grace
     impl::server_parts::sessions.close(draining_->back(), net::now());
   }
   host_.wake();
-  if (left == 0 || engine().size() == 0) return close(grace);
-  after(milliseconds(10), [=, this] { drain_some(begin, within, grace, all); });
+  if (left == 0 || engine().size() == 0) return drained_();
+  after(milliseconds(10), [=, this] { drain_some(begin, within, all); });
 }
 
 inline tl::expected<void, std::string> server::reload_tls() {

@@ -222,7 +222,7 @@ inline void check_quotas(option_check& check, server_options const& options) {
   auto const positive = [&check](duration value, std::string_view name) {
     check.require(value > duration::zero(), name, "it must be longer than nothing");
   };
-  bool const path = options.path.starts_with('/') && impl::is_field_value(options.path) &&
+  bool const path = options.path.starts_with('/') && is_field_value(options.path) &&
                     options.path.find_first_of("?# ") == std::string::npos;
   check.require(path, "path", "'" + options.path + "' is no path, such as /socket.io/");
   positive(options.ping_interval, "ping_interval");

@@ -59,8 +59,13 @@ class shards {
     for_each([grace](server& io) { io.close(grace); });
     release();
   }
+  /// None closes before all have drained: clients of others may still come to it first.
   void drain(duration within, duration grace = std::chrono::seconds(5)) {
-    for_each([within, grace](server& io) { io.drain(within, grace); });
+    for_each([this, within, grace](server& io) {
+      io.begin_drain(within, [this, grace] {
+        if (draining_.fetch_sub(1) == 1) close(grace);
+      });
+    });
     release();
   }
   /// From any thread: calls `f(server&)` on the thread of each.
@@ -85,19 +90,21 @@ class shards {
   [[nodiscard]] tl::expected<void, std::string> prepare();
   void run_one(std::size_t shard) noexcept;
   void run_to_end(std::size_t shard) noexcept;
+  void end_all() noexcept;
 
   impl::shard_bus bus_;  // outlives the servers
   std::vector<std::unique_ptr<server>> servers_;
   std::vector<work> busy_;
   std::vector<std::exception_ptr> failures_;  // one for each thread
   std::atomic<std::size_t> running_ = 0;      // servers that have not ended
+  std::atomic<std::size_t> draining_;         // those that have not drained
   std::string alone_;                         // an option that wants one shard
 };
 
 template <class OptionsOf, class SetUp>
 requires std::is_invocable_v<OptionsOf&, std::size_t> shards::shards(std::size_t count,
                                                                      OptionsOf&& options_of, SetUp&& set_up)
-    : failures_(count) {
+    : failures_(count), draining_(count) {
   SIOKIT_ASSERT(count > 0 && count <= size_max);
   auto const part = [count](std::size_t whole) { return whole / count + (whole % count != 0 ? 1 : 0); };
   std::vector<server*> all;
@@ -152,6 +159,14 @@ inline void shards::run_one(std::size_t shard) noexcept {
   if (running_ > 0) run_to_end(shard);  // else the last one may have stopped it before this
 }
 
+inline void shards::end_all() noexcept {
+  try {
+    close();
+  } catch (...) {  // no memory, not even for that
+    for (auto const& each : servers_) each->context().stop();
+  }
+}
+
 inline void shards::run_to_end(std::size_t shard) noexcept {
   for (bool ended = false; !ended;) {
     try {
@@ -159,7 +174,7 @@ inline void shards::run_to_end(std::size_t shard) noexcept {
       ended = true;
     } catch (...) {
       if (!failures_[shard]) failures_[shard] = std::current_exception();
-      close();
+      end_all();
     }
   }
 }
@@ -177,7 +192,7 @@ inline void shards::run() {
   } catch (...) {  // the system has no more threads
     failures_[0] = std::current_exception();
     running_ -= size() - 1 - threads.size();
-    close();
+    end_all();
   }
   run_one(0);
   for (auto& each : threads) each.join();

@@ -33,9 +33,10 @@ inline void loop::flush(std::size_t quota) {
     if (auto out = engine_.poll_response()) {
       deliver(*out);
     } else if (exchanges_due_ = false; !resumed_.empty()) {
-      ref<connection> const who = std::move(resumed_.back());
+      place& next = places_[resumed_.back()];
       resumed_.pop_back();
-      who->attempt([&] { who->resume(); });
+      next.resumes = false;
+      if (ref<connection> const who = next.who) who->attempt([&] { who->resume(); });
     } else if (quota == 0) {
       return schedule();
     } else if (auto const ready = engine_.poll_ready()) {
@@ -81,36 +82,34 @@ inline void loop::transmit(handle session) {
   }
 }
 
-inline void loop::schedule() {
-  if (scheduled_) return;
-  asio::post(context_, [self = ref<loop>(this)] {
+inline void loop::schedule() noexcept {
+  if (std::exchange(scheduled_, true)) return;
+  asio::post(context_, schedule_memory_.bind([self = ref<loop>(this)] {
     self->scheduled_ = false;
     self->turn(
         [&self] {
           if (self->closing_due_) self->begin_closing();
         },
         SIZE_MAX);
-  });
-  scheduled_ = true;
+  }));
 }
 
-inline void loop::resume_later(connection& who) {
-  if (std::exchange(who.resume_listed_, true)) return;
-  resumed_.emplace_back(&who);
+inline bool loop::resumes(connection const& who) const noexcept {
+  return places_[place_of(who.name_)].resumes;
+}
+
+/// Should it end meanwhile, who gets its place is asked in vain.
+inline void loop::resume_later(connection& who) noexcept {
+  std::uint32_t const at = place_of(who.name_);
+  if (!running_ || std::exchange(places_[at].resumes, true)) return;
+  resumed_.push_back(at);  // there is room for all places
   if (!in_turn_) schedule();
 }
 
-inline void loop::read_later(connection& who) {
-  unread_.emplace_back(&who);
-}
-
-inline void loop::pause_reading(bool wanted) {
-  reads_nothing_ = wanted;
-  if (wanted) return;
-  while (!unread_.empty()) {  // without memory for it, who is left stays listed
-    resume_later(*unread_.back());
-    unread_.back()->unread_ = false;
-    unread_.pop_back();
+inline void loop::pause_reading(bool wanted) noexcept {
+  if (std::exchange(reads_nothing_, wanted) == wanted || wanted) return;
+  for (auto const& one : places_) {
+    if (one.who && std::exchange(one.who->unread_, false)) resume_later(*one.who);
   }
 }
 
@@ -308,7 +307,6 @@ inline void loop::stop() noexcept {
   for (auto const& one : listeners_) one->close();
   listeners_.clear();
   resumed_.clear();
-  unread_.clear();
   free_.clear();
   for (auto& one : std::exchange(places_, {})) {
     if (one.who) one.who->detach();

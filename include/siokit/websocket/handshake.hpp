@@ -75,7 +75,7 @@ namespace impl {
 template <class Headers>
 [[nodiscard]] constexpr bool are_lines(Headers const& headers) noexcept {
   for (auto const& [name, value] : headers) {
-    if (!is_one_line(name) || !is_one_line(value)) return false;
+    if (!is_token(name) || !is_field_value(value)) return false;
   }
   return true;
 }
