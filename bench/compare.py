@@ -6,6 +6,7 @@ Rounds alternate between the servers; a cell is the median of its rounds. Heartb
 are on.
 """
 import argparse
+import contextlib
 import json
 import pathlib
 import re
@@ -83,6 +84,34 @@ def contenders(build, commit):
     }
 
 
+class Load:
+    """A load generator that has warmed up its server, and measures when it is asked."""
+
+    def __init__(self, command, cpus):
+        self.process = pinned(cpus, [*command, "--asked"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+
+    def hear(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise Failure(self.process.stderr.read().strip())
+        return line
+
+    def measure(self):
+        try:
+            print(file=self.process.stdin, flush=True)
+        except BrokenPipeError:
+            pass  # why it has ended is told next
+        return json.loads(self.hear())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+
 class Comparison:
     """Measures `servers`: name -> Contender. `cpus`: theirs, and those of the load generator."""
 
@@ -92,29 +121,64 @@ class Comparison:
         self.args = args
         self.server_cpus, self.load_cpus = cpus
 
+    def command(self, name, load):
+        """That of the server, and the one for its load."""
+        server, closes = list(self.servers[name].command), load.startswith("connect")
+        if name.startswith("floor") and closes:
+            return [*server, "close"], load + " --bare"
+        return server, load
+
+    def generator(self, load, server, seconds):
+        return [self.load, *load.split(), "--port", server.port, "--pid", server.process.pid,
+                "--seconds", seconds, "--warm-up", self.args.warm_up]
+
     def run(self, name, load):
-        command = list(self.servers[name].command)
-        if name.startswith("floor") and load.startswith("connect"):
-            command.append("close")
-            load += " --bare"
+        command, load = self.command(name, load)
         with Server(command, self.server_cpus) as server:
-            generator = pinned(self.load_cpus, [self.load, *load.split(), "--port", server.port, "--pid",
-                                          server.process.pid, "--seconds", self.args.seconds,
-                                          "--warm-up", self.args.warm_up],
+            generator = pinned(self.load_cpus, self.generator(load, server, self.args.seconds),
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             said, errors = generator.communicate()
             if generator.returncode != 0:
                 raise Failure(f"{name}, {load}: {errors.strip()}\n{server.output().strip()}")
         return json.loads(said)
 
+    def slices_of(self, what, loads):
+        """server -> results of short slices, in which one after the other has its load: what disturbs one of
+        them for longer disturbs all. `loads`: server -> arguments of bench-load."""
+        print(f"{what} ...", file=sys.stderr)
+        out = {name: [] for name in loads}
+        for i in range(self.args.rounds):
+            with contextlib.ExitStack() as stack:
+                there = {}
+
+                def attempt(name, step):
+                    try:
+                        step()
+                    except Failure as why:
+                        self.leave_out(name, Failure(f"{name}, {what}: {why}"))
+                        del out[name]
+
+                def start(name):
+                    command, load = self.command(name, loads[name])
+                    server = stack.enter_context(Server(command, self.server_cpus))
+                    seconds = self.args.seconds / self.args.slices
+                    there[name] = stack.enter_context(Load(self.generator(load, server, seconds),
+                                                           self.load_cpus))
+                    there[name].hear()
+
+                for name in list(out):
+                    attempt(name, lambda name=name: start(name))
+                for j in range(self.args.slices):
+                    for name in rotated(list(out), i + j):
+                        attempt(name, lambda name=name: out[name].append(there[name].measure()))
+        return out
+
     def rounds_of(self, what, loads):
         """server -> the results of its rounds, for `loads`: server -> arguments of bench-load."""
         print(f"{what} ...", file=sys.stderr)
         out = {name: [] for name in loads}
         for i in range(self.args.rounds):
-            there = list(out)
-            first = i % max(1, len(there))  # another each time: disturbances may come at intervals, too
-            for name in there[first:] + there[:first]:
+            for name in rotated(list(out), i):  # another first: disturbances may come at intervals, too
                 try:
                     out[name].append(self.run(name, loads[name]))
                 except Failure as why:
@@ -129,8 +193,9 @@ class Comparison:
         print(f"left out: {why}", file=sys.stderr)
 
     def row(self, row):
-        return self.rounds_of(row.title, {name: row.load for name in self.servers
-                                          if (name, row.name) != ("floor", "idle")})
+        if row.unit != "us":
+            return self.rounds_of(row.title, {name: row.load for name in self.servers if name != "floor"})
+        return self.slices_of(row.title, {name: row.load for name in self.servers})
 
     def threads(self):
         """where -> row -> server x threads -> results. The load needs a CPU too: CPU per message counts."""
@@ -142,7 +207,7 @@ class Comparison:
         for where, cpus, more in ((APART, ((SERVER_CPU,), (LOAD_CPU,)), ""),
                                   (SHARED, (both, both), " --sleeps")):
             measured = Comparison(self.build, each, self.args, cpus)
-            out[where] = {row.name: measured.rounds_of(f"{row.title}, threads {where}",
+            out[where] = {row.name: measured.slices_of(f"{row.title}, threads {where}",
                                                        {name: row.load + more for name in each
                                                         if name.startswith("siokit") or row.name in LONELY})
                           for row in ROWS if row.name in THREADED}
@@ -167,6 +232,11 @@ class Comparison:
                 for title, by in each.items()}
 
 
+def rotated(names, by):
+    first = by % max(1, len(names))
+    return names[first:] + names[:first]
+
+
 def median(results, key):
     return statistics.median(each[key] for each in results)
 
@@ -180,7 +250,7 @@ def shown(value):
 
 
 def ratios(row, results, base):
-    """Of the same rounds."""
+    """Of slices that follow each other."""
     return [row.value(a) / row.value(b) for a, b in zip(results, base)]
 
 
@@ -188,14 +258,22 @@ def ratio(row, results, base):
     return statistics.median(ratios(row, results, base))
 
 
+def middle_half(values):
+    """Between which two of them half of the values are."""
+    if len(values) < 2:
+        return values[0], values[0]
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
+
+
 def goal(wanted, got):
     return f"{wanted}" if round(got, 2) <= wanted else f"{wanted}, missed"
 
 
 def unrest(row, results):
-    """By how much the dearest round is over the cheapest one, in per cent."""
-    each = [row.value(one) for one in results]
-    return 100 * (max(each) / min(each) - 1)
+    """Between which values half of the slices are, in per cent of the lower one."""
+    low, high = middle_half([row.value(one) for one in results])
+    return 100 * (high / low - 1)
 
 
 def measured(results):
@@ -204,7 +282,7 @@ def measured(results):
 
 def costs(results, names):
     peers = [name for name in names if name not in ("floor", "siokit")]
-    columns = ["floor", "siokit", "siokit / floor", "goal", "floor's rounds", *peers]
+    columns = ["floor", "siokit", "siokit / floor", "goal", "unrest", *peers]
     lines = []
     for row, cells in measured(results):
         line = {}
@@ -214,14 +292,15 @@ def costs(results, names):
         line["goal"] = f"{row.goal}" if row.goal else "1.0 KiB"
         if "floor" in cells and "siokit" in cells:
             each = ratios(row, cells["siokit"], cells["floor"])
-            line["siokit / floor"] = f"{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})"
+            low, high = middle_half(each)
+            line["siokit / floor"] = f"{statistics.median(each):.2f} ({low:.2f} to {high:.2f})"
             line["goal"] = goal(row.goal, statistics.median(each))
-            line["floor's rounds"] = f"{unrest(row, cells['floor']):.0f} %"
+            line["unrest"] = f"{unrest(row, cells['floor']):.0f} %"
         lines.append([f"{row.title}, {row.unit}", *[line.get(column, "-") for column in columns]])
     return table(["work", *columns], lines) + (
         f"\n\n`*`: the server used less than {100 * SATURATED:.0f} % of its CPU: the limit was the load"
-        " generator, or who else used the machine. Behind a ratio: that of the best and the worst round. The"
-        " floor's rounds: by how much the dearest was over the cheapest, which is the host's doing.")
+        " generator, or who else used the machine. Behind a ratio: where half of the slices are."
+        " Unrest: how far apart that half of the floor's own slices is, which is the host's doing.")
 
 
 def shares(results, names):
@@ -295,9 +374,11 @@ def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path, help="folder of a release build")
-    parser.add_argument("--seconds", type=float, default=2, help="how long a cell is measured in a round")
+    parser.add_argument("--seconds", type=float, default=4, help="how long a cell is measured in a round")
+    parser.add_argument("--slices", type=int, default=10,
+                        help="parts of these seconds, in which the servers take turns")
     parser.add_argument("--warm-up", type=float, default=3, help="seconds before that, of the same load")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3, help="each with new processes")
     parser.add_argument("--rows", default="", metavar="NAMES",
                         help=f"only these, separated by commas: {', '.join(ROW_NAMES)}")
     parser.add_argument("--only", default="", metavar="NAMES",
@@ -306,8 +387,8 @@ def arguments():
                         help="write comparison.md, and all results as comparison.json, to this folder")
     parser.add_argument("--plots", type=pathlib.Path, metavar="FOLDER", help="write plots to this folder")
     args = parser.parse_args()
-    if not 0.1 <= args.seconds <= 3600 or not 0 <= args.warm_up <= 3600 or args.rounds < 1:
-        sys.exit("--seconds 0.1 to 3600, --warm-up 0 to 3600, --rounds 1 or more")
+    if not 0.1 <= args.seconds <= 3600 or not 0 <= args.warm_up <= 3600 or min(args.rounds, args.slices) < 1:
+        sys.exit("--seconds 0.1 to 3600, --warm-up 0 to 3600, --rounds and --slices 1 or more")
     return args
 
 
@@ -323,9 +404,9 @@ def main():
         except OSError as why:
             sys.exit(f"{folder}: {why.strerror}")
     rows = chosen(args.rows, ROW_NAMES, "--rows")
-    results = {**facts(build), "run": f"rounds: {args.rounds}, of {args.seconds:g} s each, warmed up for "
-                                      f"{args.warm_up:g} s; servers on CPU {SERVER_CPU}, "
-                                      f"load on CPU {LOAD_CPU}"}
+    results = {**facts(build), "run": f"rounds: {args.rounds}, of {args.seconds:g} s each, in {args.slices} "
+                                      f"slices, warmed up for {args.warm_up:g} s; servers on CPU "
+                                      f"{SERVER_CPU}, load on CPU {LOAD_CPU}"}
     known = contenders(build, results["commit"])
     wanted = {"floor", *chosen(args.only, known, "--only")}
     there = {name: what for name, what in known.items() if what and name in wanted}

@@ -1,12 +1,14 @@
 // A load generator for Socket.IO servers: one row of the comparison a run.   SPDX-License-Identifier: MIT
-// Prints one JSON object. Its clients share one thread, which wants a core of its own. Times are in
-// microseconds; "cpu_us" is that of the server for a message, "busy" and "load_busy" are the shares of a core
-// that the server took, and this program for other things than waiting. It warms up first: servers that
-// compile what they run often are slower until they have done that.
+// Prints one JSON object, or with --asked one for each line that it reads. Its clients share one thread,
+// which wants a core of its own. Times are in microseconds; "cpu_us" is that of the server for a message,
+// "busy" and "load_busy" are the shares of a core that the server took, and this program for other things
+// than waiting. It warms up first: servers that compile what they run often are slower until they have.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <iostream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -28,6 +30,7 @@ struct options {
   double rate = 10'000;
   double seconds = 3;
   double warm_up = 3;
+  bool asked = false;
   bool bare = false;
   bool sleeps = false;
 };
@@ -108,16 +111,26 @@ void measure(options const& o, poller& poll, Visit&& visit, Step&& step) {
       done += step();
     }
   };
+  auto const count = [&] {
+    double const before = cpu_microseconds(o.pid);
+    double const own_before = cpu_microseconds("self") - 1e6 * poll.idle();
+    run(o.seconds);
+    double const spent = cpu_microseconds(o.pid) - before;
+    double const own = cpu_microseconds("self") - 1e6 * poll.idle() - own_before;
+    std::printf(R"({"cpu_us": %.4f, "messages": %zu, "per_second": %.0f, "busy": %.3f, "load_busy": %.3f})"
+                "\n",
+                spent / static_cast<double>(done), done, static_cast<double>(done) / span, spent / 1e6 / span,
+                own / 1e6 / span);
+    std::fflush(stdout);
+  };
   run(o.warm_up);
-  double const before = cpu_microseconds(o.pid);
-  double const own_before = cpu_microseconds("self") - 1e6 * poll.idle();
-  run(o.seconds);
-  double const spent = cpu_microseconds(o.pid) - before;
-  double const own = cpu_microseconds("self") - 1e6 * poll.idle() - own_before;
-  std::printf(R"({"cpu_us": %.4f, "messages": %zu, "per_second": %.0f, "busy": %.3f, "load_busy": %.3f})"
-              "\n",
-              spent / static_cast<double>(done), done, static_cast<double>(done) / span, spent / 1e6 / span,
-              own / 1e6 / span);
+  if (!o.asked) return count();
+  std::puts("ready");
+  std::fflush(stdout);
+  for (std::string line; std::getline(std::cin, line);) {
+    run(0.02);  // what was answered while nobody looked
+    count();
+  }
 }
 
 void echo(options const& o) {
@@ -367,6 +380,8 @@ int main(int argc, char** argv) {
   app.add_option("--rate", o.rate, "Messages a second, of latency");
   app.add_option("--seconds", o.seconds, "How long is counted");
   app.add_option("--warm-up", o.warm_up, "Seconds before that, of the same load");
+  app.add_flag("--asked", o.asked,
+               "After the warm-up says ready, and counts anew for each line of its input");
   app.add_flag("--bare", o.bare, "The server ends each connection after its handshake: a floor");
   app.add_flag("--sleeps", o.sleeps, "Sleeps where there is nothing to do: the server may use this CPU");
   app.fallthrough();
