@@ -24,7 +24,8 @@ class shard_bus final : public hub::cluster_bus {
   shard_bus& operator=(shard_bus const&) = delete;
   /// No server is left.
   ~shard_bus() override {
-    for (mail& each : mail_) {
+    for (mail& each : mail_) {  // while there are all of them, for postage goes back to others
+      each.out.clear();
       for (bundle* list : {each.come.load(), each.unread}) {
         while (list != nullptr) delete std::exchange(list, list->next);
       }
