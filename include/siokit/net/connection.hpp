@@ -341,10 +341,11 @@ inline void connection::resume() {
   if (mode_ == mode::http2) http_->http2->resume();
   if (input_ended_ && polls()) return cut();
   if (mode_ == mode::http && http_ && http_->is_decided()) {
-    if (input_ended_ && http_->websocket) return cut();  // which nobody would read
+    bool const alone = input_ended_ && !is_stream();
+    if (alone && http_->websocket) return cut();  // which nobody would read
     run_middlewares();
     if (loop_ == nullptr) return;
-    if (input_ended_) loop_->resume_later(*this);  // when it has its answer, unless it polls
+    if (alone) loop_->resume_later(*this);  // when it has its answer, unless it polls
   }
   if (mode_ == mode::http && http_ && http_->reading && !held_) {
     consume({});  // the parser may not have said yet that the request is complete

@@ -380,10 +380,7 @@ inline void http2_session::forget(std::int32_t id) noexcept {
   streams_.erase(found);
   if (home_.loop_ == nullptr || !shared().running()) return;
   nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
-  try {
-    shared().resume_later(home_);
-  } catch (...) {  // out of memory: it leaves with what is written next
-  }
+  shared().resume_later(home_);
 }
 
 inline void http2_session::resume() {
