@@ -318,6 +318,21 @@ TEST(Shards, AFailureEndsAll) {
   EXPECT_THROW(all.run(), std::runtime_error);
 }
 
+TEST(Shards, WithoutMemoryTheyGoOn) {
+  running_shards w(2);
+  std::atomic<int> told = 0;
+  w.all.for_each([&](server& io) {
+    io.on_handler_error([&](std::exception_ptr const& why, siokit::socket* whose) {
+      EXPECT_THROW(std::rethrow_exception(why), std::bad_alloc);
+      EXPECT_EQ(whose, nullptr);
+      ++told;
+    });
+  });
+  for (std::size_t i = 0; i < 2; ++i) asio::post(w.all[i].context(), [] { throw std::bad_alloc(); });
+  EXPECT_TRUE(w.until([&] { return told == 2; }));
+  expect_one_server(w, {});
+}
+
 TEST(Shards, ClientsThatOpenTwoConnectionsAreSpreadToo) {
   running_shards w(2);
   std::vector<std::unique_ptr<client>> all;

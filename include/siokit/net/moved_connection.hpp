@@ -43,8 +43,9 @@ class loose_socket {
     end(descriptor_);
   }
 
-  /// Gives it to the loop of `to`. Error: that of taking it, or of this; it is closed then.
-  [[nodiscard]] std::error_code settle(stream& to) noexcept {
+  /// Gives it to the loop of `to`. Error: that of taking it, or of this; it is closed then. Without memory
+  /// for it nothing is changed.
+  [[nodiscard]] std::error_code settle(stream& to) {
     if (!open_) return failure_;
     to.assign(stream_protocol(family_, 0), descriptor_, failure_);
     if (!failure_) open_ = false;

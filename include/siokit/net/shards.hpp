@@ -51,8 +51,9 @@ class shards {
   /// can't be had on several threads: HTTP/2, connection state recovery, and a cluster of one's own.
   [[nodiscard]] tl::expected<std::string, std::string> listen();
   /// Listens, unless the first one does, and runs all of them, the first one on this thread, until close().
-  /// What is thrown out of one io_context closes all, and is thrown here. Throws std::runtime_error when it
-  /// can't listen.
+  /// What is thrown out of one io_context closes all, and is thrown here; but std::bad_alloc, by which a
+  /// connection ends, is told to on_handler_error() of its server. Throws std::runtime_error when it can't
+  /// listen.
   void run();
   /// From any thread: see the same verbs of server.
   void close(duration grace = std::chrono::seconds(5)) {
@@ -172,6 +173,8 @@ inline void shards::run_to_end(std::size_t shard) noexcept {
     try {
       servers_[shard]->context().run();
       ended = true;
+    } catch (std::bad_alloc const&) {
+      servers_[shard]->report(std::current_exception(), {});
     } catch (...) {
       if (!failures_[shard]) failures_[shard] = std::current_exception();
       end_all();
