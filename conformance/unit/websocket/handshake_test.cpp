@@ -61,8 +61,9 @@ TEST(websocket_handshake, requests_that_fail) {
       {&handshake_headers::version, {"", "8", "12", "14", "13, 8", "0x13", "013"}},
       {&handshake_headers::key,
        {"", "==", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ===",
-        "dGhlIHNhbXBsZSBub25jZQQ=", "dGhlIHNhbXBsZSBub25jZQQQ", "dGhlIHNhbXBsZSBub25j-Q==",
-        "dGhlIHNhbXBsZSBub25j=Q==", "dGhlIHNhbXBsZSBub25j Q==", "AAAAAAAAAAAAAAAAAAAAAAAAAA=="}},
+        "dGhlIHNhbXBsZSBub25jZQQ=", "dGhlIHNhbXBsZSBub25jZQQQ",
+        "dGhlIHNhbXBsZSBub25j-Q==", "dGhlIHNhbXBsZSBub25j_Q==", "dGhlIHNhbXBsZSBub25j=Q==",
+        "dGhlIHNhbXBsZSBub25j Q==", "AAAAAAAAAAAAAAAAAAAAAAAAAA=="}},
   };
   for (auto const& [field, values] : cases) {
     for (std::string_view const value : values) {

@@ -172,9 +172,14 @@ class request_head {
   explicit request_head(request const& in) : secure_(in.secure) {
     std::size_t size = in.method.size() + in.target.size() + in.remote_address.size() + 3;
     for (auto const& field : in.headers) size += field.name.size() + field.value.size() + 2;
-    block_.reserve(size);
-    for (auto const part : {in.method, in.target, in.remote_address}) (block_ += part) += '\n';
-    for (auto const& field : in.headers) (((block_ += field.name) += ':') += field.value) += '\n';
+    block_.resize(size);
+    char* to = block_.data();
+    auto const put = [&to](std::string_view text, char end) {
+      to += text.copy(to, text.size());
+      *to++ = end;
+    };
+    for (auto const part : {in.method, in.target, in.remote_address}) put(part, '\n');
+    for (auto const& field : in.headers) put(field.name, ':'), put(field.value, '\n');
   }
 
   /// Keeps the request line and the address only, and gives the memory of the rest back.

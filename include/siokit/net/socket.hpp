@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <asio/basic_socket_acceptor.hpp>
 #include <asio/basic_stream_socket.hpp>
 #include <asio/basic_waitable_timer.hpp>
@@ -46,14 +47,16 @@ inline constexpr int more_follows = 0;
 /// An address as text.
 [[nodiscard]] inline std::string text_of(asio::ip::address const& address) {
   if (!address.is_v4()) return address.to_string();
-  std::string out;  // Asio has it printed, which takes twenty times as long
+  std::array<char, 16> out;  // Asio has it printed, which takes twenty times as long
+  std::size_t size = 0;
   for (std::uint8_t const part : address.to_v4().to_bytes()) {
-    if (!out.empty()) out += '.';
-    if (part >= 100) out += static_cast<char>('0' + part / 100);
-    if (part >= 10) out += static_cast<char>('0' + part / 10 % 10);
-    out += static_cast<char>('0' + part % 10);
+    auto const put = [&](int digit) { out[size++] = static_cast<char>('0' + digit); };
+    if (part >= 100) put(part / 100);
+    if (part >= 10) put(part / 10 % 10);
+    put(part % 10);
+    out[size++] = '.';
   }
-  return out;
+  return {out.data(), size - 1};
 }
 
 }  // namespace siokit::inline v0::net::impl

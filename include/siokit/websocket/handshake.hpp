@@ -64,7 +64,11 @@ namespace impl {
 /// Whether this is the base64 of 16 bytes.
 [[nodiscard]] constexpr bool is_request_key(std::string_view key) noexcept {
   if (key.size() != std::tuple_size_v<request_key> || !key.ends_with("==")) return false;
-  return key.substr(0, 22).find_first_not_of(siokit::impl::base64_alphabet) == key.npos;
+  bool good = true;
+  for (char const c : key.substr(0, 22)) {
+    good &= siokit::impl::base64_values[static_cast<unsigned char>(c)] < 64 && c != '-' && c != '_';
+  }
+  return good;
 }
 
 /// Whether this can stand in one line of a request or a response.
