@@ -2,8 +2,9 @@
 // allocation of the server fails. Whatever fails, the visitor gets its answers or the end of its connection,
 // and never waits in vain; the next one is served as if nothing had been; nothing is left behind.
 //
-// What fails is `operator new` on the thread of the server while its io_context runs: the memory of siokit
-// and that of Asio. OpenSSL, zlib and nghttp2 take theirs from malloc, and can say that there is none.
+// What fails is `operator new` and `aligned_alloc` on the thread of the server while its io_context runs: the
+// memory of siokit and that of Asio. OpenSSL, zlib and nghttp2 take theirs from malloc, and can say that
+// there is none.
 #include <unistd.h>
 
 #include <asio/local/stream_protocol.hpp>
@@ -94,6 +95,9 @@ class stage {
   /// Closes it, until it has nothing left to do.
   bool until_stopped() {
     all.close(1s);
+    return until_idle();
+  }
+  bool until_idle() {
     auto const stopped = [this] {
       bool each = true;
       for (std::size_t i = 0; i < all.size(); ++i) each &= all[i].context().stopped();
@@ -589,6 +593,27 @@ TEST(AllocationFailure, OfClosing) {
     at.spare();
     EXPECT_FALSE(at.hangs);
     expect_nothing_left(at);
+    if (HasFailure()) FAIL();
+  }
+}
+
+/// Ends by itself, though a step of it has failed.
+TEST(AllocationFailure, OfDraining) {
+  bool failed = true;
+  for (std::size_t n = 1; failed; ++n) {
+    SCOPED_TRACE("allocation " + std::to_string(n));
+    stage at(2);
+    std::optional<pair_of_visitors> v(std::in_place, at);
+    ASSERT_FALSE(v->broken());
+    at.fail_after(n);
+    at.all.drain(20ms, 1min);
+    v->a.ends();
+    v->b.ends();
+    v.reset();
+    EXPECT_TRUE(at.until_idle());
+    failed = at.failed();
+    at.spare();
+    EXPECT_FALSE(at.hangs);
     if (HasFailure()) FAIL();
   }
 }

@@ -362,6 +362,37 @@ TEST(Shards, WhatIsGatheredEndsOnTheThreadThatAsked) {
   for (int i = 0; i < 300; ++i) EXPECT_EQ(c.ask<std::size_t>(static_cast<std::size_t>(i % 3), "sizes"), 3u);
 }
 
+/// Says where it ends.
+struct traced {
+  explicit traced(std::atomic<std::thread::id>& out) : end(&out) {}
+  traced(traced&& other) noexcept : end(std::exchange(other.end, nullptr)) {}
+  ~traced() {
+    if (end != nullptr) *end = std::this_thread::get_id();
+  }
+  std::atomic<std::thread::id>* end;
+};
+
+TEST(Shards, WhatCannotBeGatheredEndsThereToo) {
+  running_shards w(2);
+  std::atomic<std::thread::id> asked, ended;
+  std::atomic<int> told = 0, done = 0;
+  w.all[1].post([&] { w.all[1].on_handler_error([&](std::exception_ptr const&, auto*) { ++told; }); });
+  w.all[0].post([&] {
+    asked = std::this_thread::get_id();
+    w.all.gather(
+        w.all[0],
+        [&](server& each) {
+          if (&each == &w.all[1]) throw std::bad_alloc();
+          return each.size();
+        },
+        [&, t = traced(ended)](std::vector<std::size_t> const&) { ++done; });
+  });
+  EXPECT_TRUE(w.until([&] { return ended.load() != std::thread::id(); }));
+  EXPECT_EQ(ended, asked);
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(done, 0);
+}
+
 /// Two connections, each with a session of its own shard.
 struct two_homes {
   explicit two_homes(running_shards& w) : a(w), b(w), of_a(a.open()), of_b(b.open()) {
@@ -386,6 +417,29 @@ TEST(Shards, NoneClosesBeforeAllHaveDrained) {
   static_cast<void>(w.sizes());
   t.b.send(raw_connection::post(t.of_a, "42[\"echo\"]"));
   EXPECT_TRUE(t.b.answer().ends_with("ok")) << "an idle connection, such as that of a proxy, is of use still";
+}
+
+TEST(Shards, AnIdleOneServesUntilAllHaveDrained) {
+  running_shards w(2);
+  two_homes t(w);
+  auto& idle = w.all[two_homes::home_of(t.of_b)];
+  std::atomic<bool> ready = false;
+  idle.post([&] {
+    idle.route("/late", [&](auto const&, net::http_reply reply) {
+      auto const timer = std::make_shared<asio::steady_timer>(idle.context(), 300ms);
+      timer->async_wait([timer, answer = std::move(reply)](auto) mutable { answer.send(200, "late"); });
+    });
+    ready = true;
+  });
+  t.b.send(raw_connection::post(t.of_b, "1"));
+  EXPECT_TRUE(t.b.answer().ends_with("ok"));
+  t.b.socket.close();
+  EXPECT_TRUE(w.until([&] { return ready.load(); }));
+  w.all.drain(100ms, 5s);
+  t.a.send(raw_connection::get(t.of_b));  // moves there
+  EXPECT_TRUE(t.a.answer().starts_with("HTTP/1.1 400"));
+  t.a.send(raw_connection::get("/late"));
+  EXPECT_TRUE(t.a.answer().ends_with("late"));
 }
 
 TEST(Shards, WhoMovesAndMovesIsClosed) {

@@ -1,6 +1,7 @@
 // The operators that heap.hpp logs.
 #include "unit/heap.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -32,6 +33,12 @@ void release(void* memory) noexcept {
 
 }  // namespace
 
+/// Where Asio takes memory for its operations. Not counted, for it is given back by free().
+extern "C" void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
+  if (heap.fail_after != 0 && --heap.fail_after == 0) return nullptr;
+  void* memory = nullptr;
+  return ::posix_memalign(&memory, std::max(alignment, sizeof(void*)), size) == 0 ? memory : nullptr;
+}
 void* operator new(std::size_t size) {
   return allocate_or_throw(size);
 }

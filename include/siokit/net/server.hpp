@@ -190,8 +190,16 @@ class server : private impl::server_parts, public hub::server {
   }
   [[nodiscard]] header_hook guarded_hook(header_hook callable);
   void cancel_timers() noexcept;
-  void begin_drain(duration within, unique_function<void()> drained);
-  void drain_some(time_point begin, duration within, std::size_t all);
+  /// What drain() has begun. None of its steps is lost for want of memory: it is taken again.
+  struct draining {
+    time_point begin;
+    duration within;
+    unique_function<void()> done;
+    std::optional<std::vector<handle>> left{};  // to be closed, from the back
+    std::size_t all = 0;
+  };
+  void begin_drain(duration within, unique_function<void()> done);
+  void drain_some(time_point now);
   /// Before the first listener: are the options good, and what of them is to be read?
   [[nodiscard]] tl::expected<void, std::string> prepare();
 
@@ -200,10 +208,10 @@ class server : private impl::server_parts, public hub::server {
   // Shared with posted calls, which may outlive the server; written by the server's thread alone.
   std::shared_ptr<server*> alive_ = std::make_shared<server*>(this);
   std::vector<std::weak_ptr<impl::server_timer>> timers_;
-  std::optional<std::vector<handle>> draining_;  // what drain() has still to close
-  unique_function<void()> drained_;              // and what is to be done then
-  tls_context tls_;                              // of the listener of the options
-  std::string url_;                              // the same
+  std::optional<draining> draining_;
+  time_point drain_at_ = never;  // its next step
+  tls_context tls_;              // of the listener of the options
+  std::string url_;              // the same
   bool prepared_ = false;
   bool listening_ = false;
   bool closed_ = false;
@@ -214,12 +222,13 @@ inline server::server(asio::io_context* given, server_options wanted)
       hub::server(impl::server_parts::sessions, settings.hub(), random_pool{}),
       host_(impl::server_parts::context, impl::server_parts::sessions, settings.binding()) {
   runs_tasks_ = true;
-  // Again until nothing throws: what was pending when a handler threw is still to be handled.
   host_.on_drain([this](time_point now) {
+    if (drain_at_ <= now) guarded_turn([&] { drain_some(now); });
+    // Again until nothing throws: what was pending when a handler threw is still to be handled.
     while (!guarded([&] { advance(now); })) {
     }
   });
-  host_.on_next_deadline([this] { return next_deadline(); });
+  host_.on_next_deadline([this] { return earliest(next_deadline(), drain_at_); });
   on_wake([this] {
     host_.wake();
     return net::now();
@@ -370,36 +379,42 @@ inline void server::drain(duration within, duration grace) {
   begin_drain(within, [this, grace] { close(grace); });
 }
 
-inline void server::begin_drain(duration within, unique_function<void()> drained) {
+inline void server::begin_drain(duration within, unique_function<void()> done) {
   if (closed_ || draining_) return;
-  drained_ = std::move(drained);
+  drain_at_ = net::now();
+  draining_ = draining{drain_at_, within, std::move(done)};
   host_.stop_listening();
   refuse_clients();
-  draining_ = engine().sessions();
-  random_pool random;
-  std::array<std::uint8_t, 12> bytes{};
-  for (std::size_t left = draining_->size(); left > 1; --left) {
-    random(bytes);
-    std::size_t const chosen =
-        (std::size_t{bytes[0]} | std::size_t{bytes[1]} << 8 | std::size_t{bytes[2]} << 16) % left;
-    std::swap((*draining_)[left - 1], (*draining_)[chosen]);
-  }
-  drain_some(net::now(), within, draining_->size());
+  host_.wake();
 }
 
 /// Closes those whose time has come, and comes back for the others.
-inline void server::drain_some(time_point begin, duration within, std::size_t all) {
+inline void server::drain_some(time_point now) {
   using std::chrono::milliseconds;
-  auto const passed = std::chrono::duration_cast<milliseconds>(net::now() - begin).count();
-  auto const whole = std::chrono::duration_cast<milliseconds>(within).count();
-  auto const count = static_cast<std::int64_t>(all);
-  std::int64_t const left = passed >= whole ? 0 : count - count * passed / whole;
-  for (; static_cast<std::int64_t>(draining_->size()) > left; draining_->pop_back()) {
-    impl::server_parts::sessions.close(draining_->back(), net::now());
+  drain_at_ = later(now, milliseconds(10));  // whatever fails here
+  draining& d = *draining_;
+  if (!d.left) {
+    d.left = engine().sessions();
+    d.all = d.left->size();
+    random_pool random;
+    std::array<std::uint8_t, 12> bytes{};
+    for (std::size_t left = d.all; left > 1; --left) {
+      random(bytes);
+      std::size_t const chosen =
+          (std::size_t{bytes[0]} | std::size_t{bytes[1]} << 8 | std::size_t{bytes[2]} << 16) % left;
+      std::swap((*d.left)[left - 1], (*d.left)[chosen]);
+    }
   }
-  host_.wake();
-  if (left == 0 || engine().size() == 0) return drained_();
-  after(milliseconds(10), [=, this] { drain_some(begin, within, all); });
+  auto const passed = std::chrono::duration_cast<milliseconds>(now - d.begin).count();
+  auto const whole = std::chrono::duration_cast<milliseconds>(d.within).count();
+  auto const count = static_cast<std::int64_t>(d.all);
+  std::int64_t const left = passed >= whole ? 0 : count - count * passed / whole;
+  for (; static_cast<std::int64_t>(d.left->size()) > left; d.left->pop_back()) {
+    impl::server_parts::sessions.close(d.left->back(), now);
+  }
+  if (left != 0 && engine().size() != 0) return;
+  d.done();
+  drain_at_ = never;
 }
 
 inline tl::expected<void, std::string> server::reload_tls() {

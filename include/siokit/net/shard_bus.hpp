@@ -77,7 +77,7 @@ class shard_bus final : public hub::cluster_bus {
   }
 
  private:
-  /// The share of one bundle in the bytes that are on their way to a server, given back when it is handled.
+  /// The share of one bundle in the bytes that are on their way to a server, given back when it has taken it.
   class postage {
    public:
     postage(shard_bus& bus, hub::cluster_node to) noexcept : bus_(&bus), to_(to) {}

@@ -13,6 +13,7 @@
 #include <asio/executor_work_guard.hpp>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,37 +58,34 @@ class shards {
   void run();
   /// From any thread: see the same verbs of server.
   void close(duration grace = std::chrono::seconds(5)) {
-    for_each([grace](server& io) { io.close(grace); });
-    release();
+    for_each([this, grace](server& io) {
+      io.close(grace);
+      busy_[index_of(io)].reset();  // its thread ends when it has nothing left to do
+    });
   }
-  /// None closes before all have drained: clients of others may still come to it first.
+  /// None closes, nor ends its thread, before all have drained: clients of others may still come to it.
   void drain(duration within, duration grace = std::chrono::seconds(5)) {
     for_each([this, within, grace](server& io) {
-      io.begin_drain(within, [this, grace] {
-        if (draining_.fetch_sub(1) == 1) close(grace);
+      io.begin_drain(within, [this, grace, first = true, last = false]() mutable {  // again, should it throw
+        if (std::exchange(first, false)) last = draining_.fetch_sub(1) == 1;
+        if (last) close(grace);
       });
     });
-    release();
   }
   /// From any thread: calls `f(server&)` on the thread of each.
   template <class Callable>
   void for_each(Callable const& f) {
     for (auto const& each : servers_) each->post([io = each.get(), f]() mutable { f(*io); });
   }
-  /// Calls `ask(server&)`, which must not throw, on the thread of each, and `done(std::vector<Result>)` on
-  /// that of `asking`, with the results in the order of the shards.
+  /// Calls `ask(server&)` on the thread of each, and `done(std::vector<Result>)` on that of `asking`, with
+  /// the results in the order of the shards. Where one has thrown, which its on_handler_error() is told, or
+  /// this throws, for want of memory, `done` is not called; it is destroyed on that thread all the same.
   template <class Ask, class Done>
   void gather(server& asking, Ask const& ask, Done done);
 
  private:
   using work = asio::executor_work_guard<impl::executor>;
 
-  /// Lets each thread end when its server has nothing left to do.
-  void release() {
-    for (auto const& each : servers_) {
-      each->post([this, at = index_of(*each)] { busy_[at].reset(); });
-    }
-  }
   [[nodiscard]] tl::expected<void, std::string> prepare();
   void run_one(std::size_t shard) noexcept;
   void run_to_end(std::size_t shard) noexcept;
@@ -206,24 +204,51 @@ inline void shards::run() {
 
 template <class Ask, class Done>
 void shards::gather(server& asking, Ask const& ask, Done done) {
-  using answer = std::invoke_result_t<Ask const&, server&>;
+  struct piece {
+    std::optional<std::invoke_result_t<Ask const&, server&>> answer;
+    impl::handler_memory way_home;
+  };
   struct collection {
-    std::vector<answer> all;
+    collection(std::size_t size, Done&& wanted) : pieces(size), missing(size), done(std::move(wanted)) {}
+
+    std::vector<piece> pieces;
     std::size_t missing;
     Done done;
+    impl::handler_memory way_home{};
+
+    void finish() {
+      std::vector<std::invoke_result_t<Ask const&, server&>> all;
+      all.reserve(pieces.size());
+      for (piece& each : pieces) {
+        if (!each.answer) return;
+        all.push_back(std::move(*each.answer));
+      }
+      done(std::move(all));
+    }
   };
-  auto found = std::make_shared<collection>(collection{std::vector<answer>(size()), size(), std::move(done)});
-  for (std::size_t i = 0; i < size(); ++i) {
-    servers_[i]->post([this, i, found, ask, home = &asking]() mutable {
-      auto got = ask(*servers_[i]);
-      // Nothing of it stays here: `done` ends on the thread that it belongs to.
-      home->post([i, all = std::move(found), got = std::move(got)]() mutable {
-        all->all[i] = std::move(got);
-        if (--all->missing == 0) all->done(std::move(all->all));
+  auto found = std::make_shared<collection>(size(), std::move(done));
+  // Whatever fails, nothing of it stays where it was: `done` ends on the thread that it belongs to.
+  std::exception_ptr failure;
+  try {
+    for (std::size_t i = 0; i < size(); ++i) {
+      servers_[i]->post([this, i, found, ask, home = &asking]() mutable {
+        piece& mine = found->pieces[i];
+        try {
+          mine.answer.emplace(ask(*servers_[i]));
+        } catch (...) {
+          servers_[i]->report(std::current_exception(), {});
+        }
+        asio::post(home->context(), mine.way_home.bind([home, all = std::move(found)] {
+          if (--all->missing == 0) home->guarded_turn([&] { all->finish(); });
+        }));
       });
-    });
+    }
+  } catch (...) {
+    failure = std::current_exception();
   }
-  asking.post([all = std::move(found)] {});  // and what is left of it on this one, which may be yet another
+  impl::handler_memory& way_home = found->way_home;
+  asio::post(asking.context(), way_home.bind([all = std::move(found)] {}));
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace siokit::inline v0::net
