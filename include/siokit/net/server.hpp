@@ -223,10 +223,14 @@ inline server::server(asio::io_context* given, server_options wanted)
       host_(impl::server_parts::context, impl::server_parts::sessions, settings.binding()) {
   runs_tasks_ = true;
   host_.on_drain([this](time_point now) {
-    if (drain_at_ <= now) guarded_turn([&] { drain_some(now); });
-    // Again until nothing throws: what was pending when a handler threw is still to be handled.
-    while (!guarded([&] { advance(now); })) {
-    }
+    auto const handle_all = [&] {  // again until nothing throws: what was pending is still to be handled
+      while (!guarded([&] { advance(now); })) {
+      }
+    };
+    handle_all();
+    if (now < drain_at_) return;
+    guarded_turn([&] { drain_some(now); });
+    handle_all();
   });
   host_.on_next_deadline([this] { return earliest(next_deadline(), drain_at_); });
   on_wake([this] {
