@@ -27,7 +27,7 @@ using asio::ip::tcp;
 /// A server and whatever else runs on one io_context.
 struct world {
   asio::io_context context{1};
-  server io{context, {.host = "127.0.0.1", .port = 0, .ping_interval = 200ms, .ping_timeout = 200ms}};
+  server io{context, {.host = "127.0.0.1", .port = 0, .ping_interval = 200ms, .ping_timeout = 10s}};
   std::string log;
 
   world() {
