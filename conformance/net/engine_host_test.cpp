@@ -338,6 +338,40 @@ TEST(EngineHost, RunsTheHeartbeat) {
 
 // --- Exceptions and ends
 
+TEST(EngineHost, ClosesItsSessionsOneByOne) {
+  world w;
+  auto const at = w.listen();
+  std::vector<std::unique_ptr<raw_client>> clients;
+  for (int i = 0; i < 10; ++i) shake_hands(*clients.emplace_back(std::make_unique<raw_client>(w, at)));
+  for (int i = 0; i < 10; ++i) clients[static_cast<std::size_t>(i)]->send(get(poll_of(i)));
+  auto const begin = net::now();
+  int done = 0;
+  w.host->close_sessions(100ms, [&] {
+    if (++done == 1) throw std::runtime_error("not yet");
+  });
+  w.host->close_sessions(0ms, [&] { done = -1; });  // too late
+  EXPECT_TRUE(w.until([&] { return w.engine.size() <= 5; }));
+  EXPECT_GE(net::now(), later(begin, 40ms));
+  EXPECT_THROW(w.until([&] { return done == -1; }), std::runtime_error);
+  EXPECT_TRUE(w.until([&] { return done == 2; })) << "what throws is called again";
+  EXPECT_TRUE(w.until([&] { return w.engine.size() == 0; }));
+  clients.clear();
+  w.host->close();
+  w.context.restart();
+  w.context.run();  // ends: nothing is left to be done
+  EXPECT_EQ(done, 2);
+}
+
+TEST(EngineHost, MayBeDestroyedWhenAllSessionsAreClosed) {
+  world w;
+  raw_client c(w);
+  shake_hands(c);
+  auto const kept = std::make_shared<int>();
+  w.host->close_sessions(0ms, [&, kept] { w.host.reset(); });
+  EXPECT_TRUE(w.until([&] { return !w.host; }));
+  EXPECT_EQ(kept.use_count(), 1) << "it is gone with the host";
+}
+
 TEST(EngineHost, LosesNothingWhenTheApplicationThrows) {
   world w;
   int thrown = 0;

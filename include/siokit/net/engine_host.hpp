@@ -131,6 +131,12 @@ class engine_host {
   void pause_reading(bool wanted) noexcept {
     loop_->pause_reading(wanted);
   }
+  /// Closes the sessions one by one, in random order, the last one `within` that time, and calls `done` when
+  /// that has passed or none is left; again if it throws. Of several calls the first counts, and none after
+  /// close().
+  void close_sessions(duration within, unique_function<void()> done) {
+    loop_->close_sessions(within, std::move(done));
+  }
   /// Stops listening, closes every session, and every connection when its answer has left. What is left after
   /// `grace` is cut. The io_context then runs out of work.
   void close(duration grace = std::chrono::seconds(5)) {

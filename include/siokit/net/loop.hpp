@@ -25,6 +25,7 @@
 #include "siokit/net/http_response.hpp"
 #include "siokit/net/http_route.hpp"
 #include "siokit/net/message_compressor.hpp"
+#include "siokit/net/paced_close.hpp"
 #include "siokit/net/ready_set.hpp"
 #include "siokit/net/stream.hpp"
 #include "siokit/net/tls_context.hpp"
@@ -155,6 +156,8 @@ class loop final : public counted {
   [[nodiscard]] engineio::address_quota& peers() noexcept { return peers_; }
   /// The same for a connection that another server has begun.
   void adopt(stream socket, std::string read, bool upgraded);
+  /// Closes every session within that time, one by one; then `done`. The first call counts.
+  void close_sessions(duration within, unique_function<void()> done);
   void close(duration grace);
   void stop() noexcept;
 
@@ -277,6 +280,7 @@ class loop final : public counted {
   std::optional<steady_timer> timer_;
   time_point armed_ = never;   // what timer_ waits for
   time_point cut_at_ = never;  // when close() loses its patience
+  std::optional<paced_close> paced_close_;
   time_point now_ = net::now();
   std::chrono::sys_seconds date_of_{};
   std::string date_;

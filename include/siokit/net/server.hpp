@@ -190,16 +190,7 @@ class server : private impl::server_parts, public hub::server {
   }
   [[nodiscard]] header_hook guarded_hook(header_hook callable);
   void cancel_timers() noexcept;
-  /// What drain() has begun. None of its steps is lost for want of memory: it is taken again.
-  struct draining {
-    time_point begin;
-    duration within;
-    unique_function<void()> done;
-    std::optional<std::vector<handle>> left{};  // to be closed, from the back
-    std::size_t all = 0;
-  };
   void begin_drain(duration within, unique_function<void()> done);
-  void drain_some(time_point now);
   /// Before the first listener: are the options good, and what of them is to be read?
   [[nodiscard]] tl::expected<void, std::string> prepare();
 
@@ -208,10 +199,8 @@ class server : private impl::server_parts, public hub::server {
   // Shared with posted calls, which may outlive the server; written by the server's thread alone.
   std::shared_ptr<server*> alive_ = std::make_shared<server*>(this);
   std::vector<std::weak_ptr<impl::server_timer>> timers_;
-  std::optional<draining> draining_;
-  time_point drain_at_ = never;  // its next step
-  tls_context tls_;              // of the listener of the options
-  std::string url_;              // the same
+  tls_context tls_;  // of the listener of the options
+  std::string url_;  // the same
   bool prepared_ = false;
   bool listening_ = false;
   bool closed_ = false;
@@ -222,17 +211,12 @@ inline server::server(asio::io_context* given, server_options wanted)
       hub::server(impl::server_parts::sessions, settings.hub(), random_pool{}),
       host_(impl::server_parts::context, impl::server_parts::sessions, settings.binding()) {
   runs_tasks_ = true;
+  // Again until nothing throws: what was pending when a handler threw is still to be handled.
   host_.on_drain([this](time_point now) {
-    auto const handle_all = [&] {  // again until nothing throws: what was pending is still to be handled
-      while (!guarded([&] { advance(now); })) {
-      }
-    };
-    handle_all();
-    if (now < drain_at_) return;
-    guarded_turn([&] { drain_some(now); });
-    handle_all();
+    while (!guarded([&] { advance(now); })) {
+    }
   });
-  host_.on_next_deadline([this] { return earliest(next_deadline(), drain_at_); });
+  host_.on_next_deadline([this] { return next_deadline(); });
   on_wake([this] {
     host_.wake();
     return net::now();
@@ -384,41 +368,10 @@ inline void server::drain(duration within, duration grace) {
 }
 
 inline void server::begin_drain(duration within, unique_function<void()> done) {
-  if (closed_ || draining_) return;
-  drain_at_ = net::now();
-  draining_ = draining{drain_at_, within, std::move(done)};
+  if (closed_) return;
   host_.stop_listening();
   refuse_clients();
-  host_.wake();
-}
-
-/// Closes those whose time has come, and comes back for the others.
-inline void server::drain_some(time_point now) {
-  using std::chrono::milliseconds;
-  drain_at_ = later(now, milliseconds(10));  // whatever fails here
-  draining& d = *draining_;
-  if (!d.left) {
-    d.left = engine().sessions();
-    d.all = d.left->size();
-    random_pool random;
-    std::array<std::uint8_t, 12> bytes{};
-    for (std::size_t left = d.all; left > 1; --left) {
-      random(bytes);
-      std::size_t const chosen =
-          (std::size_t{bytes[0]} | std::size_t{bytes[1]} << 8 | std::size_t{bytes[2]} << 16) % left;
-      std::swap((*d.left)[left - 1], (*d.left)[chosen]);
-    }
-  }
-  auto const passed = std::chrono::duration_cast<milliseconds>(now - d.begin).count();
-  auto const whole = std::chrono::duration_cast<milliseconds>(d.within).count();
-  auto const count = static_cast<std::int64_t>(d.all);
-  std::int64_t const left = passed >= whole ? 0 : count - count * passed / whole;
-  for (; static_cast<std::int64_t>(d.left->size()) > left; d.left->pop_back()) {
-    impl::server_parts::sessions.close(d.left->back(), now);
-  }
-  if (left != 0 && engine().size() != 0) return;
-  d.done();
-  drain_at_ = never;
+  host_.close_sessions(within, std::move(done));
 }
 
 inline tl::expected<void, std::string> server::reload_tls() {

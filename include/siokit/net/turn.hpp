@@ -148,6 +148,7 @@ inline void loop::arm_timer() {
   if (connections() == 0) cut_at_ = never;
   time_point next = earliest(engine_.next_deadline(), earliest(deadlines_.next_deadline(), cut_at_));
   for (auto const& one : listeners_) next = earliest(next, one->retry_at());
+  if (paced_close_) next = earliest(next, paced_close_->next_deadline());
   if (hooks_.on_next_deadline) next = earliest(next, hooks_.on_next_deadline());
   if (!running_ || next == armed_) return;
   // A timer that fires too early finds nothing to do and is armed again: cheaper than moving it each time.
@@ -172,6 +173,11 @@ inline void loop::on_timer() {
   }
   for (std::size_t i = 0; running_ && i < listeners_.size(); ++i) {
     if (listeners_[i]->retry_at() <= now_) listeners_[i]->wait();
+  }
+  if (running_ && paced_close_ && paced_close_->next_deadline() <= now_) {
+    bool over = false;
+    input([&](engineio::server& engine) { over = paced_close_->advance(engine, now_); });
+    if (running_ && over) paced_close_->finish();
   }
   if (running_ && cut_at_ <= now_) cut_all();
 }
@@ -273,6 +279,12 @@ inline void loop::adopt(stream socket, std::string read, bool upgraded) {
   fresh->begin_with(std::move(read), upgraded);
 }
 
+inline void loop::close_sessions(duration within, unique_function<void()> done) {
+  if (!running_ || closing_ || paced_close_) return;
+  paced_close_.emplace(net::now(), within, std::move(done));
+  wake();  // at the end of whose turn the timer is set
+}
+
 inline void loop::close(duration grace) {
   if (!running_) return;
   closing_ = true;
@@ -319,6 +331,7 @@ inline void loop::stop() noexcept {
 inline void loop::release_hooks() noexcept {
   hooks_ = {};
   routes_ = {};
+  paced_close_.reset();
 }
 
 }  // namespace impl
