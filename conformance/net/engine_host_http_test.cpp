@@ -297,6 +297,61 @@ TEST(EngineHostListen, PausesWhenThereAreNoDescriptorsLeft) {
 }
 #endif
 
+TEST(EngineHostListen, WaitsForNothingThatIsThereAlready) {
+  world w;
+  raw_client c(w);
+  c.send(get(polling));
+  while (w.host->connections() == 0) ASSERT_EQ(w.context.run_one_for(5s), 1u);
+  c.pull();
+  EXPECT_TRUE(c.in.starts_with("HTTP/1.1 200 OK\r\n")) << c.in;
+}
+
+// Each is accepted, read and answered by one handler of Asio, and what it asks for concerns the others.
+TEST(EngineHostListen, MayBeClosedByWhoWasJustAccepted) {
+  for (bool const destroyed : {false, true}) {
+    world w;
+    int asked = 0;
+    w.host->route("/", [&](net::http_request const&, net::http_reply reply) {
+      ++asked;
+      reply.send(200, "bye");
+      destroyed ? w.host.reset() : w.host->stop_listening();
+    });
+    auto const at = w.listen();
+    raw_client first(w, at), second(w, at);
+    first.send(get("/"));
+    second.send(get("/"));
+    EXPECT_TRUE(second.until_ended());
+    EXPECT_EQ(asked, 1);
+    EXPECT_TRUE(destroyed || body_of(first.response()) == "bye");
+  }
+}
+
+TEST(EngineHostListen, GoesOnWhenTheApplicationThrows) {
+  world w;
+  w.host->route("/", [&](net::http_request const&, net::http_reply reply) {
+    reply.send(200, "thrown");
+    throw std::runtime_error("handler");
+  });
+  auto const at = w.listen();
+  raw_client first(w, at), second(w, at);
+  for (raw_client* const each : {&first, &second}) each->send(get("/") + get("/"));
+  int caught = 0;
+  auto const all = [](raw_client& c) {
+    return c.pull(), c.in.find("thrown", c.in.find("thrown") + 1) != c.in.npos;
+  };
+  for (auto const limit = std::chrono::steady_clock::now() + 5s;
+       !(all(first) && all(second)) && std::chrono::steady_clock::now() < limit;) {
+    try {
+      w.context.restart();
+      w.context.run_one_for(5ms);
+    } catch (std::runtime_error const&) {
+      ++caught;
+    }
+  }
+  EXPECT_TRUE(all(first) && all(second));
+  EXPECT_EQ(caught, 4);
+}
+
 TEST(EngineHostListen, ServesSeveralListenersAndBothFamilies) {
   world w;
   auto const four = w.listen();

@@ -6,6 +6,7 @@
 // else; parser, TLS, unsent and unread bytes hang on pointers that are null until needed.
 #pragma once
 
+#include "siokit/core/on_failure.hpp"
 #include "siokit/net/http_state.hpp"
 #include "siokit/net/loop.hpp"
 #include "siokit/net/moved_connection.hpp"
@@ -24,15 +25,10 @@ class connection final : public counted {
 
   /// Comes first. False when the address of the peer has too many connections.
   [[nodiscard]] bool greet(stream_protocol::endpoint const& peer);
-  /// Joins the loop. `tls`: may be empty.
+  /// Joins the loop, within a turn. `tls`: may be empty.
   void start(tls_context const& tls);
-  /// Reads this before anything that comes: what another server has read. `upgraded`: its answer was 101.
-  void begin_with(std::string read, bool upgraded) {
-    held_ = std::make_unique<std::string>(std::move(read));
-    upgraded_ = upgraded;
-    loop_->resume_later(*this);
-  }
-
+  /// In place of start(), for one whose first bytes another server has read. `upgraded`: its answer was 101.
+  void start_with(std::string read, bool upgraded);
   /// In place of greet() and start(), for one that comes from another loop in the middle of a request.
   void arrive(moved_connection& from);
   /// In place of start(), for a request of HTTP/2: it has no socket, its answer goes to a stream of `parent`.
@@ -91,6 +87,7 @@ class connection final : public counted {
   void receive(std::span<char> in);
   void consume(std::span<char> in);
   void hold(std::span<char const> in);
+  void begin_with(std::string read);
   /// How much may be read. What has to wait must fit into the buffer of the loop, and a peer that takes none
   /// of our own words, such as TLS has in answer to his, is not listened to.
   [[nodiscard]] std::size_t room() const noexcept {
@@ -228,9 +225,28 @@ inline void connection::start(tls_context const& tls) {
   if (tls) tls_ = std::make_unique<tls_filter>(tls.get(), tls_role::server);
   if (tls && loop_->options().http2.make != nullptr) tls_->offer_http2();
   name_ = loop_->enlist(ref<connection>(this));
+  on_failure unread([this]() noexcept {
+    if (loop_ != nullptr) loop_->resume_later(*this);
+  });
   attempt([this] {
     arm(loop_->options().header_timeout);
-    wait_readable();
+    on_readable();  // who connects speaks at once, and mostly it is there: nothing is waited for then
+  });
+  unread.done();
+}
+
+inline void connection::start_with(std::string read, bool upgraded) {
+  upgraded_ = upgraded;
+  name_ = loop_->enlist(ref<connection>(this));
+  begin_with(std::move(read));
+}
+
+/// It is handled before anything that comes.
+inline void connection::begin_with(std::string read) {
+  attempt([&] {
+    arm(loop_->options().header_timeout);
+    held_ = std::make_unique<std::string>(std::move(read));
+    loop_->resume_later(*this);
   });
 }
 

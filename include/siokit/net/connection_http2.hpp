@@ -25,10 +25,7 @@ inline void connection::start_stream(connection& parent, std::int32_t stream, st
   input_ended_ = true;  // there is no socket to be read
   name_ = loop_->enlist(ref<connection>(this));
   ++loop_->streams;
-  attempt([&] {
-    arm(loop_->options().header_timeout);
-    begin_with(std::move(head), false);
-  });
+  begin_with(std::move(head));
 }
 
 inline void connection::receive_more(std::string_view part) {

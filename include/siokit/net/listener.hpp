@@ -112,6 +112,7 @@ class listener final : public counted {
         return;
       }
       loop_->open(std::move(socket), tls_, peer);
+      if (loop_ == nullptr) return;  // closed by the application, which may have had a request from there
     }
     wait();
   }

@@ -274,9 +274,7 @@ inline void loop::adopt(stream socket, std::string read, bool upgraded) {
   auto const peer = socket.remote_endpoint(gone);
   socket.no_delay();
   ref<connection> const fresh(new connection(*this, std::move(socket)));
-  if (gone || !fresh->greet(peer)) return;
-  fresh->start({});
-  fresh->begin_with(std::move(read), upgraded);
+  if (!gone && fresh->greet(peer)) fresh->start_with(std::move(read), upgraded);
 }
 
 inline void loop::close_sessions(duration within, unique_function<void()> done) {
